@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/spf13/pflag"
+)
+
+const (
+	httpHeaderTimeout   = 5 * time.Second
+	httpShutdownTimeout = 5 * time.Second
+)
+
+// HTTPFlags are --listen and --pprof.
+type HTTPFlags struct {
+	Listen string // host:port; "" serves nothing
+	Pprof  bool
+}
+
+// Register declares the flags; listen is the default address.
+func (f *HTTPFlags) Register(flags *pflag.FlagSet, listen string) {
+	flags.StringVar(&f.Listen, "listen", listen, "`host:port` of /metrics and /healthz; empty for none")
+	flags.BoolVar(&f.Pprof, "pprof", false, "serve /debug/pprof/ there too")
+}
+
+// HTTP describes a program's metrics and health server. GET /metrics, /healthz (Health), /debug/pprof/ if Pprof, and
+// Handlers by http.ServeMux pattern.
+type HTTP struct {
+	Addr     string // host:port, port 0 for a free one; "" serves nothing
+	Flag     string // the flag Addr came from, for the error message; "listen" if empty
+	Registry *prometheus.Registry
+	Health   *Health
+	Pprof    bool
+	Handlers map[string]http.Handler
+}
+
+// HTTPServer is a server that has its port and answers once Run is called.
+type HTTPServer struct {
+	listener net.Listener // nil if nothing is served
+	server   *http.Server
+}
+
+// Listen takes the port, so that one in use is an error before anything starts: it names the address and the flag. The
+// caller calls Run or Close.
+func (h HTTP) Listen() (*HTTPServer, error) {
+	if h.Addr == "" {
+		return &HTTPServer{}, nil
+	}
+	listener, err := net.Listen("tcp", h.Addr)
+	if err != nil {
+		flag := h.Flag
+		if flag == "" {
+			flag = "listen"
+		}
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, UsageError(fmt.Errorf("address %s is in use: stop what listens there or choose another with --%s", h.Addr, flag))
+		}
+		return nil, UsageError(fmt.Errorf("--%s %s: %w", flag, h.Addr, err))
+	}
+	return &HTTPServer{
+		listener: listener,
+		server:   &http.Server{Handler: h.mux(), ReadHeaderTimeout: httpHeaderTimeout},
+	}, nil
+}
+
+func (h HTTP) mux() *http.ServeMux {
+	mux := http.NewServeMux()
+	if h.Registry != nil {
+		mux.Handle("GET /metrics", promhttp.HandlerFor(h.Registry, promhttp.HandlerOpts{Registry: h.Registry}))
+	}
+	if h.Health != nil {
+		mux.Handle("GET /healthz", h.Health)
+	}
+	if h.Pprof {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
+	for pattern, handler := range h.Handlers {
+		mux.Handle(pattern, handler)
+	}
+	return mux
+}
+
+// Addr is the address that is listened on, with the port the kernel chose; "" if nothing is served.
+func (s *HTTPServer) Addr() string {
+	if s.listener == nil {
+		return ""
+	}
+	return s.listener.Addr().String()
+}
+
+// Run serves until ctx ends, then lets open requests finish for a few seconds. It returns nil after a shutdown and closes
+// the listener in any case.
+func (s *HTTPServer) Run(ctx context.Context) error {
+	if s.listener == nil {
+		<-ctx.Done()
+		return nil
+	}
+	down := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), httpShutdownTimeout)
+		defer cancel()
+		down <- s.server.Shutdown(grace)
+	})
+	err := s.server.Serve(s.listener)
+	if stop() {
+		return fmt.Errorf("serve %s: %w", s.Addr(), err)
+	}
+	if err := <-down; err != nil {
+		return errors.Join(fmt.Errorf("shut down %s: %w", s.Addr(), err), s.server.Close())
+	}
+	return nil
+}
+
+// Close gives the port back when Run was never called.
+func (s *HTTPServer) Close() error {
+	if s.listener == nil {
+		return nil
+	}
+	return s.listener.Close()
+}
