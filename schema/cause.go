@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+// Cause names why a connection ended.
+type Cause string
+
+// The causes. Names are kept for ever: months of rows hold them.
+const (
+	CauseLocalClose        Cause = "local_close"
+	CauseProcessExit       Cause = "process_exit"
+	CauseLocalShutdown     Cause = "local_shutdown"
+	CauseCloseUnreadData   Cause = "close_unread_data"
+	CauseLingerAbort       Cause = "linger_abort"
+	CauseDisconnect        Cause = "disconnect"
+	CauseDataAfterClose    Cause = "data_after_close"
+	CausePeerClose         Cause = "peer_close"
+	CausePeerReset         Cause = "peer_reset"
+	CauseRefused           Cause = "refused"
+	CauseConnectTimeout    Cause = "connect_timeout"
+	CauseUnreachable       Cause = "unreachable"
+	CauseConnectAbandoned  Cause = "connect_abandoned"
+	CauseNoLocalPort       Cause = "no_local_port"
+	CauseRetransmitTimeout Cause = "retransmit_timeout"
+	CauseKeepaliveTimeout  Cause = "keepalive_timeout"
+	CauseZeroWindowTimeout Cause = "zero_window_timeout"
+	CauseKilled            Cause = "killed"
+	CauseOutOfMemory       Cause = "out_of_memory"
+	CauseLinger2Timeout    Cause = "linger2_timeout"
+	CauseListenerClosed    Cause = "listener_closed"
+	CauseUnknown           Cause = "unknown"
+)
+
+// Initiator names who moved first.
+type Initiator string
+
+// The initiators.
+const (
+	InitiatorLocal   Initiator = "local"
+	InitiatorPeer    Initiator = "peer"
+	InitiatorKernel  Initiator = "kernel"
+	InitiatorUnknown Initiator = "unknown"
+)
+
+// Reset says which way the reset of an ending went.
+type Reset string
+
+// The resets.
+const (
+	ResetNone     Reset = "none"
+	ResetSent     Reset = "sent"
+	ResetReceived Reset = "received"
+)
+
+// Verdict is what Decide makes of a connection's evidence.
+type Verdict struct {
+	Cause     Cause
+	Initiator Initiator
+	Reset     Reset
+}
+
+// Decide names the cause of an ending from its evidence alone; no evidence is CauseUnknown. An abnormal end (an error, or
+// a reset either way with `-> CLOSE`) names the cause, otherwise the first FIN does.
+func Decide(c *Connection) Verdict {
+	cause := decideCause(c)
+	return Verdict{Cause: cause, Initiator: decideInitiator(c, cause), Reset: decideReset(c, cause)}
+}
+
+func decideCause(c *Connection) Cause {
+	for _, r := range rules {
+		if r.applies(c) {
+			return exitingInstead(c, r.cause)
+		}
+	}
+	return CauseUnknown
+}
+
+// exitingInstead makes an ending that an exiting process caused process_exit: the application did not choose it.
+func exitingInstead(c *Connection, cause Cause) Cause {
+	switch cause {
+	case CauseLocalClose:
+		if c.FirstFinFlags.Has(FlagExiting) {
+			return CauseProcessExit
+		}
+	case CauseCloseUnreadData, CauseLingerAbort:
+		if c.Flags.Has(FlagExiting) {
+			return CauseProcessExit
+		}
+	}
+	return cause
+}
+
+// firstMover is who moves first in an ending of that cause when no FIN said so before.
+var firstMover = map[Cause]Initiator{
+	CauseLocalClose: InitiatorLocal, CauseProcessExit: InitiatorLocal, CauseLocalShutdown: InitiatorLocal,
+	CauseCloseUnreadData: InitiatorLocal, CauseLingerAbort: InitiatorLocal, CauseDisconnect: InitiatorLocal,
+	CauseDataAfterClose: InitiatorLocal, CausePeerClose: InitiatorPeer, CausePeerReset: InitiatorPeer,
+	CauseRefused: InitiatorPeer, CauseConnectTimeout: InitiatorKernel, CauseUnreachable: InitiatorKernel,
+	CauseConnectAbandoned: InitiatorLocal, CauseNoLocalPort: InitiatorKernel, CauseRetransmitTimeout: InitiatorKernel,
+	CauseKeepaliveTimeout: InitiatorKernel, CauseZeroWindowTimeout: InitiatorKernel, CauseKilled: InitiatorLocal,
+	CauseOutOfMemory: InitiatorKernel, CauseLinger2Timeout: InitiatorLocal, CauseListenerClosed: InitiatorLocal,
+}
+
+func decideInitiator(c *Connection, cause Cause) Initiator {
+	switch c.FirstFin {
+	case SideLocal:
+		return InitiatorLocal
+	case SidePeer:
+		return InitiatorPeer
+	}
+	if who, ok := firstMover[cause]; ok && !finMayBeUnseen(c) {
+		return who
+	}
+	return InitiatorUnknown
+}
+
+// finMayBeUnseen reports whether a FIN may have gone before the agent looked: the connection began before the agent and
+// was past ESTABLISHED when it ended.
+func finMayBeUnseen(c *Connection) bool {
+	return c.Flags.Has(FlagBeganBefore) && c.LastState != StateEstablished && c.LastState != StateSynSent
+}
+
+func decideReset(c *Connection, cause Cause) Reset {
+	switch {
+	case cause == CauseDataAfterClose:
+		return ResetSent // tcp_receive_reset ran too, but no RST arrived: the kernel reset itself
+	case c.Flags.Has(FlagResetReceived):
+		return ResetReceived
+	case c.Flags&(FlagResetSent|FlagResetAfter) != 0:
+		return ResetSent
+	}
+	return ResetNone
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+// Types and codecs the tables share. Names are LowCardinality(String), never Enum: a value that the table lacks would
+// fail the whole insert.
+const (
+	typeTime     = "DateTime64(6, 'UTC')"
+	typeName     = "LowCardinality(String)"
+	codecTime    = "Delta, ZSTD(1)"
+	codecDelta   = "Delta, ZSTD(1)"
+	codecPlain   = "ZSTD(1)"
+	codecNumbers = "T64, ZSTD(1)"
+)
+
+func col(name, typ, codec, doc string) Column {
+	return Column{Name: name, Type: typ, Codec: codec, Doc: doc}
+}
+
+func alias(name, typ, expression, doc string) Column {
+	return Column{Name: name, Type: typ, Alias: expression, Doc: doc}
+}
+
+func identityColumns() []Column {
+	return []Column{
+		col("host", typeName, "", "The host that recorded it"),
+		col("boot_id", "UUID", codecPlain, "/proc/sys/kernel/random/boot_id of that host"),
+		col("session", "UInt64", codecPlain, "One life of the kernel-side maps"),
+		col("stream", "UInt32", codecPlain, "cpu * 4 + nesting level"),
+		col("seq", "UInt64", codecDelta, "Number in the stream, from 0"),
+		alias("cpu", "UInt32", "intDiv(stream, 4)", "The CPU it was recorded on"),
+	}
+}
+
+func socketColumns() []Column {
+	return []Column{
+		col("conn", "UInt64", codecDelta, "Number of the connection, unique in the session; 0 where none is known"),
+		col("cookie", "UInt64", codecDelta, "The kernel's socket cookie; a socket may live several connections"),
+		col("netns", "UInt32", codecPlain, "Inode number of the network namespace, as lsns -t net prints it; reused by the kernel"),
+		col("netns_cookie", "UInt64", codecPlain, "The kernel's cookie of that namespace, never reused in a boot"),
+	}
+}
+
+func tupleColumns() []Column {
+	return []Column{
+		col("local_ip", "IPv6", codecPlain, "Local address, IPv4 mapped"),
+		col("local_port", "UInt16", codecNumbers, "Local port"),
+		col("remote_ip", "IPv6", codecPlain, "Remote address, IPv4 mapped"),
+		col("remote_port", "UInt16", codecNumbers, "Remote port"),
+		col("service_port", "UInt16", codecNumbers, "The port that names the service: the remote one for a client, the local one for a server, the lower of both where the role is unknown"),
+		col("role", typeName, "", "client, server or unknown"),
+	}
+}
+
+func ownerColumns() []Column {
+	return []Column{
+		col("owner_pid", "UInt32", codecPlain, "Process that last used the socket in its own task context; 0 where unknown"),
+		col("owner_comm", typeName, "", "Its name"),
+		col("owner_uid", "UInt32", codecPlain, "Its user id; 4294967295 where unknown"),
+		col("owner_how", typeName, "", "How it is known: connect, read, write, close, seed, kernel, listener (a hint: name only) or unknown"),
+		col("owner_start", "Nullable("+typeTime+")", codecPlain, "When that process started: tells reused process ids apart"),
+		col("owner_exe", typeName, "", "Its executable, where /proc still had it"),
+		col("cgroup_id", "UInt64", codecPlain, "The owner task's cgroup"),
+		col("cgroup_how", typeName, "", "v2, memory (v1 and hybrid hosts) or unknown"),
+		col("container_id", "String", codecPlain, "Container id from the cgroup path"),
+		col("k8s_namespace", typeName, "", "Kubernetes namespace"),
+		col("k8s_pod", typeName, "", "Kubernetes pod"),
+		col("service", typeName, "", "systemd unit or service name from the cgroup path"),
+		col("ctx_pid", "UInt32", codecPlain, "Whatever ran on the CPU; often not the owner"),
+		col("ctx_comm", typeName, "", "Its name"),
+		col("ctx_kind", typeName, "", "task, softirq, idle, kernel_thread, hardirq or unknown"),
+	}
+}
+
+func endColumns() []Column {
+	return []Column{
+		col("weight", "UInt32", codecPlain, "1 plus the records of this kind a budget skipped before this one"),
+		col("clock_error_us", "UInt32", codecPlain, "The row's time is right within this"),
+		col("clock_off", "Bool", codecPlain, "The host's clock was more than an hour off when it sent the row"),
+		col("received_at", typeTime, codecTime, "When the ingester stored the row"),
+	}
+}
+
+func join(groups ...[]Column) []Column {
+	var out []Column
+	for _, g := range groups {
+		out = append(out, g...)
+	}
+	return out
+}
+
+// connectionColumns are in the order of the contract.
+func connectionColumns() []Column {
+	return join([]Column{
+		col("closed_at", typeTime, codecTime, "When the connection ended"),
+		col("duration_us", "Nullable(UInt64)", codecPlain, "From its beginning to its end; NULL when it began before the agent"),
+		col("connect_us", "Nullable(UInt32)", codecPlain, "From its beginning to ESTABLISHED; NULL when it never got there or began before the agent"),
+		alias("opened_at", "Nullable("+typeTime+")", "closed_at - toIntervalMicrosecond(duration_us)", "When the connection began; NULL when that was before the agent"),
+	}, identityColumns(), socketColumns(), []Column{
+		col("flavour", typeName, "", "tcp or mptcp_subflow"),
+	}, tupleColumns(), []Column{
+		col("cause", typeName, "", "Why it ended"),
+		col("initiator", typeName, "", "Who moved first: local, peer, kernel or unknown"),
+		col("error", typeName, "", "The error the socket ended with, empty for none"),
+		col("errno", "UInt16", codecNumbers, "Its number"),
+		col("reset", typeName, "", "The reset of the ending: none, sent or received"),
+		col("reset_reason", typeName, "", "The kernel's reason for it, where it has one"),
+		col("reset_reason_raw", "Nullable(UInt32)", codecPlain, "Its number on that kernel"),
+		col("last_state", typeName, "", "The TCP state before CLOSE"),
+		col("bytes_sent", "UInt64", codecNumbers, "Payload sent, each byte once"),
+		col("bytes_received", "UInt64", codecNumbers, "Payload received, each byte once"),
+		col("bytes_unsent", "UInt32", codecNumbers, "Written and never sent"),
+		col("bytes_unacked", "UInt32", codecNumbers, "Sent and never acknowledged"),
+		col("bytes_unread", "UInt32", codecNumbers, "Received and never read"),
+		col("segs_in", "UInt32", codecNumbers, "Segments received"),
+		col("segs_out", "UInt32", codecNumbers, "Segments sent"),
+		col("retransmits", "UInt32", codecNumbers, "Segments retransmitted"),
+		col("srtt_us", "Nullable(UInt32)", codecPlain, "Smoothed round trip; NULL where never measured"),
+		col("last_rx_age_ms", "Nullable(UInt32)", codecPlain, "Since data last arrived; NULL where none did"),
+		col("last_tx_age_ms", "Nullable(UInt32)", codecPlain, "Since data was last sent; NULL where none was"),
+	}, ownerColumns(), []Column{
+		col("stack_id", "UInt64", codecPlain, "Kernel stack of the moment that named the cause; 0 where none was taken"),
+		col("user_stack_id", "UInt64", codecPlain, "User stack of that moment; 0 where none was taken"),
+	}, endColumns())
+}
+
+func eventColumns() []Column {
+	return join([]Column{
+		col("at", typeTime, codecTime, "When it happened"),
+		col("kind", typeName, "", "reset_sent, reset_received, drop, retransmit, retransmit_synack, error, state, skb_consumed or lingering"),
+	}, identityColumns(), socketColumns(), tupleColumns(), ownerColumns(), []Column{
+		col("direction", typeName, "", "The packet's: in, out or unknown"),
+		col("state", typeName, "", "The socket's TCP state"),
+		col("old_state", typeName, "", "Of a state event: before"),
+		col("new_state", typeName, "", "Of a state event: after"),
+		col("reason", typeName, "", "The kernel's reason for a reset or a drop"),
+		col("reason_raw", "Nullable(UInt32)", codecPlain, "Its number on that kernel"),
+		col("error", typeName, "", "The error reported to the application, empty for none"),
+		col("errno", "UInt16", codecNumbers, "Its number"),
+		col("tcp_flags", "UInt8", codecPlain, "The TCP header's flags: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32"),
+		col("length", "UInt32", codecNumbers, "Payload of the packet in bytes"),
+		col("stack_id", "UInt64", codecPlain, "Kernel stack; 0 where none was taken"),
+	}, endColumns())
+}

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package schema is the contract that both sides of tcpledger import: the records, their wire format, the Kafka topics,
+// the causes and how they are decided, and the ClickHouse tables. It imports nothing else of tcpledger.
+package schema

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+// The layouts: each record's fields in wire order, after the row's first element, its kind.
+
+func (i *Identity) visit(c codec) {
+	c.u32(&i.Stream)
+	c.u64(&i.Seq)
+	c.u64(&i.At)
+	c.u32(&i.Weight)
+}
+
+func (s *Socket) visit(c codec) {
+	c.u64(&s.Conn)
+	c.u64(&s.Cookie)
+	c.u32(&s.NetNS)
+	c.u64(&s.NetNSCookie)
+	c.addr(&s.LocalIP)
+	c.u16(&s.LocalPort)
+	c.addr(&s.RemoteIP)
+	c.u16(&s.RemotePort)
+}
+
+func (o *Owner) visit(c codec) {
+	c.u32(&o.PID)
+	c.u32(&o.UID)
+	c.u64(&o.Start)
+	c.u8((*uint8)(&o.How))
+	c.text(&o.Comm)
+	c.text(&o.Exe)
+	c.u64(&o.CgroupID)
+	c.u8((*uint8)(&o.CgroupHow))
+	c.text(&o.Container)
+}
+
+func (x *Context) visit(c codec) {
+	c.u32(&x.PID)
+	c.text(&x.Comm)
+	c.u8((*uint8)(&x.Kind))
+}
+
+func (e *Evidence) visit(c codec) {
+	c.u8((*uint8)(&e.LastState))
+	c.i32(&e.Error)
+	c.i32(&e.ErrorSoft)
+	c.u8(&e.Shutdown)
+	c.u32((*uint32)(&e.Flags))
+	c.u8((*uint8)(&e.FirstFin))
+	c.u32((*uint32)(&e.FirstFinFlags))
+	c.text(&e.ResetReason)
+	c.opt(&e.ResetReasonRaw)
+	c.u32(&e.TimerRetries)
+	c.u32(&e.ProbesOut)
+	c.u32(&e.SendWindow)
+}
+
+func (n *Counters) visit(c codec) {
+	c.u64(&n.BytesSentRaw)
+	c.u64(&n.BytesRetrans)
+	c.u64(&n.BytesReceivedRaw)
+	c.u32(&n.WriteSeq)
+	c.u32(&n.SndNxt)
+	c.u32(&n.SndUna)
+	c.u32(&n.RcvNxt)
+	c.u32(&n.CopiedSeq)
+	c.u32(&n.SegsIn)
+	c.u32(&n.SegsOut)
+	c.u32(&n.Retransmits)
+	c.opt(&n.SRTTUS)
+	c.opt(&n.LastRxAgeMS)
+	c.opt(&n.LastTxAgeMS)
+}
+
+func (r *Connection) visit(c codec) {
+	r.Identity.visit(c)
+	r.Socket.visit(c)
+	r.Owner.visit(c)
+	r.Context.visit(c)
+	r.Evidence.visit(c)
+	r.Counters.visit(c)
+	c.u8((*uint8)(&r.Role))
+	c.u8((*uint8)(&r.Flavour))
+	c.opt(&r.OpenedAt)
+	c.opt(&r.ConnectUS)
+	c.u64(&r.StackID)
+	c.u64(&r.UserStackID)
+}
+
+func (e *Event) visit(c codec) {
+	e.Identity.visit(c)
+	e.Socket.visit(c)
+	e.Owner.visit(c)
+	e.Context.visit(c)
+	c.u8((*uint8)(&e.Direction))
+	c.u8((*uint8)(&e.State))
+	c.u8((*uint8)(&e.OldState))
+	c.u8((*uint8)(&e.NewState))
+	c.text(&e.Reason)
+	c.opt(&e.ReasonRaw)
+	c.i32(&e.Error)
+	c.u8(&e.TCPFlags)
+	c.u32(&e.Length)
+	c.u64(&e.StackID)
+}
+
+func (l *Loss) visit(c codec) {
+	c.u32(&l.Stream)
+	c.u64(&l.SeqFrom)
+	c.u64(&l.At)
+	c.u64(&l.SeqTo)
+	c.text(&l.Cause)
+}
+
+func (p *Checkpoint) visit(c codec) {
+	c.u64(&p.At)
+	c.text(&p.Phase)
+	c.u32s(&p.Streams, MaxStreams)
+	c.u64s(&p.Next, MaxStreams)
+	c.texts(&p.Names, MaxTotals)
+	c.u64s(&p.Totals, MaxTotals)
+}
+
+// The number of fields this version writes, the kind included.
+var (
+	connectionFields = 1 + countFields((&Connection{}).visit)
+	eventFields      = 1 + countFields((&Event{}).visit)
+	lossFields       = 1 + countFields((&Loss{}).visit)
+	checkpointFields = 1 + countFields((&Checkpoint{}).visit)
+)

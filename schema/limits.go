@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import "errors"
+
+// Version is the wire version of every message: the first element of its array. Fields are only ever appended, so it
+// changes only with a new topic.
+const Version = 1
+
+// Hard caps of the decoders. A message beyond one is malformed, however it came to be.
+const (
+	MaxMessageBytes = 4 << 20
+	MaxRecords      = 10_000
+	MaxRanges       = 20_000
+	MaxStreams      = 65_536
+	MaxTotals       = 1_024
+	MaxFrames       = 256
+	MaxStacks       = 4_096
+	MaxSymbols      = 200_000
+	MaxPieces       = 65_535
+	maxString       = 4_096
+	maxDepth        = 16
+)
+
+// What a batch is closed at.
+const (
+	BatchRecords = 1_000
+	BatchBytes   = 256 << 10
+)
+
+// ErrMalformed marks a message that no decoder of this version can read. It goes to dead_letters with its bytes.
+var ErrMalformed = errors.New("malformed message")

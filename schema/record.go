@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import "net/netip"
+
+// Optional is a number that may be absent: absent is absent, never a made-up zero.
+type Optional struct {
+	Value uint64
+	Known bool
+}
+
+// Some is a number that is known.
+func Some(v uint64) Optional { return Optional{Value: v, Known: true} }
+
+// Identity places a numbered record in its batch's session. Stream is cpu*4+level, Seq counts in it from 0, At is
+// CLOCK_BOOTTIME in nanoseconds. Weight is 1 plus the records of this kind that a budget skipped before this one.
+type Identity struct {
+	Stream uint32
+	Seq    uint64
+	At     uint64
+	Weight uint32
+}
+
+// Socket says which connection a record belongs to. Conn is ours and unique in the session (0: none known), Cookie the
+// kernel's. NetNS is the namespace's inode number as `lsns -t net` prints it. Addresses are IPv4 or IPv6, unmapped.
+type Socket struct {
+	Conn        uint64
+	Cookie      uint64
+	NetNS       uint32
+	NetNSCookie uint64
+	LocalIP     netip.Addr
+	LocalPort   uint16
+	RemoteIP    netip.Addr
+	RemotePort  uint16
+}
+
+// Owner is the process that last used the socket in its own task context. Start is CLOCK_BOOTTIME in nanoseconds.
+type Owner struct {
+	PID       uint32
+	UID       uint32
+	Start     uint64
+	How       OwnerHow
+	Comm      string
+	Exe       string
+	CgroupID  uint64
+	CgroupHow CgroupHow
+	Container string
+}
+
+// Context is whatever ran on the CPU when the kernel made the record; often not the owner.
+type Context struct {
+	PID  uint32
+	Comm string
+	Kind CtxKind
+}
+
+// Connection is the record of one TCP connection that ended. Its verdict is not in it: Decide makes it from Evidence.
+// Times are CLOCK_BOOTTIME nanoseconds; OpenedAt is absent where the connection began before the agent.
+type Connection struct {
+	Identity
+	Socket
+	Owner
+	Context
+	Evidence
+	Counters
+	Role        Role
+	Flavour     Flavour
+	OpenedAt    Optional
+	ConnectUS   Optional
+	StackID     uint64
+	UserStackID uint64
+}
+
+// Event is a record of something that happened to a connection or to a packet: a reset, a drop, an error, …
+// Reason is the kernel's name beside its raw number, Length the payload in bytes, TCPFlags the header's flag byte.
+type Event struct {
+	Kind Kind
+	Identity
+	Socket
+	Owner
+	Context
+	Direction Direction
+	State     State
+	OldState  State
+	NewState  State
+	Reason    string
+	ReasonRaw Optional
+	Error     int32
+	TCPFlags  uint8
+	Length    uint32
+	StackID   uint64
+}
+
+// Loss is a range of numbers that will never become rows, bounds included.
+type Loss struct {
+	At      uint64
+	Stream  uint32
+	SeqFrom uint64
+	SeqTo   uint64
+	Cause   string
+}
+
+// Lost counts the records in the range.
+func (l Loss) Lost() uint64 { return l.SeqTo - l.SeqFrom + 1 }
+
+// The causes of a Loss.
+const (
+	LossRingFull      = "ring_full"      // the kernel's ring buffer had no room
+	LossQueueOverflow = "queue_overflow" // the agent's queue to Kafka had no room
+	LossMalformed     = "malformed"      // the agent could not decode what the kernel side wrote
+	LossTooLarge      = "too_large"      // the broker refuses a message of this size
+)
+
+// Checkpoint is the state of a session at one moment: the next number of each stream and the totals, which only grow,
+// of all that was never numbered. Phase is one of the Checkpoint… constants.
+type Checkpoint struct {
+	At      uint64
+	Phase   string
+	Streams []uint32
+	Next    []uint64
+	Names   []string
+	Totals  []uint64
+}
+
+// The phases of a Checkpoint.
+const (
+	CheckpointStart    = "start"
+	CheckpointPeriodic = "periodic"
+	CheckpointTakeover = "takeover"
+	CheckpointEnd      = "end"
+)

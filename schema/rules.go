@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+// rule gives a cause where its evidence holds. The first rule that applies decides; each is read off running kernels.
+type rule struct {
+	cause   Cause
+	applies func(*Connection) bool
+}
+
+// shutdownBoth is sk_shutdown after close(): both directions.
+const shutdownBoth = 3
+
+// The kernel's names of reset reasons that decide (enum sk_rst_reason without its prefix).
+const resetOnMemory = "TCP_ABORT_ON_MEMORY"
+
+var rules = []rule{
+	// Destroyed without `-> CLOSE`: nothing was seen of the ending.
+	{CauseUnknown, func(c *Connection) bool { return c.Flags.Has(FlagNoCloseSeen) }},
+	{CauseKilled, func(c *Connection) bool { return c.Error == errConnAborted }},
+
+	// connect() that never came to be.
+	{CauseRefused, connecting(func(c *Connection) bool { return c.Error == errConnRefused })},
+	{CauseConnectTimeout, connecting(func(c *Connection) bool { return c.Error == errTimedOut })},
+	{CauseUnreachable, connecting(func(c *Connection) bool { return unreachable(c.Error) })},
+	{CauseNoLocalPort, connecting(func(c *Connection) bool { return c.Error == 0 && c.LocalPort == 0 && c.SegsOut == 0 })},
+	{CauseConnectAbandoned, connecting(func(c *Connection) bool {
+		return c.Error == 0 && c.Flags.Has(FlagOwned) && c.SegsOut > 0
+	})},
+	{CauseUnknown, connecting(func(*Connection) bool { return true })},
+
+	// A reset, real or made by the kernel for data that came after close().
+	{CauseDataAfterClose, func(c *Connection) bool {
+		return resetError(c.Error) && c.Flags.Has(FlagResetReceived) && finWait(c.LastState) && answeredAfter(c)
+	}},
+	{CauseDataAfterClose, func(c *Connection) bool {
+		return c.Error == 0 && finWait(c.LastState) && answeredAfter(c) && !c.Flags.Has(FlagLinger2Off)
+	}},
+	{CausePeerReset, func(c *Connection) bool { return resetError(c.Error) && c.Flags.Has(FlagResetReceived) }},
+
+	// Timers gave up. The window decides between them: which timer fired does not show.
+	{CauseKeepaliveTimeout, func(c *Connection) bool { return c.Error == errTimedOut && c.ProbesOut > 0 && !outstanding(c) }},
+	{CauseZeroWindowTimeout, func(c *Connection) bool {
+		return c.Error == errTimedOut && c.SendWindow == 0 && outstanding(c)
+	}},
+	{CauseRetransmitTimeout, func(c *Connection) bool {
+		return timerError(c) && c.TimerRetries > 0 && c.BytesUnacked() > 0 && c.SendWindow > 0
+	}},
+	{CauseUnknown, func(c *Connection) bool { return c.Error != 0 }},
+
+	// No error: the host itself ended it with a reset.
+	{CauseOutOfMemory, func(c *Connection) bool { return c.ResetReason == resetOnMemory && sentReset(c) }},
+	{CauseLinger2Timeout, func(c *Connection) bool {
+		return c.LastState == StateFinWait2 && c.Flags.Has(FlagLinger2Off) && sentReset(c)
+	}},
+	{CauseListenerClosed, func(c *Connection) bool {
+		return openState(c.LastState) && c.Flags.Has(FlagNoSocket) && c.Flags&(FlagOwned|FlagSockDead) == 0
+	}},
+	{CauseCloseUnreadData, closing(func(c *Connection) bool {
+		return c.Shutdown == shutdownBoth && c.BytesUnread(c.Flags.Has(FlagFinReceived)) > 0
+	})},
+	{CauseLingerAbort, closing(func(c *Connection) bool { return c.Flags.Has(FlagLinger0) })},
+	{CauseDisconnect, func(c *Connection) bool {
+		return c.Flags.Has(FlagOwned) && c.Flags&(FlagFileDead|FlagNoSocket) == 0 && (openState(c.LastState) || sentReset(c))
+	}},
+
+	// A clean end: the first FIN names it.
+	{CausePeerClose, finished(func(c *Connection) bool { return c.FirstFin == SidePeer })},
+	{CauseLocalClose, finished(func(c *Connection) bool {
+		return c.FirstFin == SideLocal && c.FirstFinFlags.Has(FlagOwned|FlagFileDead)
+	})},
+	{CauseLocalShutdown, finished(func(c *Connection) bool {
+		return c.FirstFin == SideLocal && c.FirstFinFlags.Has(FlagOwned) && !c.FirstFinFlags.Has(FlagFileDead)
+	})},
+}
+
+// connecting limits a rule to connections that never were established.
+func connecting(applies func(*Connection) bool) func(*Connection) bool {
+	return func(c *Connection) bool { return c.LastState == StateSynSent && applies(c) }
+}
+
+// closing limits a rule to a task that is closing the file of a socket which still had an end to give up.
+func closing(applies func(*Connection) bool) func(*Connection) bool {
+	return func(c *Connection) bool {
+		return c.Flags.Has(FlagOwned|FlagFileDead) && (openState(c.LastState) || finWait(c.LastState)) && applies(c)
+	}
+}
+
+// finished limits a rule to the states in which a clean end arrives at CLOSE.
+func finished(applies func(*Connection) bool) func(*Connection) bool {
+	return func(c *Connection) bool {
+		return (finWait(c.LastState) || c.LastState == StateLastAck || c.LastState == StateClosing) && applies(c)
+	}
+}
+
+func openState(s State) bool { return s == StateEstablished || s == StateCloseWait }
+
+func finWait(s State) bool { return s == StateFinWait1 || s == StateFinWait2 }
+
+func resetError(errno int32) bool { return errno == errConnReset || errno == errPipe }
+
+func unreachable(errno int32) bool {
+	return errno == errHostUnreach || errno == errNetUnreach || errno == errNetDown || errno == errHostDown
+}
+
+// timerError holds where a timer gave up: ETIMEDOUT, or the soft error that an ICMP message had left.
+func timerError(c *Connection) bool { return c.Error == errTimedOut || unreachable(c.Error) }
+
+func outstanding(c *Connection) bool { return c.BytesUnsent() > 0 || c.BytesUnacked() > 0 }
+
+func sentReset(c *Connection) bool { return c.Flags&(FlagResetSent|FlagResetAfter) != 0 }
+
+func answeredAfter(c *Connection) bool { return c.Flags.Has(FlagResetAfter | FlagResetAnswers) }

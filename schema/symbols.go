@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import "math"
+
+// PieceBytes bounds a piece of a symbol table, well under a broker's default limit of 1 MiB a message.
+const PieceBytes = 512 << 10
+
+// Symbol is a function: Offset is its distance from its module's base.
+type Symbol struct {
+	Offset uint64
+	Name   string
+}
+
+// SymbolPiece is a message of the symbols topic: a part of the symbol table of one build. Pieces counts all parts,
+// Piece is this one's index from 0.
+type SymbolPiece struct {
+	BuildID string
+	Module  string
+	Piece   uint32
+	Pieces  uint32
+	Symbols []Symbol
+}
+
+// Build is a message of the builds topic: all pieces of that build's symbol table are on the symbols topic.
+type Build struct {
+	BuildID string
+	Module  string
+	Pieces  uint32
+	Symbols uint64
+}
+
+const (
+	pieceFields = 6
+	buildFields = 5
+)
+
+// EncodeSymbols cuts a symbol table into messages of at most PieceBytes (a single longer name excepted). Symbols are in
+// the order of their offsets.
+func EncodeSymbols(buildID, module string, symbols []Symbol) ([][]byte, error) {
+	var cuts []int
+	size := 0
+	for i := range symbols {
+		if cost := len(symbols[i].Name) + 10; size > 0 && size+cost > PieceBytes {
+			cuts, size = append(cuts, i), cost
+		} else {
+			size += cost
+		}
+	}
+	cuts = append(cuts, len(symbols))
+	messages := make([][]byte, 0, len(cuts))
+	from := 0
+	for i, to := range cuts {
+		m, err := encodePiece(&SymbolPiece{BuildID: buildID, Module: module, Piece: uint32(i), Pieces: uint32(len(cuts)), Symbols: symbols[from:to]})
+		if err != nil {
+			return nil, err
+		}
+		messages, from = append(messages, m), to
+	}
+	return messages, nil
+}
+
+func encodePiece(p *SymbolPiece) ([]byte, error) {
+	w := newWriter()
+	w.array(pieceFields)
+	w.uint(Version)
+	w.str(p.BuildID)
+	w.str(p.Module)
+	w.uint(uint64(p.Piece))
+	w.uint(uint64(p.Pieces))
+	w.array(2 * len(p.Symbols))
+	last := uint64(0)
+	for _, s := range p.Symbols {
+		w.uint(s.Offset - last) // distances are short
+		w.str(s.Name)
+		last = s.Offset
+	}
+	return w.buf.Bytes(), w.err
+}
+
+// DecodeSymbols reads a message of the symbols topic; its error is ErrMalformed.
+func DecodeSymbols(message []byte) (*SymbolPiece, error) {
+	r, n := openMessage(message, pieceFields)
+	p := &SymbolPiece{BuildID: r.str(), Module: r.str(), Piece: uint32(r.uint(MaxPieces)), Pieces: uint32(r.uint(MaxPieces))}
+	if r.err == nil && (p.BuildID == "" || p.Piece >= p.Pieces) {
+		r.fail("piece %d of %d of build %q", p.Piece, p.Pieces, p.BuildID)
+	}
+	offset := uint64(0)
+	for range r.array(2*MaxSymbols) / 2 {
+		offset += r.uint(math.MaxUint64)
+		p.Symbols = append(p.Symbols, Symbol{Offset: offset, Name: string(r.bytes(maxString))})
+		if r.err != nil {
+			break
+		}
+	}
+	r.skip(n - pieceFields)
+	return p, r.err
+}
+
+// EncodeBuild makes the message of b.
+func EncodeBuild(b *Build) ([]byte, error) {
+	w := newWriter()
+	w.array(buildFields)
+	w.uint(Version)
+	w.str(b.BuildID)
+	w.str(b.Module)
+	w.uint(uint64(b.Pieces))
+	w.uint(b.Symbols)
+	return w.buf.Bytes(), w.err
+}
+
+// DecodeBuild reads a message of the builds topic; its error is ErrMalformed.
+func DecodeBuild(message []byte) (*Build, error) {
+	r, n := openMessage(message, buildFields)
+	b := &Build{BuildID: r.str(), Module: r.str(), Pieces: uint32(r.uint(MaxPieces)), Symbols: r.uint(math.MaxUint64)}
+	if r.err == nil && b.BuildID == "" {
+		r.fail("no build id")
+	}
+	r.skip(n - buildFields)
+	return b, r.err
+}
