@@ -5,7 +5,9 @@ package program_test
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"syscall"
@@ -88,7 +90,7 @@ func TestErrorOfManyLinesIsPrintedAsOne(t *testing.T) {
 	require.Equal(t, "tcpledger-probe: one; two\n", stderr)
 }
 
-// Main stops at the first signal and has given the second one back to the kernel by then.
+// The first signal ends the context and a command that stops for it has ended well.
 func TestSignalEndsTheContext(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {
@@ -108,6 +110,47 @@ func TestSignalEndsTheContext(t *testing.T) {
 			require.Zero(t, code, stderr)
 			require.Empty(t, stderr)
 		})
+	}
+}
+
+// A command that does not stop is killed by the second signal.
+func TestSecondSignalKills(t *testing.T) {
+	const inChild = "TCPLEDGER_TEST_SECOND_SIGNAL"
+	if os.Getenv(inChild) != "" {
+		p := newProbe()
+		p.root.RunE = func(cmd *cobra.Command, _ []string) error {
+			_, _ = os.Stdout.WriteString("ready\n")
+			<-cmd.Context().Done()
+			select {}
+		}
+		p.run()
+		return
+	}
+	child := exec.Command(os.Args[0], "-test.run=^TestSecondSignalKills$")
+	child.Env = append(os.Environ(), inChild+"=1")
+	stdout, err := child.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, child.Start())
+	_, err = io.ReadFull(stdout, make([]byte, len("ready\n")))
+	require.NoError(t, err)
+	require.NoError(t, child.Process.Signal(syscall.SIGINT))
+	ended := make(chan error, 1)
+	go func() { ended <- child.Wait() }()
+	deadline := time.After(20 * time.Second)
+	for {
+		select {
+		case err := <-ended:
+			var exit *exec.ExitError
+			require.ErrorAs(t, err, &exit)
+			status, ok := exit.Sys().(syscall.WaitStatus)
+			require.True(t, ok && status.Signaled() && status.Signal() == syscall.SIGINT, "%v", err)
+			return
+		case <-deadline:
+			_ = child.Process.Kill()
+			require.FailNow(t, "outlived its signals")
+		case <-time.After(20 * time.Millisecond):
+			_ = child.Process.Signal(syscall.SIGINT) // may have ended meanwhile
+		}
 	}
 }
 
