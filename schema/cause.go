@@ -131,3 +131,11 @@ func decideReset(c *Connection, cause Cause) Reset {
 	}
 	return ResetNone
 }
+
+// Causes lists all causes.
+func Causes() []Cause {
+	return []Cause{CauseLocalClose, CauseProcessExit, CauseLocalShutdown, CauseCloseUnreadData, CauseLingerAbort,
+		CauseDisconnect, CauseDataAfterClose, CausePeerClose, CausePeerReset, CauseRefused, CauseConnectTimeout,
+		CauseUnreachable, CauseConnectAbandoned, CauseNoLocalPort, CauseRetransmitTimeout, CauseKeepaliveTimeout,
+		CauseZeroWindowTimeout, CauseKilled, CauseOutOfMemory, CauseLinger2Timeout, CauseListenerClosed, CauseUnknown}
+}
