@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* The state kept for each connection, from its first sight to tcp_destroy_sock. */
+#ifndef TCPLEDGER_CONN_H
+#define TCPLEDGER_CONN_H
+
+#include "owner.h"
+#include "sock.h"
+
+static __always_inline struct conn_state *find_conn(const struct sock *sk)
+{
+	u64 key = (u64)sk;
+
+	return bpf_map_lookup_elem(&conns, &key);
+}
+
+/* Makes the kernel give the socket its cookie, where a program may ask for it. */
+static __always_inline void want_cookie(struct sock *sk)
+{
+	if (cookie_helper)
+		bpf_get_socket_cookie(sk);
+}
+
+FUNCTION void init_conn(struct here *h, struct conn_state *c, u8 state)
+{
+	__builtin_memset(c, 0, sizeof(*c));
+	c->conn = number_conn(h);
+	c->opened_at = h->now;
+	c->state_at = h->now;
+	c->connect_us = ABSENT32;
+	c->reset_reason = ABSENT32;
+	c->state = state;
+}
+
+/* The kept copy; fresh itself when the map is full, good for this event only. */
+static __always_inline struct conn_state *keep_conn(const struct sock *sk, struct conn_state *fresh)
+{
+	u64 key = (u64)sk;
+	struct conn_state *c;
+
+	if (bpf_map_update_elem(&conns, &key, fresh, BPF_ANY))
+		count(TOTAL_STATE_MAP_FULL);
+	c = bpf_map_lookup_elem(&conns, &key);
+	return c ? c : fresh;
+}
+
+/* A connection that begins now takes over whatever an earlier one left under its sk. */
+static __always_inline void open_conn(struct here *h, struct sock *sk, u8 state)
+{
+	struct conn_state fresh;
+
+	want_cookie(sk);
+	init_conn(h, &fresh, state);
+	if (state == TCP_SYN_SENT) {
+		fresh.role = ROLE_CLIENT;
+		learn_owner(&fresh, HOW_CONNECT);
+	} else {
+		fresh.role = ROLE_SERVER;
+	}
+	keep_conn(sk, &fresh);
+}
+
+/* First sight of a connection that is older than the agent. */
+static __always_inline struct conn_state *meet_conn(struct here *h, struct sock *sk, u8 state,
+						    struct conn_state *fresh)
+{
+	want_cookie(sk);
+	init_conn(h, fresh, state);
+	fresh->opened_at = 0;
+	fresh->flags = STATE_BEGAN_BEFORE;
+	if (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2)
+		fresh->first_who = WHO_LOCAL;
+	else if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)
+		fresh->first_who = WHO_PEER;
+	count(TOTAL_BEGAN_BEFORE);
+	return keep_conn(sk, fresh);
+}
+
+/* Counts what is ours and must stay unseen. */
+static __always_inline bool is_own(const struct conn_state *c, u32 kind)
+{
+	if (!c || !(c->flags & STATE_OWN))
+		return false;
+	count(TOTAL_OWN + kind);
+	return true;
+}
+
+#endif

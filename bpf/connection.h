@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* The connection record: the raw evidence of an ending, judged elsewhere. */
+#ifndef TCPLEDGER_CONNECTION_H
+#define TCPLEDGER_CONNECTION_H
+
+#include "event.h"
+
+#define FLAG(flag) (1UL << bpf_core_enum_value(enum sock_flags, flag))
+
+/* Who holds the socket at this moment: the part also kept of the first FIN. */
+FUNCTION u32 holder_evidence(const struct sock *sk)
+{
+	u32 ev = 0;
+
+	if (BPF_CORE_READ(sk, sk_lock.owned))
+		ev |= EV_OWNED;
+	if (file_dead(sk))
+		ev |= EV_FILE_DEAD;
+	if (BPF_CORE_READ(current_task(), flags) & PF_EXITING)
+		ev |= EV_EXITING;
+	return ev;
+}
+
+FUNCTION u32 socket_evidence(const struct sock *sk)
+{
+	unsigned long flags = BPF_CORE_READ(sk, __sk_common.skc_flags);
+	u32 ev = 0;
+
+	if (flags & FLAG(SOCK_LINGER) && !BPF_CORE_READ(sk, sk_lingertime))
+		ev |= EV_LINGER0;
+	if (flags & FLAG(SOCK_DEAD))
+		ev |= EV_SOCK_DEAD;
+	if (flags & FLAG(SOCK_DONE))
+		ev |= EV_SOCK_DONE;
+	if (flags & FLAG(SOCK_KEEPOPEN))
+		ev |= EV_KEEPOPEN;
+	if (!BPF_CORE_READ(sk, sk_socket))
+		ev |= EV_NO_SOCKET;
+	return ev;
+}
+
+static __always_inline u32 state_evidence(const struct conn_state *c)
+{
+	u32 ev = 0;
+
+	if (c->flags & STATE_RESET_RECEIVED)
+		ev |= EV_RESET_RECEIVED;
+	if (c->flags & STATE_RESET_SENT)
+		ev |= EV_RESET_SENT;
+	if (c->flags & STATE_BEGAN_BEFORE)
+		ev |= EV_BEGAN_BEFORE;
+	if (c->flags & STATE_SEEDED)
+		ev |= EV_SEEDED;
+	return ev;
+}
+
+/* An end that no FIN explains: its stack is the one that says why. */
+static __always_inline bool abnormal(const struct sock *sk, const struct conn_state *c, u8 old)
+{
+	if (BPF_CORE_READ(sk, sk_err) || c->flags & (STATE_RESET_SENT | STATE_RESET_RECEIVED))
+		return true;
+	if (old == TCP_FIN_WAIT2)
+		return BPF_CORE_READ((struct tcp_sock *)sk, linger2) < 0;
+	return old != TCP_LAST_ACK && old != TCP_CLOSING && old != TCP_TIME_WAIT;
+}
+
+static __always_inline u32 age_ms(u64 jiffies, u32 then)
+{
+	u32 age = (u32)jiffies - then;
+
+	return then ? age * tick_ns / 1000000 : ABSENT32;
+}
+
+static __always_inline void fill_ages(struct connection *r, const struct tcp_sock *tp)
+{
+	u64 now = bpf_jiffies64();
+
+	r->last_rx_age_ms = age_ms(now, BPF_CORE_READ(tp, inet_conn.icsk_ack.lrcvtime));
+	r->last_tx_age_ms = age_ms(now, BPF_CORE_READ(tp, lsndtime));
+}
+
+FUNCTION void fill_counters(struct connection *r, const struct tcp_sock *tp)
+{
+	r->bytes_sent = BPF_CORE_READ(tp, bytes_sent);
+	r->bytes_retrans = BPF_CORE_READ(tp, bytes_retrans);
+	r->bytes_received = BPF_CORE_READ(tp, bytes_received);
+	r->bytes_acked = BPF_CORE_READ(tp, bytes_acked);
+	r->write_seq = BPF_CORE_READ(tp, write_seq);
+	r->snd_nxt = BPF_CORE_READ(tp, snd_nxt);
+	r->snd_una = BPF_CORE_READ(tp, snd_una);
+	r->rcv_nxt = BPF_CORE_READ(tp, rcv_nxt);
+	r->copied_seq = BPF_CORE_READ(tp, copied_seq);
+	r->segs_in = BPF_CORE_READ(tp, segs_in);
+	r->segs_out = BPF_CORE_READ(tp, segs_out);
+	r->total_retrans = BPF_CORE_READ(tp, total_retrans);
+	r->snd_wnd = BPF_CORE_READ(tp, snd_wnd);
+	r->srtt_us = BPF_CORE_READ(tp, srtt_us) >> 3;
+	r->retransmits = BPF_CORE_READ(tp, inet_conn.icsk_retransmits);
+	r->probes_out = BPF_CORE_READ(tp, inet_conn.icsk_probes_out);
+	fill_ages(r, tp);
+}
+
+static __always_inline u8 flavour_of(const struct tcp_sock *tp)
+{
+	if (bpf_core_field_exists(tp->is_mptcp) && BPF_CORE_READ(tp, is_mptcp))
+		return FLAVOUR_MPTCP_SUBFLOW;
+	return FLAVOUR_TCP;
+}
+
+FUNCTION void fill_end(struct connection *r, const struct sock *sk)
+{
+	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
+
+	r->error = BPF_CORE_READ(sk, sk_err);
+	r->error_soft = BPF_CORE_READ(sk, sk_err_soft);
+	r->shutdown = BPF_CORE_READ(sk, sk_shutdown);
+	r->linger2 = BPF_CORE_READ(tp, linger2);
+	r->evidence |= holder_evidence(sk) | socket_evidence(sk);
+	if (r->linger2 < 0)
+		r->evidence |= EV_LINGER2_NEG;
+	r->flavour = flavour_of(tp);
+	fill_counters(r, tp);
+}
+
+FUNCTION void fill_life(struct connection *r, const struct conn_state *c)
+{
+	r->tuple.conn = c->conn;
+	r->owner = c->owner;
+	r->evidence = state_evidence(c);
+	r->opened_at = c->opened_at;
+	r->connect_us = c->connect_us;
+	r->reset_reason = c->reset_reason;
+	r->role = c->role;
+	r->first_at = c->first_at;
+	r->first_who = c->first_who;
+	r->first_evidence = c->first_evidence;
+}
+
+/*
+ * The lock tells the context, except where a closing listener drops a child it
+ * never accepted: not locked, and yet a task.
+ */
+FUNCTION u8 state_context(const struct sock *sk, u8 new)
+{
+	u32 ev;
+
+	if (BPF_CORE_READ(sk, sk_lock.owned))
+		return CTX_TASK;
+	if (new != TCP_CLOSE || BPF_CORE_READ(sk, sk_err))
+		return CTX_SOFTIRQ;
+	ev = socket_evidence(sk);
+	return ev & EV_NO_SOCKET && !(ev & EV_SOCK_DEAD) ? CTX_UNKNOWN : CTX_SOFTIRQ;
+}
+
+/* Stack and context are those of the first FIN, unless the end itself is abnormal. */
+FUNCTION void emit_connection(struct here *h, const struct sock *sk,
+					    const struct conn_state *c, u8 old, u32 extra)
+{
+	bool at_close = abnormal(sk, c, old) || !c->first_who;
+	u64 stack = c->first_stack;
+	struct connection *r;
+
+	if (!enabled(KIND_CONNECTION) || is_own(c, KIND_CONNECTION) ||
+	    !within_budget(h, KIND_CONNECTION))
+		return;
+	if (at_close)
+		stack = take_stack(h);
+	r = begin(h, KIND_CONNECTION, struct connection);
+	if (!r)
+		return;
+	__builtin_memset((void *)r + sizeof(r->head), 0, sizeof(*r) - sizeof(r->head));
+	r->stack = stack;
+	r->old_state = old;
+	r->context = c->first_context;
+	if (at_close)
+		fill_context(&r->context, state_context(sk, TCP_CLOSE));
+	fill_tuple(&r->tuple, sk, true);
+	fill_life(r, c);
+	fill_end(r, sk);
+	r->evidence |= extra;
+	finish(r);
+}
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* tcp:tcp_destroy_sock: the state goes; a record that no CLOSE brought comes. */
+#ifndef TCPLEDGER_DESTROY_H
+#define TCPLEDGER_DESTROY_H
+
+#include "connection.h"
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(on_destroy, struct sock *sk)
+{
+	struct conn_state *c = find_conn(sk);
+	u64 key = (u64)sk;
+	struct here h;
+
+	if (!c || !enter(&h, ctx))
+		return 0;
+	if (!(c->flags & STATE_CLOSED))
+		emit_connection(&h, sk, c, c->state, EV_NO_CLOSE_SEEN);
+	h.cpu->gone_sk = c->flags & STATE_OWN ? 0 : key;
+	h.cpu->gone_conn = c->conn;
+	bpf_map_delete_elem(&conns, &key);
+	leave(&h);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Every map and every constant the agent sets before load. */
+#ifndef TCPLEDGER_MAPS_H
+#define TCPLEDGER_MAPS_H
+
+#include "kernel.h"
+#include "record.h"
+
+/* Set by the agent from what the kernel's BTF says. */
+volatile const u32 kinds_enabled = 0;
+volatile const u32 send_reset_args = 2;
+volatile const u32 kfree_skb_args = 2;
+volatile const u32 retransmit_args = 2;
+volatile const u32 cookie_helper = 0;
+volatile const u64 tick_ns = 4000000;
+volatile const u64 wakeup_bytes = 0;
+/* Nanoseconds one record of a kind costs its CPU; 0: no budget. Slot 0: stacks. */
+volatile const u64 cost_ns[KINDS] = {};
+
+enum state_flag {
+	STATE_RESET_RECEIVED = 1 << 0,
+	STATE_RESET_SENT = 1 << 1,
+	STATE_OWN = 1 << 2,
+	STATE_BEGAN_BEFORE = 1 << 3,
+	STATE_SEEDED = 1 << 4,
+	STATE_CLOSED = 1 << 5, /* the record is out */
+};
+
+struct conn_state {
+	u64 conn;
+	u64 opened_at;
+	u64 state_at;
+	u64 first_at;
+	u64 first_stack;
+	struct owner owner;
+	struct context first_context;
+	u32 connect_us;
+	u32 reset_reason;
+	u16 flags;
+	u8 state;
+	u8 role;
+	u8 first_who;
+	u8 first_evidence;
+	u8 pad[2];
+};
+
+/* A stream is one CPU and nesting level; take() alone moves its numbers. */
+struct stream {
+	u64 seq;
+	u64 conns;
+};
+
+struct cpu {
+	u64 level;
+	u64 gone_sk; /* the socket destroyed last: its reset may still follow */
+	u64 gone_conn;
+};
+
+struct budget {
+	u64 next;
+	u64 skipped[LEVELS];
+};
+
+struct scratch {
+	u64 holders;
+	u64 frames[FRAMES];
+};
+
+struct frames {
+	u64 frames[FRAMES];
+};
+
+#define PERCPU(name_, entries, value_)                     \
+	struct {                                           \
+		__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);   \
+		__uint(max_entries, entries);              \
+		__type(key, u32);                          \
+		__type(value, value_);                     \
+	} name_ SEC(".maps")
+
+#define HASH(name_, entries, flags_, key_, value_)         \
+	struct {                                           \
+		__uint(type, BPF_MAP_TYPE_HASH);           \
+		__uint(max_entries, entries);              \
+		__uint(map_flags, flags_);                 \
+		__type(key, key_);                         \
+		__type(value, value_);                     \
+	} name_ SEC(".maps")
+
+PERCPU(cpus, 1, struct cpu);
+PERCPU(streams, LEVELS, struct stream);
+PERCPU(budgets, KINDS, struct budget);
+PERCPU(scratches, LEVELS, struct scratch);
+PERCPU(totals, TOTALS, u64);
+HASH(conns, 262144, BPF_F_NO_PREALLOC, u64, struct conn_state);
+HASH(stacks, 16384, 0, u64, struct frames);
+HASH(own_pids, 64, 0, u32, u8);
+HASH(ignored_drops, 256, 0, u32, u8);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8388608);
+} ring SEC(".maps");
+
+FUNCTION void count(enum total total)
+{
+	u32 key = total;
+	u64 *value = bpf_map_lookup_elem(&totals, &key);
+
+	if (value)
+		__sync_fetch_and_add(value, 1);
+}
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* tcp:tcp_send_reset and tcp:tcp_receive_reset. */
+#ifndef TCPLEDGER_RESET_H
+#define TCPLEDGER_RESET_H
+
+#include "event.h"
+
+/* The answer to data after close follows the socket's destruction on the same CPU. */
+static __always_inline u64 gone_conn(struct here *h, const struct sock *sk)
+{
+	if (h->cpu->gone_sk != (u64)sk)
+		return 0;
+	h->cpu->gone_sk = 0;
+	return h->cpu->gone_conn;
+}
+
+static __always_inline void note_reset_sent(struct conn_state *c, u32 reason)
+{
+	if (c->flags & (STATE_CLOSED | STATE_RESET_SENT))
+		return;
+	c->flags |= STATE_RESET_SENT;
+	c->reset_reason = reason;
+}
+
+static __always_inline void describe_reset(struct here *h, struct moment *m)
+{
+	if (!m->sk) {
+		m->flags |= EVENT_NO_SOCKET;
+		return;
+	}
+	m->state = state_of(m->sk);
+	if (!m->full) {
+		m->flags |= EVENT_MINISOCK;
+		return;
+	}
+	m->exempt = m->state != TCP_LISTEN;
+	m->hint = context_of(m->sk);
+	m->conn = find_conn(m->sk);
+	if (!m->conn)
+		m->conn_number = gone_conn(h, m->sk);
+}
+
+static __always_inline void reset_sent(struct here *h, const struct sock *sk,
+				       const struct sk_buff *skb, u32 reason)
+{
+	struct packet p = {};
+	struct moment m = {
+		.sk = sk,
+		.full = full_socket(sk),
+		.reason = reason,
+		.direction = DIRECTION_OUT,
+		.stack = true,
+	};
+	struct conn_state *c;
+
+	describe_reset(h, &m);
+	if (skb)
+		m.flags |= EVENT_WITH_PACKET;
+	if (skb && parse_packet(&p, skb) == PACKET_TCP) {
+		m.packet = &p; /* what is answered */
+		m.skb = skb;
+		m.by_packet = !m.full || m.state == TCP_LISTEN;
+	} else if (!sk) {
+		return;
+	}
+	c = (struct conn_state *)m.conn;
+	emit_event(h, KIND_RESET_SENT, &m);
+	if (c)
+		note_reset_sent(c, reason);
+}
+
+SEC("tp_btf/tcp_send_reset")
+int on_reset_sent(u64 *ctx)
+{
+	u32 reason = ABSENT32;
+	struct here h;
+
+	if (!enter(&h, ctx))
+		return 0;
+	if (send_reset_args >= 3)
+		reason = ctx[2];
+	reset_sent(&h, (const struct sock *)ctx[0], (const struct sk_buff *)ctx[1], reason);
+	leave(&h);
+	return 0;
+}
+
+static __always_inline void reset_received(struct here *h, struct sock *sk)
+{
+	struct conn_state *c = find_conn(sk);
+	struct moment m = {
+		.sk = sk,
+		.full = true,
+		.conn = c,
+		.state = state_of(sk),
+		.reason = ABSENT32,
+		.direction = DIRECTION_IN,
+		.hint = context_of(sk),
+		.exempt = true,
+		.stack = true,
+	};
+
+	if (c && !(c->flags & STATE_CLOSED))
+		c->flags |= STATE_RESET_RECEIVED;
+	emit_event(h, KIND_RESET_RECEIVED, &m);
+}
+
+SEC("tp_btf/tcp_receive_reset")
+int BPF_PROG(on_reset_in, struct sock *sk)
+{
+	struct here h;
+
+	if (!enter(&h, ctx))
+		return 0;
+	reset_received(&h, sk);
+	leave(&h);
+	return 0;
+}
+
+#endif

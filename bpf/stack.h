@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Kernel stacks, told apart by a hash of their frames, kept once in a map. Not
+ * BPF_MAP_TYPE_STACK_TRACE: its ids were seen naming another stack.
+ */
+#ifndef TCPLEDGER_STACK_H
+#define TCPLEDGER_STACK_H
+
+#include "emit.h"
+
+static __always_inline u64 mix(u64 hash, u64 value)
+{
+	hash ^= value;
+	hash *= 0x9e3779b97f4a7c15ULL;
+	return hash ^ hash >> 29;
+}
+
+/* Over all places, unused ones are zero: no branch, one path to verify. hash.go does the same. */
+static __always_inline u64 hash_frames(const u64 *frames)
+{
+	u64 hash = FRAMES;
+
+#pragma clang loop unroll(disable)
+	for (u32 i = 0; i < FRAMES; i++)
+		hash = mix(hash, frames[i]);
+	hash = mix(hash, hash >> 32);
+	return hash ? hash : 1;
+}
+
+FUNCTION void fill_stack(struct stack *s, u64 hash, u32 depth, const u64 *frames)
+{
+	s->hash = hash;
+	s->depth = depth;
+	s->pad = 0;
+	bpf_probe_read_kernel(s->frames, sizeof(s->frames), frames);
+}
+
+static __always_inline void send_inline(struct here *h, u64 hash, u32 depth, const u64 *frames)
+{
+	struct stack *s = bpf_ringbuf_reserve(&ring, sizeof(*s), 0);
+
+	if (!s) {
+		count(TOTAL_STACKS_LOST);
+		return;
+	}
+	fill_head(h, &s->head, KIND_STACK, sizeof(*s));
+	fill_stack(s, hash, depth, frames);
+	count(TOTAL_STACKS_INLINE);
+	finish(s);
+}
+
+static __always_inline u64 keep_stack(struct here *h, struct scratch *s)
+{
+	long size, err;
+	u64 hash;
+
+	__builtin_memset(s->frames, 0, sizeof(s->frames));
+	size = bpf_get_stack(h->ctx, s->frames, sizeof(s->frames), 0);
+	if (size <= 0) {
+		count(TOTAL_STACK_ERRORS);
+		return 0;
+	}
+	hash = hash_frames(s->frames);
+	count(TOTAL_STACKS_TAKEN);
+	if (bpf_map_lookup_elem(&stacks, &hash))
+		return hash;
+	err = bpf_map_update_elem(&stacks, &hash, s->frames, BPF_NOEXIST);
+	if (!err || err == -EEXIST)
+		return hash;
+	if (err == -E2BIG)
+		count(TOTAL_STACK_MAP_FULL);
+	send_inline(h, hash, (u64)size / sizeof(u64), s->frames);
+	return hash;
+}
+
+/*
+ * The hash of this moment's stack, 0 for none. Each level has its own scratch;
+ * should two programs still meet in one (preemption, or deeper than LEVELS), the
+ * second goes without a stack rather than with a mixture.
+ */
+FUNCTION u64 take_stack(struct here *h)
+{
+	struct scratch *s = bpf_map_lookup_elem(&scratches, &h->level);
+	u32 slot = 0;
+	struct budget *b = bpf_map_lookup_elem(&budgets, &slot);
+	u64 hash = 0;
+
+	if (!s || !b)
+		return 0;
+	if (cost_ns[0] && !affordable(h, b, cost_ns[0])) {
+		count(TOTAL_STACKS_OVER_BUDGET);
+		return 0;
+	}
+	if (take(&s->holders) == 0)
+		hash = keep_stack(h, s);
+	else
+		count(TOTAL_STACK_BUSY);
+	__sync_fetch_and_add(&s->holders, -1);
+	return hash;
+}
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* sock:inet_sock_set_state: the life of a connection, and the record at its end. */
+#ifndef TCPLEDGER_STATE_H
+#define TCPLEDGER_STATE_H
+
+#include "connection.h"
+
+static __always_inline void note_first_fin(struct here *h, const struct sock *sk,
+					   struct conn_state *c, u8 who)
+{
+	if (c->first_who)
+		return;
+	c->first_who = who;
+	c->first_at = h->now;
+	c->first_evidence = holder_evidence(sk);
+	fill_context(&c->first_context, state_context(sk, TCP_FIN_WAIT1));
+	if (!(c->flags & STATE_OWN) && enabled(KIND_CONNECTION))
+		c->first_stack = take_stack(h);
+}
+
+static __always_inline void note_change(struct here *h, const struct sock *sk,
+					struct conn_state *c, u8 new)
+{
+	if (new == TCP_ESTABLISHED && c->opened_at && c->connect_us == ABSENT32)
+		c->connect_us = (h->now - c->opened_at) / 1000;
+	if (new == TCP_FIN_WAIT1 && BPF_CORE_READ(sk, sk_lock.owned))
+		learn_owner(c, HOW_CLOSE);
+	if (new == TCP_FIN_WAIT1)
+		note_first_fin(h, sk, c, WHO_LOCAL);
+	else if (new == TCP_CLOSE_WAIT)
+		note_first_fin(h, sk, c, WHO_PEER);
+	c->state = new;
+	c->state_at = h->now;
+}
+
+/* Whoever aborts a foreign socket (ss -K) holds it, but does not own it. */
+static __always_inline void note_close(struct here *h, struct sock *sk, struct conn_state *c, u8 old)
+{
+	if (BPF_CORE_READ(sk, sk_lock.owned) && BPF_CORE_READ(sk, sk_err) != ECONNABORTED)
+		learn_owner(c, HOW_CLOSE);
+	if (c->flags & STATE_CLOSED)
+		return;
+	emit_connection(h, sk, c, old, 0);
+	c->flags |= STATE_CLOSED;
+	c->state = TCP_CLOSE;
+	c->state_at = h->now;
+}
+
+static __always_inline void follow(struct here *h, struct sock *sk, u8 old, u8 new)
+{
+	struct conn_state *c, fresh;
+
+	if (old == new || new == TCP_LISTEN || (old == TCP_LISTEN && new == TCP_CLOSE))
+		return;
+	if (new == TCP_SYN_SENT || (old == TCP_LISTEN && new == TCP_SYN_RECV)) {
+		open_conn(h, sk, new);
+		return;
+	}
+	c = find_conn(sk);
+	if (!c)
+		c = meet_conn(h, sk, old, &fresh);
+	if (new == TCP_CLOSE)
+		note_close(h, sk, c, old);
+	else
+		note_change(h, sk, c, new);
+}
+
+static __always_inline void emit_state(struct here *h, struct sock *sk, u8 old, u8 new)
+{
+	struct moment m = {
+		.sk = sk,
+		.full = true,
+		.conn = find_conn(sk),
+		.state = new,
+		.old_state = old,
+		.new_state = new,
+		.reason = ABSENT32,
+		.error = BPF_CORE_READ(sk, sk_err),
+		.hint = state_context(sk, new),
+	};
+
+	emit_event(h, KIND_STATE, &m);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_state, struct sock *sk, int old, int new)
+{
+	struct here h;
+
+	if (!is_tcp(sk) || !enter(&h, ctx))
+		return 0;
+	follow(&h, sk, old, new);
+	if (enabled(KIND_STATE))
+		emit_state(&h, sk, old, new);
+	leave(&h);
+	return 0;
+}
+
+#endif
