@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package batch makes messages of records: it closes one by count, bytes or age and stamps it with the clock measured at
+// that moment, so that the rows' wall time follows from the message's bytes alone.
+package batch
+
+import (
+	"fmt"
+	"time"
+
+	"tcpledger/schema"
+)
+
+// Limits say when a batch is closed. Age is measured in kernel time from its first record.
+type Limits struct {
+	Records int
+	Bytes   int
+	Age     time.Duration
+}
+
+// DefaultLimits are the limits without flags: half the age that the contract allows.
+func DefaultLimits() Limits {
+	return Limits{Records: schema.BatchRecords, Bytes: schema.BatchBytes, Age: 500 * time.Millisecond}
+}
+
+// maxAge keeps a record visible within the two seconds that the contract promises.
+const maxAge = time.Second
+
+// Check says whether the limits are within what the wire allows; the error names the flag.
+func (l Limits) Check() error {
+	switch {
+	case l.Records < 1 || l.Records > schema.BatchRecords:
+		return fmt.Errorf("--batch-records %d: 1 to %d", l.Records, schema.BatchRecords)
+	case l.Bytes < 1024 || l.Bytes > schema.BatchBytes:
+		return fmt.Errorf("--batch-bytes %d: 1024 to %d", l.Bytes, schema.BatchBytes)
+	case l.Age <= 0 || l.Age > maxAge:
+		return fmt.Errorf("--batch-age %s: more than 0s, at most %s", l.Age, maxAge)
+	}
+	return nil
+}
+
+// Message is a closed batch. Ranges are the numbers of its rows, Losses the loss rows in it, At the kernel time of its
+// first row. All are the receiver's to keep.
+type Message struct {
+	Value       []byte
+	Ranges      []schema.Range
+	Losses      []schema.Loss
+	Records     int
+	Checkpoints int
+	At          uint64
+}
+
+// Batch collects rows. It is not safe for concurrent use. After each row the caller asks Due and, if so, takes the batch.
+type Batch struct {
+	limits      Limits
+	header      schema.Header
+	rows        *schema.BatchEncoder
+	losses      []schema.Loss
+	checkpoints int
+	began       uint64
+}
+
+// New makes an empty batch. Of the header its host, boot id, session and run are used; batches are numbered from 1.
+func New(limits Limits, header schema.Header) *Batch {
+	return &Batch{limits: limits, header: header, rows: schema.NewBatchEncoder()}
+}
+
+// Connection appends a row at kernel time now.
+func (b *Batch) Connection(c *schema.Connection, now uint64) {
+	b.begin(now)
+	b.rows.AddConnection(c)
+}
+
+// Event appends a row at kernel time now.
+func (b *Batch) Event(e *schema.Event, now uint64) {
+	b.begin(now)
+	b.rows.AddEvent(e)
+}
+
+// Loss appends a row at kernel time now.
+func (b *Batch) Loss(l *schema.Loss, now uint64) {
+	b.begin(now)
+	b.rows.AddLoss(l)
+	b.losses = append(b.losses, *l)
+}
+
+// Checkpoint appends a row at kernel time now.
+func (b *Batch) Checkpoint(c *schema.Checkpoint, now uint64) {
+	b.begin(now)
+	b.rows.AddCheckpoint(c)
+	b.checkpoints++
+}
+
+func (b *Batch) begin(now uint64) {
+	if b.rows.Records() == 0 {
+		b.began = now
+	}
+}
+
+// Due reports whether the batch must be closed at kernel time now.
+func (b *Batch) Due(now uint64) bool {
+	n := b.rows.Records()
+	return n >= b.limits.Records || b.rows.Size() >= b.limits.Bytes || (n > 0 && now >= b.began+uint64(b.limits.Age))
+}
+
+// Records counts the rows so far.
+func (b *Batch) Records() int { return b.rows.Records() }
+
+// Take closes the batch with the clock as it is now and begins the next one. ok is false where there are no rows.
+func (b *Batch) Take() (m Message, ok bool, err error) {
+	if b.rows.Records() == 0 {
+		return Message{}, false, nil
+	}
+	if b.header.Clock, err = MeasureClock(); err != nil {
+		return Message{}, false, err
+	}
+	b.header.Number++
+	m = Message{Records: b.rows.Records(), Losses: b.losses, Checkpoints: b.checkpoints, At: b.began}
+	m.Value, m.Ranges, err = b.rows.Finish(&b.header)
+	b.losses, b.checkpoints = nil, 0
+	if err != nil {
+		return Message{}, false, fmt.Errorf("encode batch %d: %w", b.header.Number, err)
+	}
+	return m, true, nil
+}
