@@ -37,6 +37,7 @@ func TestTables(t *testing.T) {
 			require.NotContains(t, c.Type, "Enum", "%s.%s", table.Name, c.Name)
 		}
 		require.Contains(t, table.Engine, "ReplacingMergeTree", table.Name)
+		require.Contains(t, table.Setting, "fsync_after_insert = 1", table.Name)
 	}
 }
 

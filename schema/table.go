@@ -82,10 +82,11 @@ func (c *Column) ddl() string {
 	if c.Alias != "" {
 		s += " ALIAS " + c.Alias
 	}
+	s += " COMMENT " + quote(c.Doc)
 	if c.Codec != "" {
 		s += " CODEC(" + c.Codec + ")"
 	}
-	return s + " COMMENT " + quote(c.Doc)
+	return s
 }
 
 func clause(b *strings.Builder, keyword, text string) {

@@ -9,7 +9,9 @@ const Database = "tcpledger"
 // operator changes it with ALTER TABLE … MODIFY TTL.
 const (
 	retentionTTL = "toDateTime(received_at) + INTERVAL 400 DAY DELETE"
-	dropParts    = "ttl_only_drop_parts = 1"
+	dropParts    = "ttl_only_drop_parts = 1, " + durable
+	// An acknowledged insert is on the disk: its offsets are committed next.
+	durable = "fsync_after_insert = 1, fsync_part_directory = 1"
 )
 
 // Connections has one row for each TCP connection that ended.
@@ -55,7 +57,7 @@ func Stacks() *Table {
 			col("kernel_release", typeName, "", "A kernel it was seen on"),
 			col("received_at", typeTime, "", "When the ingester stored the row"),
 		},
-		Engine: "ReplacingMergeTree(frames_resolved)", Order: "stack_id",
+		Engine: "ReplacingMergeTree(frames_resolved)", Order: "stack_id", Setting: durable,
 	}
 }
 
@@ -71,7 +73,9 @@ func Symbols() *Table {
 			col("offset", "UInt64", codecDelta, "Distance from the module's base"),
 			col("name", "String", codecPlain, "Function"),
 		},
-		Engine: "ReplacingMergeTree", Order: "(build_id, offset, name)",
+		Engine: "ReplacingMergeTree", Setting: durable,
+		// The cut is in the key: a table that another agent cuts into other pieces does not replace rows of this one.
+		Order: "(build_id, pieces, piece, offset, name)", Primary: "(build_id, pieces, piece, offset)",
 	}
 }
 
@@ -94,7 +98,7 @@ func Hosts() *Table {
 			col("missing", "Array(String)", "", "Probes that did not attach, and why"),
 			col("received_at", typeTime, "", "When the ingester stored the row"),
 		},
-		Engine: "ReplacingMergeTree", Order: "(host, boot_id, session, run)",
+		Engine: "ReplacingMergeTree", Order: "(host, boot_id, session, run)", Setting: durable,
 	}
 }
 
