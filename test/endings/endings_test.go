@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package endings
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tcpledger/test/lab"
+)
+
+func TestMain(m *testing.M) {
+	lab.RunIfActor()
+	m.Run()
+}
+
+// The scenarios themselves run: what they say of the ledger is the end-to-end test's to prove.
+func TestScenariosRun(t *testing.T) {
+	for _, s := range Scenarios() {
+		t.Run(s.Name, func(t *testing.T) {
+			l := lab.New(t)
+			for _, e := range s.Run(t, l) {
+				require.True(t, e.Local.IsValid() && e.Remote.IsValid(), "%+v", e)
+				require.NotEmpty(t, e.OwnerHow)
+			}
+		})
+	}
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package endings
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"tcpledger/schema"
+	"tcpledger/test/lab"
+)
+
+// sent is an ending that sends a reset, resetBy what its peer sees.
+func sent(cause schema.Cause, by schema.Initiator) Expect {
+	return Expect{Cause: cause, Initiator: by, Reset: schema.ResetSent}
+}
+
+func resetBy(who schema.Initiator) Expect {
+	return Expect{Cause: schema.CausePeerReset, Initiator: who, Reset: schema.ResetReceived, Error: "ECONNRESET"}
+}
+
+func lingerAbort(choose func(*lab.Host) netip.Addr) func(testing.TB, *lab.Lab) []Expect {
+	return func(t testing.TB, l *lab.Lab) []Expect {
+		p := connect(t, l, choose)
+		p.client.Linger0()
+		p.client.Close()
+		p.server.Wait(5 * time.Second)
+		return p.both(t, sent(schema.CauseLingerAbort, schema.InitiatorLocal).bytes(greeting, greeting, 0),
+			resetBy(schema.InitiatorPeer).bytes(greeting, greeting, 0))
+	}
+}
+
+func unreadData(t testing.TB, l *lab.Lab) []Expect {
+	p := connect(t, l, v4)
+	p.client.Write(700)
+	waitUnread(t, p.server, 700)
+	p.server.Close()
+	p.client.Wait(5 * time.Second)
+	return p.both(t, resetBy(schema.InitiatorPeer).bytes(greeting+700, greeting, 0),
+		sent(schema.CauseCloseUnreadData, schema.InitiatorLocal).bytes(greeting, greeting+700, 700))
+}
+
+// exitUnread is a server that is killed with data unread: the process's exit named it, the reset stays in the row.
+func exitUnread(t testing.TB, l *lab.Lab) []Expect {
+	p := connect(t, l, v4)
+	p.client.Write(700)
+	waitUnread(t, p.server, 700)
+	p.server.Actor.Kill()
+	p.client.Wait(5 * time.Second)
+	return p.both(t, resetBy(schema.InitiatorPeer).bytes(greeting+700, greeting, 0),
+		sent(schema.CauseProcessExit, schema.InitiatorLocal).bytes(greeting, greeting+700, 700))
+}
+
+func waitUnread(t testing.TB, s *lab.Socket, n int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return s.Unread() == n }, 5*time.Second, 5*time.Millisecond)
+}
+
+func disconnects(t testing.TB, l *lab.Lab) []Expect {
+	p := connect(t, l, v4)
+	p.client.Disconnect()
+	p.server.Wait(5 * time.Second)
+	return p.both(t, sent(schema.CauseDisconnect, schema.InitiatorLocal).bytes(greeting, greeting, 0),
+		resetBy(schema.InitiatorPeer).bytes(greeting, greeting, 0))
+}
+
+// dataAfterClose: the client closes, the server still sends, the client's kernel answers with a reset.
+func dataAfterClose(t testing.TB, l *lab.Lab) []Expect {
+	p := connect(t, l, v4)
+	stop := l.A.Drop(t, "input", "ip protocol tcp tcp flags & (fin|ack) == ack") // the FIN stays unacknowledged: FIN_WAIT1
+	p.client.Close()
+	p.server.Read(1)
+	stop()
+	p.server.Write(50)
+	p.server.Wait(5 * time.Second)
+	e := sent(schema.CauseDataAfterClose, schema.InitiatorLocal).failed("ECONNRESET").bytes(greeting, greeting, 0)
+	return p.both(t, e, Expect{Cause: schema.CausePeerReset, Initiator: schema.InitiatorPeer, Reset: schema.ResetReceived, Error: "EPIPE"}.bytes(greeting+50, greeting, 0))
+}
+
+func killed(t testing.TB, l *lab.Lab) []Expect {
+	p := connect(t, l, v4)
+	l.A.Run(t, "ss", "-K", "dst", p.client.Remote.Addr().String(), "dport", "=", portText(p.client.Remote))
+	p.server.Wait(5 * time.Second)
+	return p.both(t, sent(schema.CauseKilled, schema.InitiatorLocal).failed("ECONNABORTED").bytes(greeting, greeting, 0),
+		resetBy(schema.InitiatorPeer).bytes(greeting, greeting, 0))
+}
+
+// linger2Off is a client that does not wait for the peer's FIN.
+func linger2Off(t testing.TB, l *lab.Lab) []Expect {
+	p := connect(t, l, v4)
+	p.client.Set(unix.IPPROTO_TCP, unix.TCP_LINGER2, -1)
+	p.client.Close()
+	p.server.Wait(5 * time.Second)
+	time.Sleep(50 * time.Millisecond)
+	return p.both(t, sent(schema.CauseLinger2Timeout, schema.InitiatorLocal).bytes(greeting, greeting, 0),
+		Expect{Cause: schema.CausePeerReset, Initiator: schema.InitiatorPeer, Reset: schema.ResetReceived, Error: "EPIPE"}.bytes(greeting, greeting, 0))
+}
+
+// listenerCloses: a connection that was never accepted ends with its listener.
+func listenerCloses(t testing.TB, l *lab.Lab) []Expect {
+	listener := l.B.Actor(t, "server").Listen(l.B.IPv4, 16)
+	client := l.A.Actor(t, "client").Dial(listener.Local)
+	listener.Close()
+	client.Wait(5 * time.Second)
+	child := sent(schema.CauseListenerClosed, schema.InitiatorLocal).server(t, l.B, listener)
+	child.Remote, child.OwnerPID, child.OwnerHow = client.Local, 0, []schema.OwnerHow{schema.OwnerListener, schema.OwnerUnknown}
+	child.OwnerComm = ""
+	return []Expect{resetBy(schema.InitiatorPeer).client(t, l.A, client), child}
+}

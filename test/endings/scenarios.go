@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package endings
+
+// Scenarios lists the suite.
+func Scenarios() []Scenario {
+	return []Scenario{
+		{"client closes v4", clientCloses(v4)},
+		{"client closes v6", clientCloses(v6)},
+		{"client closes v4-mapped", mapped},
+		{"server closes", serverCloses},
+		{"half close", halfClose},
+		{"process exits", processExits},
+		{"many bytes", manyBytes},
+		{"dead descriptor held", heldDead},
+		{"linger abort v4", lingerAbort(v4)},
+		{"linger abort v6", lingerAbort(v6)},
+		{"close with unread data", unreadData},
+		{"process exits with unread data", exitUnread},
+		{"disconnect", disconnects},
+		{"data after close", dataAfterClose},
+		{"killed", killed},
+		{"linger2 off", linger2Off},
+		{"listener closes", listenerCloses},
+		{"refused v4", refused(v4)},
+		{"refused v6", refused(v6)},
+		{"refused by ICMP", refusedByICMP},
+		{"unreachable", unreachable},
+		{"connect timeout", connectTimeout},
+		{"connect abandoned", connectAbandoned},
+		{"no local port", noLocalPort},
+		{"retransmit timeout", retransmitTimeout},
+		{"keepalive timeout", keepaliveTimeout},
+	}
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/netip"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// act is the actor's loop: one JSON command a line, one socket call, one answer. It gives the exit status.
+func act(in io.Reader, out io.Writer) int {
+	runtime.LockOSThread()
+	lines, answers := bufio.NewScanner(in), json.NewEncoder(out)
+	for lines.Scan() {
+		var c command
+		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
+			return 2
+		}
+		ans, err := perform(&c)
+		var errno unix.Errno
+		if errors.As(err, &errno) {
+			ans.Errno = int(errno)
+		} else if err != nil {
+			return 3
+		}
+		if err := answers.Encode(ans); err != nil {
+			return 4
+		}
+	}
+	return 0
+}
+
+func perform(c *command) (answer, error) {
+	switch c.Op {
+	case "listen":
+		return listen(c)
+	case "accept":
+		fd, _, err := unix.Accept4(c.FD, unix.SOCK_CLOEXEC)
+		return tuple(fd), err
+	case "open":
+		fd, err := unix.Socket(family(c.IP), unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		return answer{FD: fd}, err
+	case "connect":
+		err := unix.Connect(c.FD, sockaddr(c.IP, c.Port))
+		return tuple(c.FD), err
+	case "start-connect":
+		if err := unix.SetNonblock(c.FD, true); err != nil {
+			return answer{}, err
+		}
+		err := unix.Connect(c.FD, sockaddr(c.IP, c.Port))
+		return tuple(c.FD), err
+	case "bind":
+		err := unix.Bind(c.FD, sockaddr(c.IP, c.Port))
+		return tuple(c.FD), err
+	case "unread":
+		n, err := unix.IoctlGetInt(c.FD, unix.TIOCINQ)
+		return answer{N: n}, err
+	case "write":
+		return write(c)
+	case "read":
+		return read(c)
+	case "wait":
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(c.FD)}}, c.N)
+		return answer{}, err
+	}
+	return answer{}, control(c)
+}
+
+func control(c *command) error {
+	switch c.Op {
+	case "shutdown":
+		return unix.Shutdown(c.FD, c.N)
+	case "set":
+		return unix.SetsockoptInt(c.FD, c.Opt[0], c.Opt[1], c.Opt[2])
+	case "linger0":
+		return unix.SetsockoptLinger(c.FD, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	case "disconnect":
+		return disconnect(c.FD)
+	case "close":
+		return unix.Close(c.FD)
+	}
+	return errors.New("unknown command")
+}
+
+func listen(c *command) (answer, error) {
+	fd, err := unix.Socket(family(c.IP), unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := unix.Bind(fd, sockaddr(c.IP, c.Port)); err != nil {
+		return answer{}, err
+	}
+	return tuple(fd), unix.Listen(fd, c.N)
+}
+
+func write(c *command) (answer, error) {
+	done := 0
+	for done < c.N {
+		n, err := unix.SendmsgN(c.FD, make([]byte, c.N-done), nil, nil, unix.MSG_NOSIGNAL)
+		if err != nil {
+			return answer{N: done}, err
+		}
+		done += n
+	}
+	return answer{N: done}, nil
+}
+
+func read(c *command) (answer, error) {
+	buf, done := make([]byte, c.N), 0
+	for done < c.N {
+		n, err := unix.Read(c.FD, buf[done:])
+		if err != nil || n == 0 {
+			return answer{N: done}, err
+		}
+		done += n
+	}
+	return answer{N: done}, nil
+}
+
+func family(ip string) int {
+	if netip.MustParseAddr(ip).Is4() {
+		return unix.AF_INET
+	}
+	return unix.AF_INET6
+}
+
+func sockaddr(ip string, port uint16) unix.Sockaddr {
+	a := netip.MustParseAddr(ip)
+	if a.Is4() {
+		return &unix.SockaddrInet4{Addr: a.As4(), Port: int(port)}
+	}
+	return &unix.SockaddrInet6{Addr: a.As16(), Port: int(port)}
+}
+
+func tuple(fd int) answer {
+	ans := answer{FD: fd}
+	if fd < 0 {
+		return ans
+	}
+	if sa, err := unix.Getsockname(fd); err == nil {
+		ans.Local = addrPort(sa)
+	}
+	if sa, err := unix.Getpeername(fd); err == nil {
+		ans.Remote = addrPort(sa)
+	}
+	return ans
+}
+
+func addrPort(sa unix.Sockaddr) netip.AddrPort {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// disconnect is connect() to AF_UNSPEC, which the unix package has no address type for.
+func disconnect(fd int) error {
+	var unspecified [16]byte
+	if _, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafePointer(&unspecified)), 16); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+func unsafePointer(b *[16]byte) unsafe.Pointer { return unsafe.Pointer(b) }

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var ruleCount atomic.Int64
+
+// actorPrefix begins the name of every actor's executable, which is how the test binary knows that it is one.
+const actorPrefix = "act-"
+
+// Actor is a process in a host's namespace that does one socket call for each command. Its comm is Comm.
+type Actor struct {
+	Comm string
+	PID  uint32
+	t    testing.TB
+	cmd  *exec.Cmd
+	in   *json.Encoder
+	out  *bufio.Scanner
+	pipe io.Closer
+	gone bool
+}
+
+// command is one line to an actor, answer its line back.
+type command struct {
+	Op   string
+	FD   int
+	IP   string
+	Port uint16
+	N    int
+	Opt  [3]int
+}
+
+type answer struct {
+	FD     int
+	N      int
+	Errno  int
+	Local  netip.AddrPort
+	Remote netip.AddrPort
+}
+
+// Actor starts an actor named comm (at most 11 characters) on the host.
+func (h *Host) Actor(t testing.TB, comm string) *Actor {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	link := filepath.Join(t.TempDir(), actorPrefix+comm)
+	require.NoError(t, os.Symlink(self, link))
+	a := &Actor{Comm: actorPrefix + comm, t: t, cmd: exec.Command(link)}
+	a.cmd.Stderr = os.Stderr
+	a.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	in, err := a.cmd.StdinPipe()
+	require.NoError(t, err)
+	out, err := a.cmd.StdoutPipe()
+	require.NoError(t, err)
+	started := make(chan error)
+	h.startOn(started, a.cmd)
+	require.NoError(t, <-started)
+	a.PID, a.in, a.out, a.pipe = uint32(a.cmd.Process.Pid), json.NewEncoder(in), bufio.NewScanner(out), in
+	t.Cleanup(a.End)
+	return a
+}
+
+// RunIfActor never returns where the process is an actor: call it first in TestMain.
+func RunIfActor() {
+	if strings.HasPrefix(filepath.Base(os.Args[0]), actorPrefix) {
+		os.Exit(act(os.Stdin, os.Stdout))
+	}
+}
+
+func (a *Actor) do(c command) answer {
+	a.t.Helper()
+	require.NoError(a.t, a.in.Encode(c), "%s: %s", a.Comm, c.Op)
+	require.True(a.t, a.out.Scan(), "%s died in %s", a.Comm, c.Op)
+	var ans answer
+	require.NoError(a.t, json.Unmarshal(a.out.Bytes(), &ans))
+	return ans
+}
+
+// must does c and wants no error.
+func (a *Actor) must(c command) answer {
+	a.t.Helper()
+	ans := a.do(c)
+	require.Zero(a.t, ans.Errno, "%s: %s: %v", a.Comm, c.Op, syscall.Errno(ans.Errno))
+	return ans
+}
+
+// End lets the actor exit by itself; its sockets close as the process exits.
+func (a *Actor) End() { a.finish(func() { _ = a.pipe.Close() }) }
+
+// Kill ends the actor with SIGKILL.
+func (a *Actor) Kill() { a.finish(func() { _ = a.cmd.Process.Kill() }) }
+
+func (a *Actor) finish(how func()) {
+	if a.gone {
+		return
+	}
+	a.gone = true
+	how()
+	done := make(chan struct{})
+	go func() { _ = a.cmd.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		_ = a.cmd.Process.Kill()
+		<-done
+	}
+}
+
+// Socket is an actor's descriptor with the tuple it had when it was connected or accepted.
+type Socket struct {
+	Actor  *Actor
+	FD     int
+	Local  netip.AddrPort
+	Remote netip.AddrPort
+	Errno  syscall.Errno
+}
+
+func (a *Actor) socket(ans answer) *Socket {
+	return &Socket{Actor: a, FD: ans.FD, Local: ans.Local, Remote: ans.Remote, Errno: syscall.Errno(ans.Errno)}
+}
+
+// Listen listens on a free port of ip with that backlog.
+func (a *Actor) Listen(ip netip.Addr, backlog int) *Socket {
+	a.t.Helper()
+	return a.socket(a.must(command{Op: "listen", IP: ip.String(), N: backlog}))
+}
+
+// Accept accepts one connection.
+func (s *Socket) Accept() *Socket {
+	s.Actor.t.Helper()
+	return s.Actor.socket(s.Actor.must(command{Op: "accept", FD: s.FD}))
+}
+
+// Open makes an unconnected socket of ip's family.
+func (a *Actor) Open(ip netip.Addr) *Socket {
+	a.t.Helper()
+	return a.socket(a.must(command{Op: "open", IP: ip.String()}))
+}
+
+// Connect connects and waits for the answer; Errno says what came of it. The tuple is refreshed.
+func (s *Socket) Connect(to netip.AddrPort) *Socket {
+	s.Actor.t.Helper()
+	return s.connect("connect", to)
+}
+
+// StartConnect connects without waiting.
+func (s *Socket) StartConnect(to netip.AddrPort) *Socket {
+	s.Actor.t.Helper()
+	return s.connect("start-connect", to)
+}
+
+func (s *Socket) connect(op string, to netip.AddrPort) *Socket {
+	ans := s.Actor.do(command{Op: op, FD: s.FD, IP: to.Addr().String(), Port: to.Port()})
+	s.Errno = syscall.Errno(ans.Errno)
+	if ans.Local.IsValid() {
+		s.Local = ans.Local
+	}
+	s.Remote = to
+	return s
+}
+
+// Dial opens and connects, and wants success.
+func (a *Actor) Dial(to netip.AddrPort) *Socket {
+	a.t.Helper()
+	s := a.Open(to.Addr()).Connect(to)
+	require.Zero(a.t, s.Errno, "connect %s: %v", to, s.Errno)
+	return s
+}
+
+// Write writes n bytes. Read reads n bytes or to the end, and gives how many came; a reset ends it too.
+func (s *Socket) Write(n int) { s.Actor.t.Helper(); s.Actor.must(command{Op: "write", FD: s.FD, N: n}) }
+
+// TryWrite writes n bytes as far as they go.
+func (s *Socket) TryWrite(n int) syscall.Errno {
+	return syscall.Errno(s.Actor.do(command{Op: "write", FD: s.FD, N: n}).Errno)
+}
+
+// Read reads n bytes or to the end, and gives how many came; a reset ends it too.
+func (s *Socket) Read(n int) int { return s.Actor.do(command{Op: "read", FD: s.FD, N: n}).N }
+
+// Shutdown ends a direction: unix.SHUT_RD, SHUT_WR or SHUT_RDWR.
+func (s *Socket) Shutdown(how int) {
+	s.Actor.t.Helper()
+	s.Actor.must(command{Op: "shutdown", FD: s.FD, N: how})
+}
+
+// Set sets an integer socket option.
+func (s *Socket) Set(level, name, value int) {
+	s.Actor.t.Helper()
+	s.Actor.must(command{Op: "set", FD: s.FD, Opt: [3]int{level, name, value}})
+}
+
+// Linger0 sets SO_LINGER with time 0.
+func (s *Socket) Linger0() { s.Actor.t.Helper(); s.Actor.must(command{Op: "linger0", FD: s.FD}) }
+
+// Disconnect connects to AF_UNSPEC.
+func (s *Socket) Disconnect() { s.Actor.t.Helper(); s.Actor.must(command{Op: "disconnect", FD: s.FD}) }
+
+// Close closes the descriptor.
+func (s *Socket) Close() { s.Actor.t.Helper(); s.Actor.must(command{Op: "close", FD: s.FD}) }
+
+// Wait waits until the socket shows an error or a hangup, or for at most that long.
+func (s *Socket) Wait(most time.Duration) {
+	s.Actor.do(command{Op: "wait", FD: s.FD, N: int(most.Milliseconds())})
+}
+
+func (s *Socket) String() string { return fmt.Sprintf("%s %s > %s", s.Actor.Comm, s.Local, s.Remote) }
+
+// Bind binds to a free port of ip and refreshes the tuple.
+func (s *Socket) Bind(ip netip.Addr) {
+	s.Actor.t.Helper()
+	s.Local = s.Actor.must(command{Op: "bind", FD: s.FD, IP: ip.String()}).Local
+}
+
+// Unread is how many bytes wait to be read.
+func (s *Socket) Unread() int { return s.Actor.do(command{Op: "unread", FD: s.FD}).N }

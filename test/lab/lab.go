@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package lab makes real TCP endings whose truth the test knows: two network namespaces joined by a veth pair, and actors,
+// processes in them that do exactly one socket call when told to.
+package lab
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// Host is one network namespace with its addresses on the wire between the two.
+type Host struct {
+	Name string
+	IPv4 netip.Addr
+	IPv6 netip.Addr
+	NS   netns.NsHandle
+}
+
+// Lab is two hosts on one wire.
+type Lab struct{ A, B *Host }
+
+// New makes the namespaces, which end with the test. It needs root.
+func New(t testing.TB) *Lab {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		if os.Getenv("TCPLEDGER_REQUIRE_PRIVILEGED") != "" {
+			t.Fatal("root is needed to make network namespaces")
+		}
+		t.Skip("root is needed to make network namespaces")
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	home, err := netns.Get()
+	require.NoError(t, err)
+	defer func() { _ = home.Close() }()
+	lab := &Lab{
+		A: &Host{Name: "a", IPv4: netip.MustParseAddr("10.77.0.1"), IPv6: netip.MustParseAddr("fd77::1")},
+		B: &Host{Name: "b", IPv4: netip.MustParseAddr("10.77.0.2"), IPv6: netip.MustParseAddr("fd77::2")},
+	}
+	for _, h := range []*Host{lab.A, lab.B} {
+		h.NS, err = netns.New()
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = h.NS.Close() })
+		require.NoError(t, netns.Set(home))
+	}
+	lab.wire(t)
+	return lab
+}
+
+// wire joins the hosts: both ends are made inside A, so that nothing of the lab ever stands in the machine's own namespace.
+func (l *Lab) wire(t testing.TB) {
+	t.Helper()
+	a, err := netlink.NewHandleAt(l.A.NS)
+	require.NoError(t, err)
+	defer a.Close()
+	b, err := netlink.NewHandleAt(l.B.NS)
+	require.NoError(t, err)
+	defer b.Close()
+	require.NoError(t, a.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "wire"}, PeerName: "far"}))
+	far, err := a.LinkByName("far")
+	require.NoError(t, err)
+	require.NoError(t, a.LinkSetNsFd(far, int(l.B.NS)))
+	far, err = b.LinkByName("far")
+	require.NoError(t, err)
+	require.NoError(t, b.LinkSetName(far, "wire"))
+	l.A.configure(t, a)
+	l.B.configure(t, b)
+}
+
+func (h *Host) configure(t testing.TB, n *netlink.Handle) {
+	t.Helper()
+	lo, err := n.LinkByName("lo")
+	require.NoError(t, err)
+	require.NoError(t, n.LinkSetUp(lo))
+	wire, err := n.LinkByName("wire")
+	require.NoError(t, err)
+	for _, a := range []string{h.IPv4.String() + "/24", h.IPv6.String() + "/64"} {
+		addr, err := netlink.ParseAddr(a)
+		require.NoError(t, err)
+		addr.Flags |= unix.IFA_F_NODAD
+		require.NoError(t, n.AddrAdd(wire, addr))
+	}
+	require.NoError(t, n.LinkSetUp(wire))
+}
+
+// Inode is the namespace's inode number, as `lsns -t net` prints it.
+func (h *Host) Inode(t testing.TB) uint32 {
+	t.Helper()
+	var s unix.Stat_t
+	require.NoError(t, unix.Fstat(int(h.NS), &s))
+	return uint32(s.Ino)
+}
+
+// Cookie is the namespace's cookie, which the kernel never gives twice; it does reuse inode numbers.
+func (h *Host) Cookie(t testing.TB) uint64 {
+	t.Helper()
+	var cookie uint64
+	var err error
+	h.In(t, func() {
+		var fd int
+		if fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
+			return
+		}
+		if cookie, err = unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE); err == nil {
+			err = unix.Close(fd)
+		}
+	})
+	require.NoError(t, err)
+	return cookie
+}
+
+// In runs f on a thread that is in the host's namespace.
+func (h *Host) In(t testing.TB, f func()) {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, its namespace with it
+		err := netns.Set(h.NS)
+		if err == nil {
+			f()
+		}
+		done <- err
+	}()
+	require.NoError(t, <-done)
+}
+
+// Run runs a program in the host's namespace and gives what it printed.
+func (h *Host) Run(t testing.TB, name string, args ...string) string {
+	t.Helper()
+	var out []byte
+	var err error
+	h.In(t, func() { out, err = exec.Command(name, args...).CombinedOutput() })
+	require.NoError(t, err, "%s %s: %s", name, strings.Join(args, " "), out)
+	return string(out)
+}
+
+// Sysctl sets one of the namespace's own settings, e.g. "net/ipv4/tcp_fin_timeout".
+func (h *Host) Sysctl(t testing.TB, path, value string) {
+	t.Helper()
+	var err error
+	h.In(t, func() {
+		err = os.WriteFile(filepath.Join("/proc/sys", path), []byte(value), 0o644)
+	})
+	require.NoError(t, err)
+}
+
+// Drop makes the host drop what matches an nftables expression on its way in ("input") or out ("output"), silently, until
+// the returned function is called.
+func (h *Host) Drop(t testing.TB, hook, match string) func() {
+	t.Helper()
+	return h.rule(t, hook, match+" drop")
+}
+
+// Reject makes the host answer what matches with an ICMP error of that type.
+func (h *Host) Reject(t testing.TB, hook, match, with string) func() {
+	t.Helper()
+	return h.rule(t, hook, match+" reject with "+with)
+}
+
+func (h *Host) rule(t testing.TB, hook, rule string) func() {
+	t.Helper()
+	table := fmt.Sprintf("t%d", ruleCount.Add(1))
+	h.Run(t, "nft", fmt.Sprintf("add table inet %s; add chain inet %s c { type filter hook %s priority 0; }; add rule inet %s c %s", table, table, hook, table, rule))
+	return func() { h.Run(t, "nft", "delete table inet "+table) }
+}
+
+// startOn starts cmd in the host's namespace. The thread lives as long as the process: a parent-death signal is the
+// thread's.
+func (h *Host) startOn(started chan<- error, cmd *exec.Cmd) {
+	go func() {
+		runtime.LockOSThread()
+		if err := netns.Set(h.NS); err != nil {
+			started <- err
+			return
+		}
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		}
+	}()
+}
