@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clickhouse
+
+import (
+	"errors"
+
+	"github.com/ClickHouse/ch-go"
+	driver "github.com/ClickHouse/clickhouse-go/v2"
+)
+
+// passing are the server's exceptions that go away by themselves: it is overloaded, short of memory or disk, starting,
+// stopping, or its replicas are not ready (src/Common/ErrorCodes.cpp).
+var passing = map[int32]bool{
+	32:  true, // ATTEMPT_TO_READ_AFTER_EOF: a connection of its own broke
+	159: true, // TIMEOUT_EXCEEDED
+	164: true, // READONLY
+	198: true, // DNS_ERROR
+	202: true, // TOO_MANY_SIMULTANEOUS_QUERIES
+	203: true, // NO_FREE_CONNECTION
+	209: true, // SOCKET_TIMEOUT
+	210: true, // NETWORK_ERROR
+	225: true, // NO_ZOOKEEPER
+	236: true, // ABORTED
+	241: true, // MEMORY_LIMIT_EXCEEDED
+	242: true, // TABLE_IS_READ_ONLY
+	243: true, // NOT_ENOUGH_SPACE
+	252: true, // TOO_MANY_PARTS: merges are behind; a block of ours holds one day, so it is not the block
+	279: true, // ALL_CONNECTION_TRIES_FAILED
+	285: true, // TOO_FEW_LIVE_REPLICAS
+	286: true, // UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE
+	319: true, // UNKNOWN_STATUS_OF_INSERT
+	394: true, // QUERY_WAS_CANCELLED
+	425: true, // SYSTEM_ERROR
+	439: true, // CANNOT_SCHEDULE_TASK
+	499: true, // S3_ERROR
+	517: true, // CANNOT_ASSIGN_ALTER
+	574: true, // DISTRIBUTED_TOO_MANY_PENDING_BYTES
+	700: true, // USER_SESSION_LIMIT_EXCEEDED
+	735: true, // QUERY_WAS_CANCELLED_BY_CLIENT
+	745: true, // SERVER_OVERLOADED
+	999: true, // KEEPER_EXCEPTION
+}
+
+// Code gives the server's error code in err, 0 where err is not an answer of the server.
+func Code(err error) int32 {
+	if e, ok := ch.AsException(err); ok {
+		return int32(e.Code)
+	}
+	var e *driver.Exception
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return 0
+}
+
+// Passing reports whether a failure goes away by itself, so that trying again is right: the server cannot be reached, or
+// it answered with an exception of overload. Any other exception is the statement's, the data's or the account's fault.
+func Passing(err error) bool {
+	code := Code(err)
+	return code == 0 || passing[code]
+}
