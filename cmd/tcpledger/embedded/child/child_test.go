@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package child
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/require"
+)
+
+// TestMain lets this test binary be the children of its own tests.
+func TestMain(m *testing.M) {
+	if RunHidden(&cobra.Command{Use: "echo", RunE: echo}, &cobra.Command{Use: "deaf", RunE: deaf},
+		&cobra.Command{Use: "parent", RunE: parent}, &cobra.Command{Use: "fail", RunE: fail}) {
+		return
+	}
+	m.Run()
+}
+
+// echo says "up", then what it reads, then "bye" at the end of its input.
+func echo(*cobra.Command, []string) error {
+	fmt.Println("up")
+	if _, err := io.Copy(os.Stdout, os.Stdin); err != nil {
+		return err
+	}
+	fmt.Println("bye")
+	return nil
+}
+
+// deaf hears neither the end of its input nor SIGTERM.
+func deaf(*cobra.Command, []string) error {
+	signal.Ignore(syscall.SIGTERM)
+	fmt.Println("up")
+	select {}
+}
+
+func fail(*cobra.Command, []string) error { return errors.New("no luck") }
+
+// parent starts a deaf child, prints its pid and waits for ever.
+func parent(*cobra.Command, []string) error {
+	p, err := start("deaf", nil)
+	if err != nil {
+		return err
+	}
+	fmt.Println("child", p.PID(), "started")
+	select {}
+}
+
+func start(name string, output io.Writer) (*Process, error) {
+	path, err := Executable()
+	if err != nil {
+		return nil, err
+	}
+	return Start(Command{Name: name, Path: path, Args: []string{name}, Output: output, StopSignal: syscall.SIGTERM})
+}
+
+func says(p *Process, word string) func(context.Context) error {
+	return func(context.Context) error {
+		if strings.Contains(p.Tail(), word) {
+			return nil
+		}
+		return fmt.Errorf("not said yet: %s", word)
+	}
+}
+
+func TestStopClosesTheInputAndWaits(t *testing.T) {
+	var output bytes.Buffer
+	path, err := Executable()
+	require.NoError(t, err)
+	p, err := Start(Command{Name: "echo", Path: path, Args: []string{"echo"}, Output: &output})
+	require.NoError(t, err)
+	require.NoError(t, p.Await(t.Context(), says(p, "up")))
+	require.NoError(t, p.Stop(t.Context()))
+	require.Equal(t, "up\nbye\n", output.String())
+	require.NoError(t, p.Err())
+	require.NoError(t, p.Stop(t.Context()), "a second Stop changes nothing")
+}
+
+func TestStopKillsWhatDoesNotEnd(t *testing.T) {
+	p, err := start("deaf", nil)
+	require.NoError(t, err)
+	require.NoError(t, p.Await(t.Context(), says(p, "up")))
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, p.Stop(ctx), ErrKilled)
+	require.ErrorContains(t, p.Err(), "killed")
+	require.ErrorContains(t, p.Err(), "up", "the last words are in the error")
+}
+
+func TestAwaitSeesTheChildEnd(t *testing.T) {
+	p, err := start("fail", nil)
+	require.NoError(t, err)
+	err = p.Await(t.Context(), func(context.Context) error { return errors.New("never") })
+	require.ErrorContains(t, err, "no luck")
+}
+
+func TestAMissingProgramIsAnError(t *testing.T) {
+	_, err := Start(Command{Name: "ghost", Path: filepath.Join(t.TempDir(), "ghost")})
+	require.ErrorContains(t, err, "starting ghost")
+}
+
+func TestChildrenDieWithAKilledParent(t *testing.T) {
+	p, err := start("parent", nil)
+	require.NoError(t, err)
+	require.NoError(t, p.Await(t.Context(), says(p, "started")))
+	_, after, found := strings.Cut(p.Tail(), "child ")
+	require.True(t, found, p.Tail())
+	pid, err := strconv.Atoi(strings.Fields(after)[0])
+	require.NoError(t, err)
+	require.True(t, alive(pid))
+
+	require.NoError(t, p.Kill())
+	require.Eventually(t, func() bool { return !alive(pid) }, 10*time.Second, 10*time.Millisecond)
+}
+
+// alive reports whether the process exists and is not a zombie waiting for its reaper.
+func alive(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, state, found := strings.Cut(string(text), ") ")
+	return found && !strings.HasPrefix(state, "Z")
+}
+
+func TestLogFileIsBounded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log", "x.log")
+	for range 2 { // the second time appends
+		log, err := OpenLog(path, 100)
+		require.NoError(t, err)
+		for range 20 {
+			_, err := log.Write([]byte("0123456789\n"))
+			require.NoError(t, err)
+		}
+		require.NoError(t, log.Close())
+	}
+	now, err := os.ReadFile(path)
+	require.NoError(t, err)
+	before, err := os.ReadFile(path + ".1")
+	require.NoError(t, err)
+	require.LessOrEqual(t, len(now), 100)
+	require.LessOrEqual(t, len(before), 100)
+	require.True(t, strings.HasSuffix(string(now), "0123456789\n"))
+}
+
+func TestTailKeepsTheLastLines(t *testing.T) {
+	var kept tail
+	for i := range 10_000 {
+		_, err := fmt.Fprintln(&kept, "line", i)
+		require.NoError(t, err)
+	}
+	require.True(t, strings.HasSuffix(kept.String(), "line 9998\nline 9999"))
+	require.Len(t, strings.Split(kept.String(), "\n"), tailLines)
+}

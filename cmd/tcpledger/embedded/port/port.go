@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package port answers whether a port of this machine's loopback is free, and who has it.
+package port
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Address is the host that everything embedded listens on.
+const Address = "127.0.0.1"
+
+// Join returns "127.0.0.1:port".
+func Join(port int) string {
+	return net.JoinHostPort(Address, strconv.Itoa(port))
+}
+
+// Check returns nil when something can listen on the port of 127.0.0.1, and otherwise an error that names the port and,
+// where /proc tells, the process that has it.
+func Check(port int) error {
+	listener, err := net.Listen("tcp4", Join(port))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("port %d is in use%s", port, holder(port))
+	}
+	if err != nil {
+		return fmt.Errorf("port %d cannot be listened on: %w", port, err)
+	}
+	return listener.Close()
+}
+
+// Free returns a port that nothing listens on now.
+func Free() (int, error) {
+	listener, err := net.Listen("tcp4", Join(0))
+	if err != nil {
+		return 0, err
+	}
+	address, ok := listener.Addr().(*net.TCPAddr)
+	if !ok {
+		return 0, fmt.Errorf("unexpected address %v", listener.Addr())
+	}
+	return address.Port, listener.Close()
+}
+
+// holder returns " by COMM (pid N)", or "" where the process cannot be found: other users' descriptors are hidden.
+func holder(port int) string {
+	inodes := listeners(port)
+	if len(inodes) == 0 {
+		return ""
+	}
+	links, err := filepath.Glob("/proc/[0-9]*/fd/*")
+	if err != nil {
+		return ""
+	}
+	for _, link := range links {
+		target, err := os.Readlink(link)
+		if err != nil || !inodes[target] {
+			continue
+		}
+		process := filepath.Dir(filepath.Dir(link))
+		comm, err := os.ReadFile(filepath.Join(process, "comm"))
+		if err != nil {
+			continue
+		}
+		return fmt.Sprintf(" by %s (pid %s)", strings.TrimSpace(string(comm)), filepath.Base(process))
+	}
+	return ""
+}
+
+// listeners returns the "socket:[inode]" links of the sockets that listen on the port in this network namespace.
+func listeners(port int) map[string]bool {
+	const local, state, inode, listen = 1, 3, 9, "0A"
+	suffix := fmt.Sprintf(":%04X", port)
+	found := make(map[string]bool)
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		text, err := os.ReadFile(table)
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(text)) {
+			fields := strings.Fields(line)
+			if len(fields) > inode && fields[state] == listen && strings.HasSuffix(fields[local], suffix) {
+				found["socket:["+fields[inode]+"]"] = true
+			}
+		}
+	}
+	return found
+}
