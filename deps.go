@@ -14,6 +14,7 @@ import (
 	_ "github.com/hashicorp/golang-lru/v2"
 	_ "github.com/jedib0t/go-pretty/v6/table"
 	_ "github.com/prometheus/client_golang/prometheus/promhttp"
+	_ "github.com/prometheus/client_golang/prometheus/testutil"
 	_ "github.com/prometheus/common/expfmt"
 	_ "github.com/segmentio/kafka-go"
 	_ "github.com/spf13/cobra"
