@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package deploy
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"kernel.org/pub/linux/libs/security/libcap/cap"
+)
+
+// three are the agent's capabilities as setpriv takes them.
+const three = "-all,+bpf,+perfmon,+syslog"
+
+// ordinary runs the agent's --check as the user nobody, with what setpriv is told besides. It builds everything: the
+// kernel side is loaded and attached for a moment, for real.
+func ordinary(t *testing.T, binary string, setpriv ...string) (string, error) {
+	t.Helper()
+	arguments := append([]string{"--reuid=65534", "--regid=65534", "--clear-groups"}, setpriv...)
+	arguments = append(arguments, binary, "--check", "--listen=127.0.0.1:0")
+	command := exec.CommandContext(t.Context(), "setpriv", arguments...)
+	command.Dir = "/"
+	var output bytes.Buffer
+	command.Stdout, command.Stderr = &output, &output
+	err := command.Run()
+	return output.String(), err
+}
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("becoming another user needs root: sudo go test ./deploy")
+	}
+}
+
+// The unit's way: ambient capabilities under no_new_privs.
+func TestAgentStartsAsTheUnitStartsIt(t *testing.T) {
+	needRoot(t)
+	output, err := ordinary(t, program(t, "tcpledger-agent"),
+		"--inh-caps="+three, "--ambient-caps="+three, "--bounding-set="+three, "--no-new-privs")
+	require.NoError(t, err, output)
+}
+
+// The image's way: file capabilities, with the container's list as their upper bound.
+func TestAgentStartsAsTheImageStartsIt(t *testing.T) {
+	needRoot(t)
+	content, err := os.ReadFile(program(t, "tcpledger-agent"))
+	require.NoError(t, err)
+	binary := filepath.Join(built, "tcpledger-agent-with-capabilities")
+	require.NoError(t, os.WriteFile(binary, content, 0o755))
+	t.Cleanup(func() { require.NoError(t, os.Remove(binary)) })
+	set, err := cap.FromText("cap_bpf,cap_perfmon,cap_syslog=ep")
+	require.NoError(t, err)
+	require.NoError(t, set.SetFile(binary))
+
+	output, err := ordinary(t, binary, "--inh-caps=-all", "--bounding-set="+three)
+	require.NoError(t, err, output)
+
+	output, err = ordinary(t, binary, "--inh-caps=-all", "--bounding-set="+three, "--no-new-privs")
+	require.Error(t, err, "no-new-privileges switches file capabilities off: the Compose file says so")
+	require.Contains(t, output, "CAP_BPF")
+}
+
+// Without them it says in one line which it wants, and how to give them.
+func TestAgentNamesTheMissingCapability(t *testing.T) {
+	needRoot(t)
+	output, err := ordinary(t, program(t, "tcpledger-agent"), "--inh-caps=-all", "--bounding-set=-all")
+	var exit *exec.ExitError
+	require.True(t, errors.As(err, &exit), output)
+	require.Contains(t, output, "CAP_BPF")
+	require.Equal(t, 1, bytes.Count([]byte(output), []byte("\n")), output)
+}

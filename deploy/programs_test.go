@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package deploy checks the files that start tcpledger elsewhere against the programs themselves: every path, port, flag
+// and variable in them exists. No Docker engine and no cluster is needed for it, and none is claimed to have run.
+package deploy
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+const root = ".."
+
+// packages are the programs by the name that the build gives them.
+var packages = map[string]string{
+	"tcpledger-agent":    "./agent",
+	"tcpledger-ingester": "./ingester",
+	"tcpledger":          "./cmd/tcpledger",
+}
+
+// built is the folder with the three programs, made by TestMain.
+var built string
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+// run builds the programs once for all tests. A program that does not build fails the tests that ask for it.
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "tcpledger-deploy-")
+	if err != nil {
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	built = dir
+	for name, folder := range packages {
+		build := exec.Command("go", "build", "-o", filepath.Join(dir, name), folder)
+		build.Dir = root
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			_, _ = os.Stderr.Write(out)
+		}
+	}
+	// An ordinary user runs the agent in one of the tests.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return 1
+	}
+	return m.Run()
+}
+
+// program is the path of a built program.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	path := filepath.Join(built, name)
+	_, err := os.Stat(path)
+	require.NoError(t, err, "%s did not build", name)
+	return path
+}
+
+// dump runs a program with --dump and returns the effective configuration: the program accepted every flag, variable and
+// key it was given.
+func dump(t *testing.T, name string, environment map[string]string, arguments ...string) map[string]any {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), program(t, name), append(slices.Clone(arguments), "--dump")...)
+	command.Env = []string{"PATH=" + os.Getenv("PATH")}
+	for key, value := range environment {
+		command.Env = append(command.Env, key+"="+value)
+	}
+	var stderr strings.Builder
+	command.Stderr = &stderr
+	out, err := command.Output()
+	require.NoError(t, err, "%s %s: %s", name, strings.Join(arguments, " "), stderr.String())
+	var config map[string]any
+	require.NoError(t, yaml.Unmarshal(out, &config), string(out))
+	require.NotEmpty(t, config)
+	return config
+}
+
+// complete asks a program what may stand next on its command line, as a shell does.
+func complete(t *testing.T, name string, words ...string) []string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), program(t, name), append([]string{"__complete"}, words...)...).Output()
+	require.NoError(t, err)
+	var next []string
+	for line := range strings.Lines(string(out)) {
+		word, _, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		if word != "" && !strings.HasPrefix(word, ":") {
+			next = append(next, word)
+		}
+	}
+	return next
+}
+
+// flagsOf lists the flags of a program and all its commands.
+func flagsOf(t *testing.T, name string) []string {
+	t.Helper()
+	var all []string
+	add := func(path ...string) {
+		for _, word := range complete(t, name, append(slices.Clone(path), "--")...) {
+			if flag, ok := strings.CutPrefix(word, "--"); ok {
+				all = append(all, strings.TrimSuffix(flag, "="))
+			}
+		}
+	}
+	add()
+	for _, command := range complete(t, name, "") {
+		if !slices.Contains([]string{"completion", "help", "version"}, command) {
+			add(command)
+		}
+	}
+	return all
+}
+
+// One environment may serve all the programs: each must know the others' variables, and none that nobody has.
+func TestTheListOfAllKeysIsComplete(t *testing.T) {
+	var want []string
+	for name := range packages {
+		want = append(want, flagsOf(t, name)...)
+	}
+	want = slices.DeleteFunc(want, func(flag string) bool {
+		return slices.Contains([]string{"help", "version", "config", "check", "dump"}, flag)
+	})
+	slices.Sort(want)
+	content, err := os.ReadFile(filepath.Join(root, "internal/program/keys.txt"))
+	require.NoError(t, err)
+	require.Equal(t, slices.Compact(want), strings.Fields(string(content)), "internal/program/keys.txt lists every flag of every program")
+}
+
+func TestSampleConfigurations(t *testing.T) {
+	for name, file := range map[string]string{"tcpledger-agent": "agent.yaml", "tcpledger-ingester": "ingester.yaml"} {
+		t.Run(file, func(t *testing.T) {
+			path, err := filepath.Abs(file)
+			require.NoError(t, err)
+			config := dump(t, name, nil, "--config", path)
+
+			content, err := os.ReadFile(file)
+			require.NoError(t, err)
+			var sample map[string]any
+			require.NoError(t, yaml.Unmarshal(content, &sample))
+			for key, value := range sample {
+				require.Equal(t, value, config[key], "%s: %s", file, key)
+			}
+			// What is commented out is offered to the reader: it must work too.
+			uncommented := filepath.Join(t.TempDir(), file)
+			require.NoError(t, os.WriteFile(uncommented, []byte(offered(string(content))), 0o600))
+			dump(t, name, nil, "--config", uncommented)
+		})
+	}
+}
+
+// offered takes the commented settings of a sample in: lines like "# key: value" with a key of a flag's form.
+func offered(sample string) string {
+	var out strings.Builder
+	for line := range strings.Lines(sample) {
+		key, _, isSetting := strings.Cut(strings.TrimPrefix(line, "# "), ": ")
+		if strings.HasPrefix(line, "# ") && isSetting && strings.Contains(key, "-") && !strings.ContainsAny(key, " /") && strings.ToLower(key) == key {
+			line = strings.TrimPrefix(line, "# ")
+		}
+		out.WriteString(line)
+	}
+	return out.String()
+}
