@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package postmortem is `tcpledger postmortem`: how the connections of a window ended, by cause, owner, remote and code path,
+// with what was lost in it and how far it is known.
+package postmortem
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"tcpledger/console/ask"
+	"tcpledger/internal/clickhouse"
+	"tcpledger/internal/program"
+)
+
+// mostTime bounds each question.
+const mostTime = time.Minute
+
+// mostTop bounds --top.
+const mostTop = 1000
+
+type options struct {
+	clickhouse clickhouse.Flags
+	from, to   string
+	host       string
+	remote     string
+	top        int
+	format     *string
+	sql        bool
+}
+
+// Command makes the command.
+func Command() *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use:   "postmortem",
+		Short: "How connections ended in a window of time, who ended them, and what is not known",
+		Long: `How connections ended in a window of time: by cause, by owner, by remote and by code path, with the losses of the window and
+whether the answer is final.
+
+Times are RFC 3339, "2026-11-23 14:02", 14:02 (today), -10m or now; without a zone they are local.`,
+		Example: `  tcpledger postmortem --from 14:00 --to 14:10
+  tcpledger postmortem --from -1h --host web-1 --remote 10.1.0.0/16 --format json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd, time.Now()) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.from, "from", "", "first `time` of the window (default 15 minutes before --to)")
+	flags.StringVar(&o.to, "to", "", "`time` before which the window ends (default now)")
+	flags.StringVar(&o.host, "host", "", "only endings on this `host`")
+	flags.StringVar(&o.remote, "remote", "", "only endings with this remote `IP` address or range (CIDR)")
+	flags.IntVar(&o.top, "top", 5, "`lines` of each table")
+	flags.BoolVar(&o.sql, "sql", false, "show the SQL too, ready to paste into clickhouse-client")
+	o.format = program.Choice(flags, "format", "text", "`format` of the answer: text or json", "text", "json")
+	o.clickhouse.Register(flags)
+	return cmd
+}
+
+func (o *options) filter(now time.Time) (ask.Filter, error) {
+	from, to, err := Window(o.from, o.to, now)
+	if err != nil {
+		return ask.Filter{}, err
+	}
+	if o.top < 1 || o.top > mostTop {
+		return ask.Filter{}, errors.New("--top: want 1 to 1000")
+	}
+	remote, err := ask.ParseRemote(o.remote)
+	if err != nil {
+		return ask.Filter{}, errors.New("--remote: " + err.Error())
+	}
+	return ask.Filter{From: from, To: to, Host: o.host, Remote: remote}, nil
+}
+
+func (o *options) run(cmd *cobra.Command, now time.Time) error {
+	filter, err := o.filter(now)
+	if err != nil {
+		return program.UsageError(err)
+	}
+	db, err := o.clickhouse.Open()
+	if err != nil {
+		return err
+	}
+	ledger := ask.New(db, db.Name, mostTime)
+	report, err := Collect(cmd.Context(), ledger, filter, o.top)
+	if err := errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	if o.sql {
+		for _, q := range ledger.Queries(filter, o.top) {
+			report.SQL = append(report.SQL, q.Text())
+		}
+	}
+	out := cmd.OutOrStdout()
+	if *o.format == "json" {
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(report)
+	}
+	return report.WriteText(out, Layout{Zone: now.Location(), Width: width(out)})
+}
+
+// width is the columns of the terminal that out is, 0 for anything else.
+func width(out io.Writer) int {
+	file, ok := out.(*os.File)
+	if !ok {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package postmortem
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tcpledger/cmd/tcpledger/embedded/clickhouse/clickhousetest"
+	"tcpledger/cmd/tcpledger/ledgertest"
+	"tcpledger/console/ask"
+	"tcpledger/internal/clickhouse"
+	"tcpledger/internal/program"
+)
+
+func TestMain(m *testing.M) { clickhousetest.Main(m) }
+
+// run runs the command as a person does and returns its exit code and what it wrote.
+func run(t *testing.T, ch clickhouse.Flags, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	root := program.Command("tcpledger", "", "")
+	root.AddCommand(Command())
+	root.SetArgs(append([]string{"postmortem", "--clickhouse", ch.Addr}, args...))
+	var out, errs bytes.Buffer
+	root.SetOut(&out)
+	root.SetErr(&errs)
+	code = program.Main(root)
+	return code, out.String(), errs.String()
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if os.Getenv("TCPLEDGER_TEST_WRITE_GOLDEN") != "" {
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o600))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got)
+}
+
+func utc(t *testing.T) {
+	local := time.Local
+	time.Local = time.UTC
+	t.Cleanup(func() { time.Local = local })
+}
+
+func TestOnKnownRows(t *testing.T) {
+	utc(t)
+	ch, db := ledgertest.Start(t)
+
+	t.Run("empty", func(t *testing.T) {
+		code, out, errs := run(t, ch, "--from", "2026-11-02 14:00", "--to", "2026-11-02 14:05")
+		require.Zero(t, code, errs)
+		golden(t, "empty.txt", out)
+	})
+	ledgertest.Fill(t, db)
+
+	t.Run("text", func(t *testing.T) {
+		code, out, errs := run(t, ch, "--from", "2026-11-02 14:00", "--to", "2026-11-02 14:05")
+		require.Zero(t, code, errs)
+		golden(t, "report.txt", out)
+	})
+	t.Run("one host, range, top and sql", func(t *testing.T) {
+		code, out, errs := run(t, ch, "--from", "2026-11-02T14:00:00Z", "--to", "2026-11-02T15:04:00+01:00", "--host", "web-1", "--remote", "10.0.0.0/24", "--top", "1", "--sql")
+		require.Zero(t, code, errs)
+		golden(t, "narrow.txt", out)
+	})
+	t.Run("json", func(t *testing.T) {
+		code, out, errs := run(t, ch, "--from", "2026-11-02 14:00", "--to", "2026-11-02 14:05", "--format", "json", "--remote", "2001:db8::9")
+		require.Zero(t, code, errs)
+		golden(t, "report.json", out)
+		require.True(t, json.Valid([]byte(out)))
+	})
+	t.Run("rows add up", func(t *testing.T) { rowsAddUp(t, db) })
+	t.Run("any text is only text", func(t *testing.T) {
+		ctx := t.Context()
+		before, err := ask.New(db, db.Name, time.Minute).Totals(ctx, day())
+		require.NoError(t, err)
+		for _, text := range []string{`web-1'; DROP TABLE connections; --`, `\`, "a\tb\n", `'`, "\x00\xff", "{from:String}"} {
+			evil := day()
+			evil.Host, evil.Cause = text, text
+			r, err := Collect(ctx, ask.New(db, db.Name, time.Minute), evil, 1)
+			require.NoError(t, err, "%q", text)
+			require.Zero(t, r.Totals.Endings)
+		}
+		after, err := ask.New(db, db.Name, time.Minute).Totals(ctx, day())
+		require.NoError(t, err)
+		require.Equal(t, before, after)
+	})
+}
+
+func day() ask.Filter {
+	from := time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
+	return ask.Filter{From: from, To: from.AddDate(0, 0, 1)}
+}
+
+// Every way to group holds every ending once, whatever the window is.
+func rowsAddUp(t *testing.T, db *clickhouse.DB) {
+	ledger := ask.New(db, db.Name, time.Minute)
+	f := day()
+	totals, err := ledger.Totals(t.Context(), f)
+	require.NoError(t, err)
+	require.Equal(t, uint64(15), totals.Endings)
+	r, err := Collect(t.Context(), ledger, f, mostTop)
+	require.NoError(t, err)
+	var causes, firsts, owners, remotes, paths, rates uint64
+	for _, c := range r.Causes {
+		causes += c.Endings
+		firsts += c.Local + c.Peer + c.Kernel + c.Unknown
+	}
+	for _, o := range r.Owners {
+		owners += o.Endings
+	}
+	for _, o := range r.Remotes {
+		remotes += o.Endings
+	}
+	for _, p := range r.Paths {
+		paths += p.Endings
+	}
+	slots, err := ledger.Rates(t.Context(), f, 5)
+	require.NoError(t, err)
+	for _, s := range slots {
+		require.Zero(t, s.Slot%5)
+		rates += s.Endings
+	}
+	require.Equal(t, []uint64{15, 15, 15, 15, 15, 15}, []uint64{causes, firsts, owners, remotes, paths, rates})
+	latest, err := ledger.Latest(t.Context(), f, 2)
+	require.NoError(t, err)
+	require.Equal(t, []string{"killed", "refused"}, []string{latest[0].Cause, latest[1].Cause})
+}
+
+func TestBadInput(t *testing.T) {
+	nobody := clickhouse.Flags{Addr: "127.0.0.1:1"}
+	for _, c := range []struct {
+		code int
+		err  string
+		args []string
+	}{
+		{2, `tcpledger: --remote: "10.0.0" is neither an IP address nor a range like 10.1.0.0/16`, []string{"--remote", "10.0.0"}},
+		{2, "tcpledger: --top: want 1 to 1000", []string{"--top", "0"}},
+		{2, "is not before --to", []string{"--from", "-5m", "--to", "-6m"}},
+		{2, "unknown command", []string{"today"}},
+		{2, "must be one of text, json", []string{"--format", "xml"}},
+		{1, "ask ", nil}, // no ClickHouse there
+	} {
+		code, out, errs := run(t, nobody, c.args...)
+		require.Equal(t, c.code, code, errs)
+		require.Empty(t, out)
+		require.Contains(t, errs, c.err)
+	}
+}

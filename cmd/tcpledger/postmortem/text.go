@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package postmortem
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"tcpledger/console/ask"
+)
+
+// Layout says how a report is written: Zone shows its times, Width is the terminal's, 0 for no limit.
+type Layout struct {
+	Zone  *time.Location
+	Width int
+}
+
+// WriteText writes the report for a person, on one screen.
+func (r *Report) WriteText(w io.Writer, l Layout) error {
+	var b strings.Builder
+	r.head(&b, l)
+	if r.Totals.Endings > 0 {
+		r.causes(&b, l)
+		r.owners(&b, l)
+		r.remotes(&b, l)
+		r.paths(&b, l)
+	}
+	r.losses(&b, l)
+	r.known(&b, l)
+	for _, sql := range r.SQL {
+		b.WriteString("\n" + sql)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r *Report) head(b *strings.Builder, l Layout) {
+	from, to := r.From.In(l.Zone), r.To.In(l.Zone)
+	end := to.Format("15:04:05 MST")
+	if from.Format(time.DateOnly) != to.Format(time.DateOnly) {
+		end = show(to)
+	}
+	fmt.Fprintf(b, "%s to %s", from.Format(time.DateTime), end)
+	if r.Host != "" {
+		fmt.Fprintf(b, ", host %s", printable(r.Host))
+	}
+	if r.Remote != "" {
+		fmt.Fprintf(b, ", remote %s", r.Remote)
+	}
+	t := r.Totals
+	fmt.Fprintf(b, "\n%s ended on %s; resets sent %s, received %s\n", count(t.Endings, "connection"), count(t.Hosts, "host"),
+		plain(t.ResetsSent), plain(t.ResetsReceived))
+	if t.ClocksOff > 0 {
+		fmt.Fprintf(b, "! %s of a host whose clock was more than an hour off\n", count(t.ClocksOff, "ending"))
+	}
+}
+
+func count(n uint64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return plain(n) + " " + what + "s"
+}
+
+func plain(n uint64) string {
+	if n == 0 {
+		return "0"
+	}
+	return number(n)
+}
+
+// sheet makes a table without lines. The columns named left are text, the others numbers.
+func sheet(l Layout, header table.Row, left ...int) table.Writer {
+	t := table.NewWriter()
+	style := table.StyleDefault
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	style.Box.UnfinishedRow = "…"
+	style.Format.Header = text.FormatDefault
+	style.Size.WidthMax = l.Width
+	t.SetStyle(style)
+	t.SuppressTrailingSpaces()
+	t.AppendHeader(header)
+	isText := map[int]bool{}
+	for _, n := range left {
+		isText[n] = true
+	}
+	configs := make([]table.ColumnConfig, 0, len(header))
+	for n := 1; n <= len(header); n++ {
+		align := text.AlignRight
+		if isText[n] {
+			align = text.AlignLeft
+		}
+		configs = append(configs, table.ColumnConfig{Number: n, Align: align, AlignHeader: align})
+	}
+	t.SetColumnConfigs(configs)
+	return t
+}
+
+// write appends the table and says how many of the groups it does not show.
+func write(b *strings.Builder, t table.Writer, shown int, groups uint64) {
+	b.WriteString("\n" + t.Render() + "\n")
+	if groups > uint64(shown) {
+		fmt.Fprintf(b, "… and %s more, see --top\n", plain(groups-uint64(shown)))
+	}
+}
+
+func groupCells(g *ask.Group) table.Row {
+	return table.Row{number(g.Endings), number(g.ResetsSent), number(g.ResetsReceived), duration(g.MedianUS), size(g.Sent), size(g.Received)}
+}
+
+var groupHeader = table.Row{"ENDINGS", "RST SENT", "RST RECV", "MEDIAN", "SENT", "RECEIVED"}
+
+func (r *Report) causes(b *strings.Builder, l Layout) {
+	t := sheet(l, append(append(table.Row{"BY CAUSE"}, groupHeader...), "1ST LOCAL", "PEER", "KERNEL", "UNKNOWN"), 1)
+	groups := uint64(0)
+	for i := range r.Causes {
+		c := &r.Causes[i]
+		row := append(table.Row{printable(c.Cause)}, groupCells(&c.Group)...)
+		t.AppendRow(append(row, number(c.Local), number(c.Peer), number(c.Kernel), number(c.Unknown)))
+		groups = c.Groups
+	}
+	write(b, t, len(r.Causes), groups)
+}
+
+func (r *Report) owners(b *strings.Builder, l Layout) {
+	t := sheet(l, append(append(table.Row{"BY OWNER"}, groupHeader...), "CAUSES"), 1, 8)
+	groups := uint64(0)
+	for i := range r.Owners {
+		o := &r.Owners[i]
+		t.AppendRow(append(append(table.Row{owner(o)}, groupCells(&o.Group)...), causeList(&o.Group)))
+		groups = o.Groups
+	}
+	write(b, t, len(r.Owners), groups)
+}
+
+// containerDigits is as many digits of a container's id as people know it by.
+const containerDigits = 12
+
+func owner(o *ask.ByOwner) string {
+	place := o.Place
+	if len(place) == 64 || len(place) == 32 {
+		place = place[:containerDigits]
+	}
+	name := o.Comm
+	if name == "" {
+		name = "(unknown)"
+	}
+	return printable(strings.TrimSpace(name + "  " + place))
+}
+
+func (r *Report) remotes(b *strings.Builder, l Layout) {
+	t := sheet(l, append(append(table.Row{"BY REMOTE"}, groupHeader...), "CAUSES"), 1, 8)
+	groups := uint64(0)
+	for i := range r.Remotes {
+		o := &r.Remotes[i]
+		t.AppendRow(append(append(table.Row{remote(o)}, groupCells(&o.Group)...), causeList(&o.Group)))
+		groups = o.Groups
+	}
+	write(b, t, len(r.Remotes), groups)
+}
+
+// remote says which side the service is on: the remote one for a client, this host for a server.
+func remote(o *ask.ByRemote) string {
+	ip, port := o.IP.Unmap().String(), strconv.Itoa(int(o.Port))
+	switch o.Role {
+	case "client":
+		return "to " + net.JoinHostPort(ip, port)
+	case "server":
+		return "from " + ip + " to our " + port
+	}
+	return "with " + ip + " on " + port
+}
+
+// causesShown is as many causes of a group as a line has room for.
+const causesShown = 3
+
+func causeList(g *ask.Group) string {
+	var parts []string
+	for i, c := range g.TopCauses() {
+		if i == causesShown {
+			parts = append(parts, "…")
+			break
+		}
+		parts = append(parts, printable(c.Cause)+" "+plain(c.Count))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (r *Report) paths(b *strings.Builder, l Layout) {
+	t := sheet(l, table.Row{"BY CODE PATH", "MEDIAN", "CAUSES", "INNERMOST FIRST"}, 3, 4)
+	groups := uint64(0)
+	for i := range r.Paths {
+		p := &r.Paths[i]
+		t.AppendRow(table.Row{number(p.Endings), duration(p.MedianUS), causeList(&p.Group), path(p)})
+		groups = p.Groups
+	}
+	write(b, t, len(r.Paths), groups)
+}
+
+// framesShown is as many functions of a path as a line has room for; the outermost is shown whatever lies between.
+const framesShown = 5
+
+func path(p *ask.ByPath) string {
+	if p.StackID == 0 {
+		return "(no stack was taken)"
+	}
+	frames := ask.Frames(p.Symbols)
+	if len(frames) == 0 {
+		return fmt.Sprintf("(stack %#x is not symbolized yet)", p.StackID)
+	}
+	if len(frames) > framesShown {
+		frames = append(append([]string(nil), frames[:framesShown-1]...), "…", frames[len(frames)-1])
+	}
+	return printable(strings.Join(frames, " < "))
+}
+
+func (r *Report) losses(b *strings.Builder, l Layout) {
+	if len(r.Losses) == 0 {
+		b.WriteString("\nLOSSES  none\n")
+		return
+	}
+	t := sheet(l, table.Row{"LOSSES", "RECORDS", "CAUSE", ""}, 1, 3, 4)
+	for _, loss := range r.Losses {
+		how := "never numbered: left out or out of budget"
+		if loss.Kind == "numbered" {
+			how = "captured and lost"
+		}
+		t.AppendRow(table.Row{printable(loss.Host), plain(loss.Records), printable(loss.Cause), how})
+	}
+	b.WriteString("\n" + t.Render() + "\n")
+}
+
+func (r *Report) known(b *strings.Builder, l Layout) {
+	if r.Final {
+		b.WriteString("\nFINAL   every host's checkpoints reach past the window\n")
+		return
+	}
+	if len(r.Open) == 0 {
+		b.WriteString("\nNOT YET KNOWN  no host sent a checkpoint near this window: nothing was watched, or nothing arrived yet\n")
+		return
+	}
+	b.WriteString("\nNOT YET KNOWN\n")
+	for _, o := range r.Open {
+		host := printable(o.Host)
+		switch {
+		case o.From == nil:
+			fmt.Fprintf(b, "  %s: the whole window; no checkpoint of it near the window\n", host)
+		case o.Ended:
+			fmt.Fprintf(b, "  %s: its agent ended at %s; nothing was watched after that\n", host, show(o.From.In(l.Zone)))
+		case o.From.Before(r.From):
+			fmt.Fprintf(b, "  %s: the whole window; its last checkpoint is of %s\n", host, show(o.From.In(l.Zone)))
+		default:
+			fmt.Fprintf(b, "  %s: from %s on, its last checkpoint; later endings may be missing\n", host, show(o.From.In(l.Zone)))
+		}
+	}
+}

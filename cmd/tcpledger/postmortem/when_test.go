@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package postmortem
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func berlin(t testing.TB) *time.Location {
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skip("no time zones on this machine")
+	}
+	return zone
+}
+
+func TestParseTime(t *testing.T) {
+	now := time.Date(2026, 11, 23, 14, 30, 15, 500, berlin(t))
+	for s, want := range map[string]string{
+		"now":                       "2026-11-23T13:30:15.0000005Z",
+		" now ":                     "2026-11-23T13:30:15.0000005Z",
+		"14:02":                     "2026-11-23T13:02:00Z",
+		"14:02:03.25":               "2026-11-23T13:02:03.25Z",
+		"23:59":                     "2026-11-23T22:59:00Z",
+		"2026-11-23 14:02":          "2026-11-23T13:02:00Z",
+		"2026-11-23 14:02:05":       "2026-11-23T13:02:05Z",
+		"2026-11-23T14:02":          "2026-11-23T13:02:00Z",
+		"2026-11-23":                "2026-11-22T23:00:00Z",
+		"2026-07-01 14:02":          "2026-07-01T12:02:00Z", // summer time
+		"2026-11-23T14:02:00Z":      "2026-11-23T14:02:00Z",
+		"2026-11-23T14:02:00.5Z":    "2026-11-23T14:02:00.5Z",
+		"2026-11-23T14:02:00-05:00": "2026-11-23T19:02:00Z",
+		"-10m":                      "2026-11-23T13:20:15.0000005Z",
+		"-1h30m":                    "2026-11-23T12:00:15.0000005Z",
+		"-90s":                      "2026-11-23T13:28:45.0000005Z",
+		"-2d":                       "2026-11-21T13:30:15.0000005Z",
+		"-30d":                      "2026-10-24T12:30:15.0000005Z", // the same time of day, across the change of the clocks
+		"-1d12h":                    "2026-11-22T01:30:15.0000005Z",
+	} {
+		got, err := ParseTime(s, now)
+		require.NoError(t, err, s)
+		require.Equal(t, want, got.UTC().Format(time.RFC3339Nano), s)
+	}
+	for _, s := range []string{"", "-", "-d", "-10", "--10m", "-+10m", "-2d-3h", "10m", "25:00", "14:60", "tomorrow", "2026-13-01 10:00",
+		"2026-02-30 10:00", "1969-01-01 00:00", "9999-01-01 00:00", "-65535d", "14", "1795442400"} {
+		_, err := ParseTime(s, now)
+		require.Error(t, err, s)
+	}
+}
+
+func TestWindow(t *testing.T) {
+	now := time.Date(2026, 11, 23, 14, 30, 0, 0, time.UTC)
+	for _, c := range []struct{ from, to, wantFrom, wantTo, err string }{
+		{"", "", "14:15", "14:30", ""},
+		{"14:02", "", "14:02", "14:30", ""},
+		{"", "14:02", "13:47", "14:02", ""},
+		{"-10m", "-5m", "14:20", "14:25", ""},
+		{"14:00", "14:40", "14:00", "14:40", ""}, // what is to come is said to be not yet known
+		{"14:02", "14:02", "", "", "--from 2026-11-23 14:02:00 UTC is not before --to 2026-11-23 14:02:00 UTC"},
+		{"14:10", "14:02", "", "", "is not before"},
+		{"23:50", "", "", "", `--from 2026-11-23 23:50:00 UTC is in the future: now is 2026-11-23 14:30:00 UTC (a time without a date is today's)`},
+		{"yesterday", "", "", "", `--from: "yesterday" is no time`},
+		{"", "soon", "", "", `--to: "soon" is no time`},
+	} {
+		from, to, err := Window(c.from, c.to, now)
+		if c.err != "" {
+			require.ErrorContains(t, err, c.err)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, c.wantFrom, from.Format("15:04"))
+		require.Equal(t, c.wantTo, to.Format("15:04"))
+	}
+}
+
+// Whatever is typed, a window that is accepted can be asked: in order, and in the years the tables know.
+func FuzzWindow(f *testing.F) {
+	for _, s := range []string{"now", "14:02", "-10m", "-2d1h", "2026-11-23 14:02", "2026-11-23T14:02:00+01:00", "-9999999h", "0000-01-01"} {
+		f.Add(s, "now")
+		f.Add("-1h", s)
+	}
+	now := time.Date(2026, 11, 23, 14, 30, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, from, to string) {
+		start, end, err := Window(from, to, now)
+		if err != nil {
+			return
+		}
+		if !start.Before(end) || start.After(now) || start.UTC().Year() < firstYear || end.UTC().Year() > lastYear {
+			t.Fatalf("Window(%q, %q) = %v to %v", from, to, start, end)
+		}
+	})
+}
