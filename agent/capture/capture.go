@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package capture loads the hooks, attaches them and reads what they write.
+//
+// It is the only part of the agent that talks to the kernel about BPF. What a
+// record means is decided by the stages after it.
+package capture
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/ringbuf"
+
+	"tcpledger/bpf"
+)
+
+// ErrFlushed is what Read returns once after Flush, when the ring is empty.
+var ErrFlushed = ringbuf.ErrFlushed
+
+// ErrNotStarted is returned by what needs the kernel side before Start.
+var ErrNotStarted = errors.New("capture is not started")
+
+// Capture is one life of the kernel-side maps: a session. Read and SweepStacks
+// are each for one goroutine; everything else may be called from any.
+type Capture struct {
+	config       Config
+	features     Features
+	skipped      map[string]string // program to why it is not attached
+	spec         *ebpf.CollectionSpec
+	dropReasons  reasons
+	resetReasons reasons
+
+	collection *ebpf.Collection
+	links      []link.Link
+	reader     *ringbuf.Reader
+	raw        ringbuf.Record
+	sweep      sweepBuffers
+}
+
+// New checks privileges and the kernel, and prepares what Start loads. Its
+// errors are one line that says what to do; they wrap ErrPrivileges, ErrNoBTF,
+// ErrNoRingBuffer or ErrConfig. Nothing has to be closed after it.
+func New(config Config) (*Capture, error) {
+	config, err := config.normalize()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkMachine(); err != nil {
+		return nil, err
+	}
+	kernel, err := btf.LoadKernelSpec()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoBTF, err)
+	}
+	found, err := probe(kernel)
+	if err != nil {
+		return nil, err
+	}
+	c := &Capture{
+		config:       config,
+		dropReasons:  readReasons(kernel, "skb_drop_reason", "SKB_DROP_REASON_", "SKB_"),
+		resetReasons: readReasons(kernel, "sk_rst_reason", "SK_RST_REASON_"),
+	}
+	found.DropReasons, found.ResetReasons = len(c.dropReasons), len(c.resetReasons)
+	if c.spec, err = prepare(config, &found); err != nil {
+		return nil, err
+	}
+	c.features = found
+	if c.skipped, err = selectHooks(c.spec, kernel, config.Kinds); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Start loads and attaches. A tracepoint that this kernel lacks is skipped and
+// listed in Status, unless nothing works without it. After an error nothing is
+// left behind.
+func (c *Capture) Start() error {
+	collection, err := load(c.spec, c.skipped)
+	if err != nil {
+		return err
+	}
+	c.collection = collection
+	c.spec = nil
+	if err := c.open(); err != nil {
+		return errors.Join(err, c.Close())
+	}
+	return nil
+}
+
+func (c *Capture) open() error {
+	var err error
+	if c.reader, err = ringbuf.NewReader(c.collection.Maps["ring"]); err != nil {
+		return fmt.Errorf("open the ring buffer: %w", err)
+	}
+	c.rearm()
+	if err := c.fillFilters(); err != nil {
+		return err
+	}
+	if c.links, err = attach(c.collection.Programs); err != nil {
+		return err
+	}
+	return nil
+}
+
+// fillFilters tells the hooks which processes are ours and which drops are noise.
+func (c *Capture) fillFilters() error {
+	for _, pid := range c.config.OwnPIDs {
+		if err := c.collection.Maps["own_pids"].Put(uint32(pid), uint8(1)); err != nil {
+			return fmt.Errorf("exclude process %d: %w", pid, err)
+		}
+	}
+	for _, reason := range c.ignoredDrops() {
+		if err := c.collection.Maps["ignored_drops"].Put(reason, uint8(1)); err != nil {
+			return fmt.Errorf("ignore drop reason %d: %w", reason, err)
+		}
+	}
+	return nil
+}
+
+func (c *Capture) ignoredDrops() []uint32 {
+	names := c.config.IgnoreDropReasons
+	if names == nil {
+		names = DefaultIgnoredDrops()
+		if c.features.SendResetArgs >= 3 { // the reset that answers is reported
+			names = append(names, "NO_SOCKET")
+		}
+	}
+	var numbers []uint32
+	for _, name := range names {
+		if number, ok := c.dropReasons.number(name); ok {
+			numbers = append(numbers, number)
+		}
+	}
+	return numbers
+}
+
+func (c *Capture) rearm() { c.reader.SetDeadline(time.Now().Add(c.config.Deadline)) }
+
+// Read decodes the next record into rec, which holds no reference to the ring.
+// os.ErrDeadlineExceeded: the ring was empty for the deadline, call again;
+// ErrFlushed: the same after Flush; os.ErrClosed: after Close. An error that
+// wraps bpf.ErrMalformed spoils only the one record.
+func (c *Capture) Read(rec *bpf.Record) error {
+	if c.reader == nil {
+		return ErrNotStarted
+	}
+	err := c.reader.ReadInto(&c.raw)
+	switch {
+	case err == nil:
+		return bpf.Decode(c.raw.RawSample, rec)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.rearm()
+		return os.ErrDeadlineExceeded
+	case errors.Is(err, ErrFlushed), errors.Is(err, os.ErrClosed):
+		return err
+	default:
+		return fmt.Errorf("read the ring buffer: %w", err)
+	}
+}
+
+// Flush makes a waiting Read return what the ring holds, then ErrFlushed.
+func (c *Capture) Flush() error {
+	if c.reader == nil {
+		return ErrNotStarted
+	}
+	return c.reader.Flush()
+}
+
+// Detach stops the hooks and leaves maps and ring readable, so that an agent
+// that ends can read the ring to its end and take the last NextSeqs and Totals.
+func (c *Capture) Detach() error {
+	var errs []error
+	for _, l := range c.links {
+		errs = append(errs, l.Close())
+	}
+	c.links = nil
+	return errors.Join(errs...)
+}
+
+// Close detaches first, so that nothing writes any more; then ends Read; then
+// frees programs and maps, with which NextSeqs, Totals and stacks go too.
+func (c *Capture) Close() error {
+	err := c.Detach()
+	if c.reader != nil {
+		err = errors.Join(err, c.reader.Close())
+	}
+	if c.collection != nil {
+		c.collection.Close()
+		c.collection = nil
+	}
+	return err
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package capture
+
+import (
+	"fmt"
+
+	"tcpledger/bpf"
+)
+
+// levels of nesting a CPU counts separately: streams are cpu * levels + level.
+const levels = 4
+
+// streamNumbers is struct stream of maps.h.
+type streamNumbers struct {
+	Seq, Conns uint64
+}
+
+// NextSeqs tells the next number of each stream that was ever used. A record
+// with a lower number was reserved or lost before the call.
+func (c *Capture) NextSeqs() (map[uint32]uint64, error) {
+	if c.collection == nil {
+		return nil, ErrNotStarted
+	}
+	next := map[uint32]uint64{}
+	for level := range uint32(levels) {
+		var perCPU []streamNumbers
+		if err := c.collection.Maps["streams"].Lookup(level, &perCPU); err != nil {
+			return nil, fmt.Errorf("read the streams of level %d: %w", level, err)
+		}
+		for cpu, numbers := range perCPU {
+			if numbers.Seq > 0 {
+				next[uint32(cpu)*levels+level] = numbers.Seq
+			}
+		}
+	}
+	return next, nil
+}
+
+// Totals are counts that only grow, of what never got a number or lost it: those
+// of bpf.TotalNames, and recursion_misses_PROGRAM, the runs the kernel skipped
+// because a program had interrupted itself.
+func (c *Capture) Totals() (map[string]uint64, error) {
+	if c.collection == nil {
+		return nil, ErrNotStarted
+	}
+	totals := map[string]uint64{}
+	for slot, name := range bpf.TotalNames() {
+		var perCPU []uint64
+		if err := c.collection.Maps["totals"].Lookup(uint32(slot), &perCPU); err != nil {
+			return nil, fmt.Errorf("read the total %s: %w", name, err)
+		}
+		sum := uint64(0)
+		for _, count := range perCPU {
+			sum += count
+		}
+		totals[name] = sum
+	}
+	for name, program := range c.collection.Programs {
+		stats, err := program.Stats()
+		if err != nil {
+			return nil, fmt.Errorf("read the statistics of %s: %w", name, err)
+		}
+		totals["recursion_misses_"+name] = stats.RecursionMisses
+	}
+	return totals, nil
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package capture
+
+import (
+	"fmt"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+
+	"tcpledger/bpf"
+)
+
+// hook is one program and the tracepoint it belongs to.
+type hook struct {
+	program    string
+	subsystem  string
+	tracepoint string
+	core       bool     // without it there are no connections
+	kind       bpf.Kind // wanted only for this kind; 0: evidence for all
+}
+
+// hooks in the order they are attached: what an ending needs comes before what
+// opens connections, so that none is opened and never closed.
+var hooks = []hook{
+	{"on_destroy", "tcp", "tcp_destroy_sock", true, 0},
+	{"on_reset_sent", "tcp", "tcp_send_reset", false, 0},
+	{"on_reset_in", "tcp", "tcp_receive_reset", false, 0},
+	{"on_state", "sock", "inet_sock_set_state", true, 0},
+	{"on_read", "tcp", "tcp_rcv_space_adjust", false, 0},
+	{"on_send", "sock", "sock_send_length", false, 0},
+	{"on_error", "sock", "inet_sk_error_report", false, bpf.KindError},
+	{"on_drop", "skb", "kfree_skb", false, bpf.KindDrop},
+	{"on_retransmit", "tcp", "tcp_retransmit_skb", false, bpf.KindRetransmit},
+	{"on_synack", "tcp", "tcp_retransmit_synack", false, bpf.KindRetransmitSynack},
+	{"on_consume", "skb", "consume_skb", false, bpf.KindSkbConsumed},
+}
+
+// attachPoint is the name that perf and bpftrace use.
+func (h hook) attachPoint() string { return h.subsystem + ":" + h.tracepoint }
+
+// selectHooks removes from the spec what is not wanted or not there, and says
+// why. A core tracepoint that is missing is an error.
+func selectHooks(spec *ebpf.CollectionSpec, kernel *btf.Spec, kinds map[bpf.Kind]bool) (map[string]string, error) {
+	skipped := map[string]string{}
+	for _, h := range hooks {
+		switch {
+		case h.kind != 0 && !kinds[h.kind]:
+			skipped[h.program] = "not enabled"
+		case tracepointArgs(kernel, h.tracepoint) == 0 && h.core:
+			return nil, fmt.Errorf("%w: the kernel has no tracepoint %s (since 4.16)", ErrNoBTF, h.attachPoint())
+		case tracepointArgs(kernel, h.tracepoint) == 0:
+			skipped[h.program] = "this kernel has no such tracepoint"
+		default:
+			continue
+		}
+		delete(spec.Programs, h.program)
+	}
+	return skipped, nil
+}
+
+// attach returns the links in the order of hooks. A link that is not referenced
+// detaches silently when it is collected: Capture keeps them all.
+func attach(programs map[string]*ebpf.Program) ([]link.Link, error) {
+	var links []link.Link
+	for _, h := range hooks {
+		program, loaded := programs[h.program]
+		if !loaded {
+			continue
+		}
+		attached, err := link.AttachTracing(link.TracingOptions{Program: program})
+		if err != nil {
+			return links, fmt.Errorf("attach %s to %s: %w", h.program, h.attachPoint(), err)
+		}
+		links = append(links, attached)
+	}
+	return links, nil
+}

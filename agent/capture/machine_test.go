@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package capture
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"tcpledger/bpf"
+)
+
+// nobody is a user without any right of its own.
+const nobody = 65534
+
+// childRole tells a test binary that it is the child of one of these tests.
+const childRole = "TCPLEDGER_CAPTURE_CHILD"
+
+// TestMain runs the child's part: load as whoever the parent made us.
+func TestMain(m *testing.M) {
+	if os.Getenv(childRole) == "" {
+		os.Exit(m.Run())
+	}
+	if err := loadOnce(); err != nil {
+		_, _ = io.WriteString(os.Stdout, err.Error())
+		os.Exit(1)
+	}
+}
+
+func loadOnce() error {
+	c, err := New(Config{})
+	if err != nil {
+		return err
+	}
+	if err := c.Start(); err != nil {
+		return err
+	}
+	_, err = c.NextSeqs()
+	return errors.Join(err, c.Close())
+}
+
+// asNobody runs this binary as an ordinary user with just these capabilities.
+func asNobody(t *testing.T, capabilities ...uintptr) (string, error) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "capture")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.Chmod(dir, 0o755))
+	self, err := os.ReadFile("/proc/self/exe")
+	require.NoError(t, err)
+	path := filepath.Join(dir, "tcpledger-agent")
+	require.NoError(t, os.WriteFile(path, self, 0o755))
+	cmd := exec.Command(path)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), childRole+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Credential:  &syscall.Credential{Uid: nobody, Gid: nobody},
+		AmbientCaps: capabilities,
+	}
+	output, err := cmd.CombinedOutput()
+	return string(output), err
+}
+
+func TestOrdinaryUserWithTwoCapabilities(t *testing.T) {
+	privileged(t)
+	output, err := asNobody(t, unix.CAP_BPF, unix.CAP_PERFMON)
+	require.NoError(t, err, output)
+}
+
+func TestMissingCapabilityIsNamed(t *testing.T) {
+	privileged(t)
+	output, err := asNobody(t, unix.CAP_BPF)
+	require.Error(t, err)
+	require.Contains(t, output, "missing capability: CAP_PERFMON; run with sudo")
+	require.NotContains(t, output, "\n")
+	output, err = asNobody(t)
+	require.Error(t, err)
+	require.Contains(t, output, "CAP_BPF and CAP_PERFMON")
+	require.Contains(t, output, "sudo setcap cap_bpf,cap_perfmon,cap_syslog=ep ")
+}
+
+func TestMissingCapabilities(t *testing.T) {
+	bit := func(capability uint) uint64 { return 1 << capability }
+	require.Empty(t, missingCapabilities(bit(unix.CAP_SYS_ADMIN)))
+	require.Empty(t, missingCapabilities(bit(unix.CAP_BPF)|bit(unix.CAP_PERFMON)))
+	require.Equal(t, []string{"CAP_BPF"}, missingCapabilities(bit(unix.CAP_PERFMON)))
+	require.Equal(t, []string{"CAP_BPF", "CAP_PERFMON"}, missingCapabilities(bit(unix.CAP_NET_ADMIN)))
+}
+
+func TestImpossibleConfigIsRefused(t *testing.T) {
+	for _, bytes := range []int{1, 4095, 4096 + 1, 3 * 4096, -4096} {
+		_, err := New(Config{RingBytes: bytes})
+		require.ErrorIs(t, err, ErrConfig, "ring of %d", bytes)
+	}
+	_, err := New(Config{StateEntries: -1})
+	require.ErrorIs(t, err, ErrConfig)
+}
+
+func TestNothingBeforeStart(t *testing.T) {
+	privileged(t)
+	c, err := New(Config{})
+	require.NoError(t, err)
+	require.ErrorIs(t, c.Read(&bpf.Record{}), ErrNotStarted)
+	_, err = c.Totals()
+	require.ErrorIs(t, err, ErrNotStarted)
+	_, err = c.Status()
+	require.ErrorIs(t, err, ErrNotStarted)
+	require.NoError(t, c.Close())
+}
+
+func TestStatus(t *testing.T) {
+	privileged(t)
+	namespace(t)
+	c := started(t, Config{Kinds: map[bpf.Kind]bool{bpf.KindDrop: false}})
+	p := connect(t, "127.0.0.1")
+	say(t, p.client, p.server, "hello")
+	status, err := c.Status()
+	require.NoError(t, err)
+	require.Len(t, status.Programs, len(hooks))
+	for _, program := range status.Programs {
+		switch program.Name {
+		case "on_drop", "on_consume":
+			require.False(t, program.Attached)
+			require.Equal(t, "not enabled", program.Why)
+		default:
+			require.True(t, program.Attached, program.Name)
+			require.NotZero(t, program.ID)
+			require.NotZero(t, program.Instructions)
+			require.NotEmpty(t, program.Tag)
+		}
+	}
+	inUse := map[string]uint64{}
+	for _, m := range status.Maps {
+		if m.InUse != nil {
+			inUse[m.Name] = *m.InUse
+		}
+	}
+	require.GreaterOrEqual(t, inUse["conns"], uint64(2))
+	require.Contains(t, inUse, "ring")
+	text, err := json.Marshal(status)
+	require.NoError(t, err)
+	var back Status
+	require.NoError(t, json.Unmarshal(text, &back))
+	require.Equal(t, status, back)
+	require.NoError(t, c.Detach())
+	status, err = c.Status()
+	require.NoError(t, err)
+	require.Equal(t, "detached", status.Programs[0].Why)
+}
+
+func TestReasonNames(t *testing.T) {
+	c := &Capture{dropReasons: reasons{2: "NOT_SPECIFIED"}, resetReasons: reasons{}}
+	require.Equal(t, "NOT_SPECIFIED", c.ReasonName(2))
+	require.Equal(t, "subsys 1/7", c.ReasonName(1<<16|7))
+	require.Empty(t, c.ReasonName(999))
+	require.Empty(t, c.ReasonName(bpf.Absent32))
+	require.Empty(t, c.ResetReasonName(1))
+}
+
+func TestFlushEndsAWait(t *testing.T) {
+	privileged(t)
+	namespace(t)
+	c := started(t, Config{Deadline: patience})
+	require.NoError(t, c.Flush())
+	var rec bpf.Record
+	err := c.Read(&rec)
+	for err == nil {
+		err = c.Read(&rec)
+	}
+	require.ErrorIs(t, err, ErrFlushed)
+}
