@@ -60,7 +60,7 @@ func endOffset(t *testing.T, addr string) int64 {
 }
 
 func TestKillKeepsWhatWasAcknowledged(t *testing.T) {
-	broker := kafkatest.Start(t)
+	broker := kafkatest.New(t)
 	kafkatest.Topic(t, broker.Addr(), topic, 1)
 	kafkatest.Topic(t, broker.Addr(), topic, 1) // again is no error
 
@@ -123,7 +123,7 @@ func commit(t *testing.T, addr string, to int64) (from int64) {
 }
 
 func TestKillKeepsCommittedOffsets(t *testing.T) {
-	broker := kafkatest.Start(t)
+	broker := kafkatest.New(t)
 	kafkatest.Topic(t, broker.Addr(), topic, 1)
 	require.EqualValues(t, kafkago.FirstOffset, commit(t, broker.Addr(), 7))
 	broker.Kill9()
@@ -182,7 +182,7 @@ func TestNoTopicIsCompactedOrEmptied(t *testing.T) {
 
 // A consumer group's offset points behind what retention deleted; the partition must not begin at 0 again.
 func TestRetentionNeverTakesTheNextOffset(t *testing.T) {
-	broker := kafkatest.Start(t)
+	broker := kafkatest.New(t)
 	require.NoError(t, kafka.EnsureTopics(t.Context(), broker.Addr(), []kafka.Topic{{Name: topic, Partitions: 1,
 		Configs: map[string]string{"retention.ms": "1", "retention.bytes": "1"}}}))
 	out := writer(broker.Addr())
@@ -198,7 +198,7 @@ func TestRetentionNeverTakesTheNextOffset(t *testing.T) {
 }
 
 func TestWhatCannotStartSaysWhy(t *testing.T) {
-	broker := kafkatest.Start(t)
+	broker := kafkatest.New(t)
 	used, err := strconv.Atoi(broker.Addr()[len("127.0.0.1:"):])
 	require.NoError(t, err)
 	_, err = kafka.Start(t.Context(), kafka.Options{DataDir: t.TempDir(), Port: used})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tcpledger/cmd/tcpledger/embedded"
 	"tcpledger/cmd/tcpledger/embedded/child"
 	"tcpledger/cmd/tcpledger/embedded/clickhouse"
 	"tcpledger/cmd/tcpledger/embedded/port"
@@ -19,9 +20,9 @@ import (
 // timeout bounds a start and a stop; the engine's first download comes on top.
 const timeout = time.Minute
 
-// Main is for TestMain: it lets the test binary be the engine's child process.
+// Main is for TestMain: it lets the test binary be the child process of either embedded engine.
 func Main(m *testing.M) {
-	if child.RunHidden(clickhouse.Command()) {
+	if child.RunHidden(embedded.Commands()...) {
 		return
 	}
 	m.Run()

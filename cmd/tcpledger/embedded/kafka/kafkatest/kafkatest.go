@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tcpledger/cmd/tcpledger/embedded"
 	"tcpledger/cmd/tcpledger/embedded/child"
 	"tcpledger/cmd/tcpledger/embedded/kafka"
 	"tcpledger/cmd/tcpledger/embedded/port"
@@ -18,9 +19,9 @@ import (
 
 const timeout = time.Minute
 
-// Main is for TestMain: it lets the test binary be the broker's child process.
+// Main is for TestMain: it lets the test binary be the child process of either embedded engine.
 func Main(m *testing.M) {
-	if child.RunHidden(kafka.Command()) {
+	if child.RunHidden(embedded.Commands()...) {
 		return
 	}
 	m.Run()
@@ -33,8 +34,15 @@ type Broker struct {
 	server  *kafka.Server
 }
 
-// Start starts a broker on a free port and an empty directory. The package's TestMain must call Main.
-func Start(t testing.TB) *Broker {
+// Start starts a broker and returns its address, "127.0.0.1:port". It ends with the test. The package's TestMain must call
+// Main.
+func Start(t testing.TB) (addr string) {
+	t.Helper()
+	return New(t).Addr()
+}
+
+// New starts a broker on a free port and an empty directory, for tests that kill it. The package's TestMain must call Main.
+func New(t testing.TB) *Broker {
 	t.Helper()
 	free, err := port.Free()
 	require.NoError(t, err)
