@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"cmp"
+	"slices"
+
+	"tcpledger/schema"
+)
+
+const (
+	// lossBucket keeps the losses of a long outage apart, so that a window finds those that are its own.
+	lossBucket = uint64(300e9)
+	// maxLosses is where ranges are joined whatever their time: memory stays bounded under any outage.
+	maxLosses = 10_000
+)
+
+// losses are the ranges still to be told, disjoint, by stream and number. Neighbours of one cause are one range.
+type losses struct{ ranges []schema.Loss }
+
+func (l *losses) add(loss schema.Loss) {
+	i, _ := slices.BinarySearchFunc(l.ranges, loss, func(a, b schema.Loss) int {
+		return cmp.Or(cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.SeqFrom, b.SeqFrom))
+	})
+	joined := loss
+	from, to := i, i
+	if i > 0 && l.joins(l.ranges[i-1], loss) {
+		from = i - 1
+		joined.SeqFrom, joined.At = l.ranges[from].SeqFrom, min(joined.At, l.ranges[from].At)
+	}
+	if i < len(l.ranges) && l.joins(loss, l.ranges[i]) {
+		joined.SeqTo, joined.At = l.ranges[i].SeqTo, min(joined.At, l.ranges[i].At)
+		to = i + 1
+	}
+	l.ranges = slices.Replace(l.ranges, from, to, joined)
+}
+
+func (l *losses) joins(a, b schema.Loss) bool {
+	return a.Stream == b.Stream && a.Cause == b.Cause && a.SeqTo+1 == b.SeqFrom &&
+		(a.At/lossBucket == b.At/lossBucket || len(l.ranges) >= maxLosses)
+}
+
+// take removes and gives at most most ranges.
+func (l *losses) take(most int) []schema.Loss {
+	n := min(most, len(l.ranges))
+	if n <= 0 {
+		return nil
+	}
+	out := slices.Clone(l.ranges[:n])
+	l.ranges = slices.Delete(l.ranges, 0, n)
+	return out
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tcpledger/schema"
+)
+
+// sample is a message that holds the numbers from..to of a stream.
+func sample(stream uint32, from, to uint64) Message {
+	return Message{Topic: schema.TopicEvents, Key: []byte("web-1"), Value: make([]byte, 1000), Records: int(to - from + 1), At: from,
+		Ranges: []schema.Range{{Stream: stream, From: from, To: to}}}
+}
+
+func meta() Message {
+	return Message{Topic: schema.TopicMeta, Key: []byte("web-1"), Value: make([]byte, 500)}
+}
+
+func TestOldestBatchIsDroppedFirst(t *testing.T) {
+	one := sample(0, 0, 0)
+	q := queue{limit: 3 * one.size()}
+	require.Empty(t, q.push(meta()))
+	require.Empty(t, q.push(sample(0, 1, 1)))
+	require.Empty(t, q.push(sample(0, 2, 2)))
+	require.Equal(t, []Message{sample(0, 1, 1)}, q.push(sample(0, 3, 3)), "not the older message without records")
+	require.Equal(t, []Message{meta()}, q.front(1<<20))
+}
+
+func TestInFlightIsNotDropped(t *testing.T) {
+	one := sample(0, 0, 0)
+	q := queue{limit: 2 * one.size()}
+	q.push(sample(0, 1, 1))
+	require.Len(t, q.front(1<<20), 1)
+	q.push(sample(0, 2, 2))
+	require.Equal(t, []Message{sample(0, 2, 2)}, q.push(sample(0, 3, 3)))
+	q.done(0)
+	require.Equal(t, []Message{sample(0, 1, 1)}, q.push(sample(0, 4, 4)), "the try failed")
+}
+
+func TestFrontIsOnePartitionAndBounded(t *testing.T) {
+	q := queue{limit: 1 << 30}
+	for i := range uint64(3) {
+		q.push(sample(0, i, i))
+	}
+	q.push(meta())
+	q.push(sample(0, 9, 9))
+	require.Len(t, q.front(2000), 2)
+	q.done(2)
+	require.Len(t, q.front(2000), 1, "the next goes to another topic")
+	q.done(1)
+	require.Equal(t, []Message{meta()}, q.front(1), "one always goes")
+	q.done(1)
+	require.Equal(t, []Message{sample(0, 9, 9)}, q.front(2000))
+	q.done(1)
+	require.Empty(t, q.front(2000))
+	require.Zero(t, q.bytes)
+}
+
+// TestQueueAgainstModel: whatever happens, each message is delivered or dropped exactly once, in order, within the limit.
+func TestQueueAgainstModel(t *testing.T) {
+	for seed := range uint64(100) {
+		rng := rand.New(rand.NewPCG(seed, 3))
+		q := queue{limit: 20_000}
+		seen := map[uint64]int{}
+		pushed, lastOut := uint64(0), uint64(0)
+		out := func(ms []Message) {
+			for _, m := range ms {
+				if len(m.Ranges) > 0 {
+					seen[m.Ranges[0].From]++
+				}
+			}
+		}
+		for range 1000 {
+			switch p := rng.IntN(10); {
+			case p < 6:
+				pushed++
+				out(q.push(sample(0, pushed, pushed)))
+			case p < 7:
+				out(q.push(meta()))
+			default:
+				batch := q.front(rng.IntN(4000))
+				for range rng.IntN(5) {
+					pushed++
+					out(q.push(sample(0, pushed, pushed)))
+				}
+				if rng.IntN(2) == 0 {
+					q.done(0)
+					continue
+				}
+				out(batch)
+				for _, m := range batch {
+					if len(m.Ranges) > 0 {
+						require.Greater(t, m.Ranges[0].From, lastOut)
+						lastOut = m.Ranges[0].From
+					}
+				}
+				q.done(len(batch))
+			}
+			require.LessOrEqual(t, q.bytes, q.limit)
+		}
+		for q.len() > 0 {
+			batch := q.front(5000)
+			out(batch)
+			q.done(len(batch))
+		}
+		require.Zero(t, q.bytes)
+		require.Len(t, seen, int(pushed))
+		for n, times := range seen {
+			require.Equal(t, 1, times, "message %d", n)
+		}
+	}
+}
+
+// TestLossesAgainstModel: ranges that were added come out again, each number once, neighbours joined.
+func TestLossesAgainstModel(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 4))
+	var l losses
+	want := map[schema.Range]bool{}
+	for _, n := range rng.Perm(2000) {
+		if n%17 == 0 {
+			continue
+		}
+		stream, seq := uint32(n%3), uint64(n/3)
+		l.add(schema.Loss{At: 5, Stream: stream, SeqFrom: seq, SeqTo: seq, Cause: schema.LossQueueOverflow})
+		want[schema.Range{Stream: stream, From: seq, To: seq}] = true
+	}
+	require.Less(t, len(l.ranges), 2000/17+4, "joined")
+	for {
+		out := l.take(7)
+		if len(out) == 0 {
+			break
+		}
+		for _, loss := range out {
+			for seq := loss.SeqFrom; seq <= loss.SeqTo; seq++ {
+				r := schema.Range{Stream: loss.Stream, From: seq, To: seq}
+				require.True(t, want[r])
+				delete(want, r)
+			}
+		}
+	}
+	require.Empty(t, want)
+}
+
+func TestLossesAreNotJoinedAcrossTimeOrCause(t *testing.T) {
+	var l losses
+	l.add(schema.Loss{At: 1, SeqFrom: 0, SeqTo: 4, Cause: schema.LossQueueOverflow})
+	l.add(schema.Loss{At: 1 + lossBucket, SeqFrom: 5, SeqTo: 5, Cause: schema.LossQueueOverflow})
+	l.add(schema.Loss{At: 2, SeqFrom: 6, SeqTo: 6, Cause: schema.LossTooLarge})
+	require.Len(t, l.ranges, 3)
+}
