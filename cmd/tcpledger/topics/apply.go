@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package topics
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/segmentio/kafka-go"
+
+	"tcpledger/schema"
+)
+
+// BrokersChoice as a replication factor leaves it to the brokers' default (default.replication.factor).
+const BrokersChoice = -1
+
+// Leaders are looked for this often, until the context ends.
+const (
+	firstLook = 50 * time.Millisecond
+	laterLook = time.Second
+)
+
+// Ensure creates those of wanted that are missing and returns once each partition has a leader, or ctx ends. Topics that
+// are there stay as they are. Two that run at once do no harm.
+func Ensure(ctx context.Context, client *kafka.Client, wanted []schema.Topic, replication int) error {
+	states, err := Inspect(ctx, client, wanted)
+	if err != nil {
+		return err
+	}
+	if err := create(ctx, client, states, replication); err != nil {
+		return err
+	}
+	return waitLeaders(ctx, client, wanted)
+}
+
+func create(ctx context.Context, client *kafka.Client, states []State, replication int) error {
+	request := &kafka.CreateTopicsRequest{}
+	for i := range states {
+		if !states[i].Missing() {
+			continue
+		}
+		want := states[i].Want
+		topic := kafka.TopicConfig{Topic: want.Name, NumPartitions: want.Partitions, ReplicationFactor: replication}
+		for _, name := range slices.Sorted(maps.Keys(want.Configs)) {
+			topic.ConfigEntries = append(topic.ConfigEntries, kafka.ConfigEntry{ConfigName: name, ConfigValue: want.Configs[name]})
+		}
+		request.Topics = append(request.Topics, topic)
+	}
+	if len(request.Topics) == 0 {
+		return nil
+	}
+	response, err := client.CreateTopics(ctx, request)
+	if err != nil {
+		return fmt.Errorf("create topics: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(response.Errors)) {
+		if err := response.Errors[name]; err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
+			return fmt.Errorf("create topic %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func waitLeaders(ctx context.Context, client *kafka.Client, wanted []schema.Topic) error {
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval = firstLook, laterLook
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		states, err := Inspect(ctx, client, wanted)
+		if err != nil {
+			return struct{}{}, err
+		}
+		for i := range states {
+			if states[i].Missing() || states[i].Leaderless > 0 {
+				return struct{}{}, fmt.Errorf("topic %s has no leader yet", states[i].Want.Name)
+			}
+		}
+		return struct{}{}, nil
+	}, backoff.WithBackOff(wait), backoff.WithMaxElapsedTime(0))
+	return err
+}
+
+// alter sets the configurations that differ, and no other.
+func alter(ctx context.Context, client *kafka.Client, states []State) error {
+	request := &kafka.IncrementalAlterConfigsRequest{}
+	for i := range states {
+		if len(states[i].Differences) == 0 {
+			continue
+		}
+		resource := kafka.IncrementalAlterConfigsRequestResource{ResourceType: kafka.ResourceTypeTopic, ResourceName: states[i].Want.Name}
+		for _, d := range states[i].Differences {
+			resource.Configs = append(resource.Configs, kafka.IncrementalAlterConfigsRequestConfig{Name: d.Name, Value: d.Want, ConfigOperation: kafka.ConfigOperationSet})
+		}
+		request.Resources = append(request.Resources, resource)
+	}
+	if len(request.Resources) == 0 {
+		return nil
+	}
+	response, err := client.IncrementalAlterConfigs(ctx, request)
+	if err != nil {
+		return fmt.Errorf("alter the topics' configurations: %w", err)
+	}
+	for _, r := range response.Resources {
+		if r.Error != nil {
+			return fmt.Errorf("alter the configuration of topic %s: %w", r.ResourceName, r.Error)
+		}
+	}
+	return nil
+}
