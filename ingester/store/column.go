@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"math"
+	"net/netip"
+	"time"
+
+	"github.com/ClickHouse/ch-go/proto"
+	"github.com/google/uuid"
+
+	"tcpledger/ingester/row"
+	"tcpledger/schema"
+)
+
+// column is one column of a block of rows of type R.
+type column[R any] interface {
+	name() string
+	data() proto.Column
+	append(rows []R)
+}
+
+// field is a column with the function that takes its value from a row.
+type field[R, T any] struct {
+	title  string
+	values proto.ColumnOf[T]
+	of     func(*R) T
+}
+
+func (f *field[R, T]) name() string       { return f.title }
+func (f *field[R, T]) data() proto.Column { return f.values }
+
+func (f *field[R, T]) append(rows []R) {
+	for i := range rows {
+		f.values.Append(f.of(&rows[i]))
+	}
+}
+
+func u8[R any](name string, of func(*R) uint8) column[R] {
+	return &field[R, uint8]{name, new(proto.ColUInt8), of}
+}
+
+func u16[R any](name string, of func(*R) uint16) column[R] {
+	return &field[R, uint16]{name, new(proto.ColUInt16), of}
+}
+
+func u32[R any](name string, of func(*R) uint32) column[R] {
+	return &field[R, uint32]{name, new(proto.ColUInt32), of}
+}
+
+func u64[R any](name string, of func(*R) uint64) column[R] {
+	return &field[R, uint64]{name, new(proto.ColUInt64), of}
+}
+
+func i32[R any](name string, of func(*R) int32) column[R] {
+	return &field[R, int32]{name, new(proto.ColInt32), of}
+}
+
+func i64[R any](name string, of func(*R) int64) column[R] {
+	return &field[R, int64]{name, new(proto.ColInt64), of}
+}
+
+func boolean[R any](name string, of func(*R) bool) column[R] {
+	return &field[R, bool]{name, new(proto.ColBool), of}
+}
+
+func text[R any](name string, of func(*R) string) column[R] {
+	return &field[R, string]{name, new(proto.ColStr), of}
+}
+
+// binary is a String of bytes that need not be text.
+func binary[R any](name string, of func(*R) []byte) column[R] {
+	return &field[R, []byte]{name, new(proto.ColBytes), of}
+}
+
+// named is a LowCardinality(String).
+func named[R any](name string, of func(*R) string) column[R] {
+	return &field[R, string]{name, new(proto.ColStr).LowCardinality(), of}
+}
+
+func id[R any](name string, of func(*R) uuid.UUID) column[R] {
+	return &field[R, uuid.UUID]{name, new(proto.ColUUID), of}
+}
+
+// ip is an IPv6 column: IPv4 is mapped, no address is all zeros.
+func ip[R any](name string, of func(*R) netip.Addr) column[R] {
+	return &field[R, proto.IPv6]{name, new(proto.ColIPv6), func(r *R) proto.IPv6 {
+		if a := of(r); a.IsValid() {
+			return proto.IPv6(a.As16())
+		}
+		return proto.IPv6{}
+	}}
+}
+
+func moments() *proto.ColDateTime64Raw {
+	return new(proto.ColDateTime64).WithPrecision(proto.PrecisionMicro).WithLocation(time.UTC).Raw()
+}
+
+func moment[R any](name string, of func(*R) row.Micros) column[R] {
+	return &field[R, proto.DateTime64]{name, moments(), func(r *R) proto.DateTime64 { return proto.DateTime64(of(r)) }}
+}
+
+func momentOrNull[R any](name string, of func(*R) schema.Optional) column[R] {
+	return &field[R, proto.Nullable[proto.DateTime64]]{name, &proto.ColNullable[proto.DateTime64]{Values: moments()},
+		func(r *R) proto.Nullable[proto.DateTime64] {
+			o := of(r)
+			return proto.Nullable[proto.DateTime64]{Set: o.Known, Value: proto.DateTime64(o.Value)}
+		}}
+}
+
+func u64OrNull[R any](name string, of func(*R) schema.Optional) column[R] {
+	return &field[R, proto.Nullable[uint64]]{name, new(proto.ColUInt64).Nullable(), func(r *R) proto.Nullable[uint64] {
+		o := of(r)
+		return proto.Nullable[uint64]{Set: o.Known, Value: o.Value}
+	}}
+}
+
+// u32OrNull holds what is too large at the column's largest.
+func u32OrNull[R any](name string, of func(*R) schema.Optional) column[R] {
+	return &field[R, proto.Nullable[uint32]]{name, new(proto.ColUInt32).Nullable(), func(r *R) proto.Nullable[uint32] {
+		o := of(r)
+		return proto.Nullable[uint32]{Set: o.Known, Value: uint32(min(o.Value, math.MaxUint32))}
+	}}
+}
+
+func texts[R any](name string, of func(*R) []string) column[R] {
+	return &field[R, []string]{name, new(proto.ColStr).Array(), of}
+}
+
+func u64s[R any](name string, of func(*R) []uint64) column[R] {
+	return &field[R, []uint64]{name, new(proto.ColUInt64).Array(), of}
+}
+
+func u32s[R any](name string, of func(*R) []uint32) column[R] {
+	return &field[R, []uint32]{name, new(proto.ColUInt32).Array(), of}
+}
+
+// totals is a Map(LowCardinality(String), UInt64).
+func totals[R any](name string, of func(*R) map[string]uint64) column[R] {
+	return &field[R, map[string]uint64]{name, proto.NewMap[string, uint64](new(proto.ColStr).LowCardinality(), new(proto.ColUInt64)), of}
+}
+
+// errno holds an error number in 16 bits; one that does not fit is the largest, the name beside it has it in full.
+func errno(e int32) uint16 {
+	if e < 0 || e > math.MaxUint16 {
+		return math.MaxUint16
+	}
+	return uint16(e)
+}

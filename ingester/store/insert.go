@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/ch-go/proto"
+	"github.com/cenkalti/backoff/v5"
+
+	"tcpledger/internal/clickhouse"
+	"tcpledger/internal/program"
+)
+
+const (
+	firstPause = 50 * time.Millisecond
+	// longestPause is short: while ClickHouse is away the lag grows.
+	longestPause = 5 * time.Second
+	// refusals is how often an insert may be refused for a reason that does not look like one that passes.
+	refusals = 5
+)
+
+// inserter inserts blocks over one connection, which it makes again when it breaks.
+type inserter struct {
+	options  ch.Options
+	database string
+	client   *ch.Client // nil: not connected
+	outage   *program.Outage
+	metrics  *metrics
+}
+
+// insert stores a block. While ClickHouse is away or overloaded it tries for ever; an insert whose outcome is unknown is
+// repeated, the rows' identity makes that harmless. It returns ctx's error, or the server's where it refuses the block.
+func (i *inserter) insert(ctx context.Context, table string, input proto.Input, rows int) error {
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = firstPause, longestPause
+	for refused := 0; ; {
+		started := time.Now()
+		err := i.try(ctx, table, input)
+		if err == nil {
+			i.outage.Recovered()
+			i.metrics.inserted(table, rows, time.Since(started))
+			return nil
+		}
+		i.disconnect()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		i.metrics.failures.Inc()
+		if !clickhouse.Passing(err) {
+			if refused++; refused == refusals {
+				return fmt.Errorf("insert %d rows into %s: %w", rows, table, err)
+			}
+		}
+		i.outage.Failing(err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause.NextBackOff()):
+		}
+	}
+}
+
+func (i *inserter) try(ctx context.Context, table string, input proto.Input) error {
+	if i.client == nil {
+		client, err := ch.Dial(ctx, i.options)
+		if err != nil {
+			return fmt.Errorf("connect to clickhouse: %w", err)
+		}
+		i.client = client
+	}
+	return i.client.Do(ctx, ch.Query{
+		Body:  fmt.Sprintf("INSERT INTO `%s`.`%s` %s VALUES", i.database, table, input.Columns()),
+		Input: input,
+	})
+}
+
+// disconnect drops the connection: after an error its state is unknown.
+func (i *inserter) disconnect() {
+	if i.client != nil {
+		_ = i.client.Close() // it is broken or about to be forgotten
+		i.client = nil
+	}
+}
+
+func (i *inserter) close() error {
+	if i.client == nil {
+		return nil
+	}
+	err := i.client.Close()
+	i.client = nil
+	if errors.Is(err, ch.ErrClosed) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package symbolize
+
+import "sort"
+
+// table is the symbol table of one build, packed: the names of a kernel are megabytes.
+type table struct {
+	offsets []uint64 // ascending
+	ends    []uint32 // of each name in names
+	names   []byte
+}
+
+func (t *table) add(offset uint64, name string) {
+	t.names = append(t.names, name...)
+	t.offsets = append(t.offsets, offset)
+	t.ends = append(t.ends, uint32(len(t.names)))
+}
+
+// bytes is about what the table takes in memory.
+func (t *table) bytes() int { return 12*cap(t.offsets) + cap(t.names) }
+
+// find gives the function that an address is in and the address's distance from its beginning. A return address may be
+// the first byte after its function, where the call never returns: returning looks one byte before.
+func (t *table) find(offset uint64, returning bool) (name string, distance uint64, ok bool) {
+	at := offset
+	if returning && at > 0 {
+		at--
+	}
+	i := sort.Search(len(t.offsets), func(i int) bool { return t.offsets[i] > at }) - 1
+	if i < 0 {
+		return "", 0, false
+	}
+	first := i
+	for first > 0 && t.offsets[first-1] == t.offsets[i] {
+		first-- // several names of one address: always the same one
+	}
+	begin := uint32(0)
+	if first > 0 {
+		begin = t.ends[first-1]
+	}
+	return string(t.names[begin:t.ends[first]]), offset - t.offsets[first], true
+}
