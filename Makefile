@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags "-X tcpledger/internal/program.Version=$(VERSION)"
+LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+# Test programs at a time: each may hold an engine or a broker, and two cores must cope.
+TEST_PARALLEL ?= 2
+TEST_ARGS ?=
+FUZZTIME ?= 30s
+BENCH ?= .
+ARGS ?=
+
+# Where a test skips for want of a real part or of privileges, make test fails instead.
+REQUIRE := TCPLEDGER_REQUIRE_REAL=1
+ifeq ($(shell id -u),0)
+REQUIRE += TCPLEDGER_REQUIRE_PRIVILEGED=1 TCPLEDGER_REQUIRE_BPF=1
+endif
+GOTEST := go test -count=1 -timeout 30m -p $(TEST_PARALLEL) $(TEST_ARGS)
+
+.PHONY: help
+help: ## Say what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## Install what make up needs (as root on Debian and Ubuntu), or name it
+	@deploy/setup.sh up
+
+.PHONY: setup-test
+setup-test: ## Install what make test needs, or name it
+	@deploy/setup.sh test
+
+.PHONY: build
+build: ## Build the three programs into bin/
+	@deploy/setup.sh up
+	@mkdir -p bin
+	@$(GOBUILD) -o bin/tcpledger-agent ./agent
+	@$(GOBUILD) -o bin/tcpledger-ingester ./ingester
+	@$(GOBUILD) -o bin/tcpledger ./cmd/tcpledger
+
+.PHONY: up
+up: build ## Run the whole of it on this machine until Ctrl-C; flags in ARGS='…'
+	@exec bin/tcpledger up $(ARGS)
+
+.PHONY: test
+test: setup-test ## Run every test, on real parts
+	go vet ./...
+	$(REQUIRE) $(GOTEST) ./...
+
+.PHONY: quick
+quick: ## Run the tests without Apache Kafka, skipping what this machine cannot do
+	TCPLEDGER_TEST_QUICK=1 $(GOTEST) -short $$(go list ./... | grep -v '^tcpledger/test/apachekafka$$')
+
+.PHONY: lint
+lint: ## Lint, the architecture included
+	go run $(LINT) run
+
+.PHONY: generate
+generate: ## Rebuild the kernel side's object from its C
+	go generate ./...
+
+.PHONY: generate-check
+generate-check: generate ## Fail where the tracked object is not what its source gives
+	git diff --exit-code --stat -- bpf
+
+.PHONY: fuzz
+fuzz: ## Fuzz every decoder for FUZZTIME each
+	@grep -rlE --include='*_test.go' '^func Fuzz' . | while read -r file; do \
+		for target in $$(grep -oE '^func Fuzz[A-Za-z0-9_]*' "$$file" | cut -c6-); do \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## Run the benchmarks that match BENCH
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -p 1 ./...
+
+.PHONY: clean
+clean: ## Remove what build made
+	rm -rf bin
