@@ -65,7 +65,7 @@ func replaceTake(insns asm.Instructions) error {
 	for i, ins := range (asm.Instructions{
 		asm.Mov.Imm(next, 0),
 		asm.Mov.Imm(old, 1),
-		asm.FetchAdd.Mem(counter, old, asm.DWord, 0),
+		FetchAdd(counter, old, 0),
 		asm.Mov.Imm(next, 0),
 		asm.Mov.Imm(next, 0),
 	}) {
@@ -73,6 +73,16 @@ func replaceTake(insns asm.Instructions) error {
 		insns[i] = ins
 	}
 	return nil
+}
+
+// FetchAdd is { src = fetch_add(dst + offset, src) } on 64 bits. The immediate
+// is set by hand: cilium/ebpf v0.22.0 encodes the operation into it too late,
+// and what is loaded is an add without the fetch.
+func FetchAdd(dst, src asm.Register, offset int16) asm.Instruction {
+	const fetch = 1
+	ins := asm.FetchAdd.Mem(dst, src, asm.DWord, offset)
+	ins.Constant = fetch
+	return ins
 }
 
 func sameOperation(a, b asm.Instruction) bool {

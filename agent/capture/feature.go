@@ -9,6 +9,8 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
+
+	"tcpledger/bpf"
 )
 
 // Features is what this kernel was found to offer. Nothing is decided by its
@@ -71,9 +73,9 @@ func fetchAddProbe() *ebpf.ProgramSpec {
 	return &ebpf.ProgramSpec{
 		Name: "probe_fetch_add", Type: ebpf.RawTracepoint, License: "GPL",
 		Instructions: asm.Instructions{
-			asm.StoreImm(asm.RFP, -8, 0, asm.DWord),
 			asm.Mov.Imm(asm.R1, 1),
-			asm.FetchAdd.Mem(asm.RFP, asm.R1, asm.DWord, -8),
+			asm.StoreMem(asm.RFP, -8, asm.R1, asm.DWord),
+			bpf.FetchAdd(asm.RFP, asm.R1, -8),
 			asm.Mov.Imm(asm.R0, 0),
 			asm.Return(),
 		},

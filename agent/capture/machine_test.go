@@ -5,6 +5,7 @@ package capture
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -154,6 +155,33 @@ func TestStatus(t *testing.T) {
 	status, err = c.Status()
 	require.NoError(t, err)
 	require.Equal(t, "detached", status.Programs[0].Why)
+}
+
+// TestFeaturesAreFound compares what was probed with what the release promises.
+func TestFeaturesAreFound(t *testing.T) {
+	privileged(t)
+	c, err := New(Config{})
+	require.NoError(t, err)
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	require.NoError(t, err)
+	var major, minor int
+	_, err = fmt.Sscanf(string(release), "%d.%d", &major, &minor)
+	require.NoError(t, err)
+	since := func(wantMajor, wantMinor int) bool {
+		return major > wantMajor || major == wantMajor && minor >= wantMinor
+	}
+	require.Equal(t, since(5, 12), c.features.FetchAdd)
+	require.Equal(t, since(5, 12), c.features.FetchAdd && c.features.NumbersPatched > 0)
+	if since(5, 12) { // distributions backport what follows
+		require.True(t, c.features.SocketCookie)
+	}
+	if since(6, 11) {
+		require.EqualValues(t, 4, c.features.KfreeSkbArgs)
+		require.EqualValues(t, 3, c.features.SendResetArgs)
+		require.NotZero(t, c.features.DropReasons)
+		require.NotZero(t, c.features.ResetReasons)
+	}
+	require.Contains(t, []uint64{1_000_000, 3_333_333, 4_000_000, 10_000_000}, c.features.TickNS)
 }
 
 func TestReasonNames(t *testing.T) {
