@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package owner
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tcpledger/schema"
+)
+
+const (
+	patience  = 30 * time.Second
+	pollEvery = 2 * time.Millisecond
+)
+
+func inode(t *testing.T, path string) uint64 {
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	return info.Sys().(*syscall.Stat_t).Ino
+}
+
+// ownCgroups gives the paths of this process's cgroups by how they are known, from /proc/self/cgroup.
+func ownCgroups(t *testing.T) map[schema.CgroupHow]string {
+	b, err := os.ReadFile("/proc/self/cgroup")
+	require.NoError(t, err)
+	paths := map[schema.CgroupHow]string{}
+	for line := range strings.Lines(string(b)) {
+		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		switch {
+		case f[0] == "0":
+			paths[schema.CgroupV2] = f[2]
+		case f[1] == "memory":
+			paths[schema.CgroupMemoryController] = f[2]
+		}
+	}
+	return paths
+}
+
+func TestCgroupOfThisProcess(t *testing.T) {
+	n := newNames(t)
+	if len(n.cgroups) == 0 {
+		t.Skip("no cgroup file system is mounted here")
+	}
+	checked := 0
+	for how, path := range ownCgroups(t) {
+		h, ok := n.cgroups[how]
+		if !ok || strings.HasPrefix(path, "/..") { // in a cgroup namespace of our own
+			continue
+		}
+		require.Equal(t, path, n.Cgroup(&schema.Owner{CgroupHow: how, CgroupID: inode(t, filepath.Join(h.mount, path))}))
+		checked++
+	}
+	require.NotZero(t, checked)
+}
+
+// A container that starts later is found in the real cgroup file system.
+func TestContainerOfANewCgroup(t *testing.T) {
+	n := newNames(t)
+	own := ownCgroups(t)
+	for how, h := range n.cgroups {
+		require.NotEmpty(t, h.mount)
+		require.Empty(t, n.Cgroup(&schema.Owner{CgroupHow: how, CgroupID: 1 << 40}), "no such cgroup")
+		dir := filepath.Join(h.mount, own[how], "docker-"+id+".scope")
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			require.True(t, errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS) || errors.Is(err, os.ErrNotExist), err)
+			t.Skip(err)
+		}
+		t.Cleanup(func() { require.NoError(t, os.Remove(dir)) })
+		o := schema.Owner{CgroupHow: how, CgroupID: inode(t, dir)}
+		require.Eventually(t, func() bool { n.Fill(&o); return o.Container == id }, patience, pollEvery)
+	}
+	o := schema.Owner{CgroupHow: schema.CgroupUnknown, CgroupID: 1}
+	n.Fill(&o)
+	require.Empty(t, o.Container)
+}
+
+// The walk needs directories and their inode numbers only, so that any file system shows how often it is made.
+func TestWalksAreRateLimited(t *testing.T) {
+	root, now := t.TempDir(), time.Unix(1_700_000_000, 0)
+	h, err := newHierarchy(root)
+	require.NoError(t, err)
+	h.now = func() time.Time { return now }
+	add := func(name string) uint64 {
+		require.NoError(t, os.MkdirAll(filepath.Join(root, name), 0o755))
+		return inode(t, filepath.Join(root, name))
+	}
+
+	a := add("kubepods/a")
+	require.Equal(t, "/kubepods/a", h.path(a))
+	require.Equal(t, "/", h.path(inode(t, root)))
+	b := add("kubepods/b")
+	require.Empty(t, h.path(b), "too soon to look again")
+	require.Equal(t, 1, h.walks)
+	now = now.Add(walkPause)
+	require.Equal(t, "/kubepods/b", h.path(b))
+
+	require.NoError(t, os.RemoveAll(filepath.Join(root, "kubepods/a")))
+	now = now.Add(walkPause)
+	require.Equal(t, "/kubepods/a", h.path(a), "records may come after their cgroup went")
+	const gone = 1 << 40
+	require.Empty(t, h.path(gone))
+	walks := h.walks
+	now = now.Add(walkPause)
+	require.Empty(t, h.path(gone))
+	require.Equal(t, walks, h.walks, "what a walk did not find is gone for ever")
+	require.Empty(t, h.path(0))
+	require.Equal(t, walks, h.walks)
+}
+
+func TestHostWithoutCgroups(t *testing.T) {
+	require.Empty(t, mounts(t.TempDir()))
+	n, err := New("/proc", t.TempDir())
+	require.NoError(t, err)
+	o := schema.Owner{CgroupHow: schema.CgroupV2, CgroupID: 7}
+	n.Fill(&o)
+	require.Empty(t, o.Container)
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package owner
+
+import (
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"tcpledger/schema"
+)
+
+const maxProcesses = 16_384
+
+// process tells executables apart: comm changes with exec, pid and start do not.
+type process struct {
+	pid   uint32
+	start uint64
+	comm  string
+}
+
+// Names fills in what /proc and the cgroup file system know. It is for one goroutine; its memory is bounded.
+type Names struct {
+	proc        string
+	executables *lru.Cache[process, string]
+	cgroups     map[schema.CgroupHow]*hierarchy
+}
+
+// New makes Names of the host whose procfs and cgroup file systems are mounted there: "/proc", "/sys/fs/cgroup". The
+// agent runs in the host's pid namespace, so that /proc speaks of the same pids as the kernel side.
+func New(proc, cgroup string) (*Names, error) {
+	executables, err := lru.New[process, string](maxProcesses)
+	if err != nil {
+		return nil, err
+	}
+	n := &Names{proc: proc, executables: executables, cgroups: map[schema.CgroupHow]*hierarchy{}}
+	for how, mount := range mounts(cgroup) {
+		if n.cgroups[how], err = newHierarchy(mount); err != nil {
+			return nil, err
+		}
+	}
+	return n, nil
+}
+
+// Fill sets o.Exe and o.Container where they can be known; "" otherwise. A reused pid never names another process's
+// executable: its start must be o's. Executables of other users' processes take CAP_SYS_PTRACE to read.
+func (n *Names) Fill(o *schema.Owner) {
+	o.Exe = n.exe(o)
+	o.Container = ContainerID(n.Cgroup(o))
+}
+
+// Cgroup gives the path of the owner's cgroup in its hierarchy, "" where it is not known.
+func (n *Names) Cgroup(o *schema.Owner) string {
+	h, ok := n.cgroups[o.CgroupHow]
+	if !ok {
+		return ""
+	}
+	return h.path(o.CgroupID)
+}
+
+func (n *Names) exe(o *schema.Owner) string {
+	if o.PID == 0 || o.Start == 0 || o.How == schema.OwnerKernel {
+		return ""
+	}
+	key := process{o.PID, o.Start, o.Comm}
+	if exe, ok := n.executables.Get(key); ok {
+		return exe
+	}
+	exe := executable(n.proc, o.PID, o.Start)
+	n.executables.Add(key, exe)
+	return exe
+}

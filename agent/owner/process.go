@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package owner
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// tick is /proc's unit of time, USER_HZ: 100 a second on every architecture that runs BPF.
+const tick = 10 * time.Millisecond
+
+// startField is where /proc/PID/stat has the start, counted from the field after the name.
+const startField = 19
+
+const maxStat = 4096
+
+// executable gives the path of a process's executable, "" where the process is gone, is another one by now, is a kernel
+// thread or is not ours to look at. start is CLOCK_BOOTTIME in nanoseconds.
+func executable(proc string, pid uint32, start uint64) string {
+	dir, err := os.OpenRoot(filepath.Join(proc, strconv.FormatUint(uint64(pid), 10)))
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = dir.Close() }() // only read
+	// The open directory stays that process's: after it there is nobody else's executable to be read.
+	if began, ok := started(dir); !ok || !sameStart(began, start) {
+		return ""
+	}
+	exe, err := dir.Readlink("exe")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(exe, " (deleted)") // replaced by an upgrade: still the same service
+}
+
+// started gives the start in ticks since boot.
+func started(dir *os.Root) (uint64, bool) {
+	f, err := dir.Open("stat")
+	if err != nil {
+		return 0, false
+	}
+	defer func() { _ = f.Close() }() // only read
+	b, err := io.ReadAll(io.LimitReader(f, maxStat))
+	if err != nil {
+		return 0, false
+	}
+	return parseStart(b)
+}
+
+// parseStart reads "pid (name) S 1 …"; the name may hold anything, also parentheses.
+func parseStart(stat []byte) (uint64, bool) {
+	end := bytes.LastIndexByte(stat, ')')
+	fields := bytes.Fields(stat[end+1:])
+	if end < 0 || len(fields) <= startField {
+		return 0, false
+	}
+	began, err := strconv.ParseUint(string(fields[startField]), 10, 64)
+	return began, err == nil
+}
+
+// sameStart allows a tick for rounding.
+func sameStart(ticks, nanoseconds uint64) bool {
+	want := nanoseconds / uint64(tick)
+	return ticks+1 >= want && ticks <= want+1
+}
