@@ -14,6 +14,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"tcpledger/cmd/tcpledger/embedded/child"
+	"tcpledger/cmd/tcpledger/embedded/clickhouse"
 )
 
 const root = ".."
@@ -29,6 +32,9 @@ var packages = map[string]string{
 var built string
 
 func TestMain(m *testing.M) {
+	if child.RunHidden(clickhouse.Command()) {
+		return
+	}
 	os.Exit(run(m))
 }
 
