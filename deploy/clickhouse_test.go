@@ -23,9 +23,8 @@ type server struct{ native, http string }
 
 func startServer(t *testing.T) server {
 	t.Helper()
-	for user, password := range passwords {
-		t.Setenv("TCPLEDGER_"+map[string]string{"tcpledger": "CLICKHOUSE", "reader": "READER"}[user]+"_PASSWORD", password)
-	}
+	t.Setenv("TCPLEDGER_CLICKHOUSE_PASSWORD", passwords["tcpledger"])
+	t.Setenv("CLICKHOUSE_READER_PASSWORD", passwords["reader"])
 	options := clickhousetest.Options(t)
 	users, err := os.ReadFile("clickhouse/users.xml")
 	require.NoError(t, err)

@@ -209,11 +209,11 @@ func checkCapabilities(t *testing.T, names []string) {
 }
 
 func TestComposePasswordsComeFromTheUser(t *testing.T) {
-	p := project(t, types.Mapping{"TCPLEDGER_CLICKHOUSE_PASSWORD": "one", "TCPLEDGER_READER_PASSWORD": "two"})
+	p := project(t, types.Mapping{"TCPLEDGER_CLICKHOUSE_PASSWORD": "one", "CLICKHOUSE_READER_PASSWORD": "two"})
 	require.Equal(t, "one", environment(p.Services["ingester"])["TCPLEDGER_CLICKHOUSE_PASSWORD"])
 	server := environment(p.Services["clickhouse"])
 	require.Equal(t, "one", server["TCPLEDGER_CLICKHOUSE_PASSWORD"])
-	require.Equal(t, "two", server["TCPLEDGER_READER_PASSWORD"])
+	require.Equal(t, "two", server["CLICKHOUSE_READER_PASSWORD"])
 	users, err := os.ReadFile("clickhouse/users.xml")
 	require.NoError(t, err)
 	for _, m := range regexp.MustCompile(`from_env="([^"]+)"`).FindAllStringSubmatch(string(users), -1) {
