@@ -127,6 +127,20 @@ func TestVariablesThatAreNotOurs(t *testing.T) {
 	}
 }
 
+func TestChildrenInheritNoSettings(t *testing.T) {
+	t.Setenv("TCPLEDGER_CONFIG", "/etc/up.yaml")
+	t.Setenv("TCPLEDGER_KAFKA_PASSWORD", "hunter2")
+	t.Setenv("TCPLEDGER_TEST_QUICK", "1")
+	t.Setenv("TZ", "UTC")
+	inherited := program.ChildEnvironment()
+	require.Contains(t, inherited, "TZ=UTC")
+	require.Contains(t, inherited, "TCPLEDGER_TEST_QUICK=1")
+	for _, entry := range inherited {
+		require.NotContains(t, entry, "TCPLEDGER_CONFIG")
+		require.NotContains(t, entry, "hunter2")
+	}
+}
+
 func TestWrongConfiguration(t *testing.T) {
 	cases := []struct {
 		name      string

@@ -61,3 +61,12 @@ func readEnvironment(root *cobra.Command) (settings, error) {
 func isTestVariable(variable string) bool {
 	return slices.ContainsFunc(testPrefixes, func(p string) bool { return strings.HasPrefix(variable, p) })
 }
+
+// ChildEnvironment is this process's environment without the settings, for a program of ours that is started by another
+// and told everything by flags: neither a TCPLEDGER_CONFIG of the parent nor a password meant elsewhere reaches it.
+func ChildEnvironment() []string {
+	return slices.DeleteFunc(os.Environ(), func(entry string) bool {
+		variable, _, _ := strings.Cut(entry, "=")
+		return strings.HasPrefix(variable, environmentPrefix) && !isTestVariable(variable)
+	})
+}
