@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -132,8 +133,7 @@ func (b *Broker) file(name string) string { return filepath.Join(b.dir, name) }
 
 // java returns the arguments that run a class of the jars.
 func (b *Broker) java(options []string, class string, args ...string) []string {
-	all := append(options, "-cp", filepath.Join(b.lib, "*"), "-Dlog4j2.configurationFile="+b.file("log4j2.yaml"), class)
-	return append(all, args...)
+	return slices.Concat(options, []string{"-cp", filepath.Join(b.lib, "*"), "-Dlog4j2.configurationFile=" + b.file("log4j2.yaml"), class}, args)
 }
 
 // format writes the configuration and has Kafka prepare its log directory.

@@ -6,11 +6,12 @@ package embedded
 import (
 	"github.com/spf13/cobra"
 
+	"tcpledger/cmd/tcpledger/embedded/child"
 	"tcpledger/cmd/tcpledger/embedded/clickhouse"
 	"tcpledger/cmd/tcpledger/embedded/kafka"
 )
 
-// Commands are the hidden commands embedded-clickhouse and embedded-kafka.
+// Commands are the hidden commands embedded-clickhouse, embedded-kafka and embedded-keeper.
 func Commands() []*cobra.Command {
-	return []*cobra.Command{clickhouse.Command(), kafka.Command()}
+	return []*cobra.Command{clickhouse.Command(), kafka.Command(), child.KeeperCommand()}
 }

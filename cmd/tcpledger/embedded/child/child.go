@@ -4,6 +4,7 @@
 package child
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,8 @@ type Command struct {
 	Output io.Writer
 	// StopSignal is sent by Stop after it closed the child's standard input; nil sends none.
 	StopSignal os.Signal
+	// DeathSignal is what the kernel sends the child when this process dies; 0 is SIGKILL.
+	DeathSignal syscall.Signal
 }
 
 // Process is a started child.
@@ -47,10 +50,10 @@ type Process struct {
 // this process dies. Its standard input is a pipe that Stop closes.
 func Start(command Command) (*Process, error) {
 	p := &Process{command: command, tail: &tail{next: command.Output}, done: make(chan struct{})}
-	p.cmd = exec.Command(command.Path, command.Args...)
+	p.cmd = exec.CommandContext(context.Background(), command.Path, command.Args...) // Stop and Kill end it
 	p.cmd.Env = append(os.Environ(), command.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.tail, p.tail
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: cmp.Or(command.DeathSignal, syscall.SIGKILL)}
 	p.cmd.WaitDelay = time.Second
 	stdin, err := p.cmd.StdinPipe()
 	if err != nil {

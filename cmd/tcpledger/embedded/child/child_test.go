@@ -24,43 +24,55 @@ import (
 // TestMain lets this test binary be the children of its own tests.
 func TestMain(m *testing.M) {
 	if RunHidden(&cobra.Command{Use: "echo", RunE: echo}, &cobra.Command{Use: "deaf", RunE: deaf},
-		&cobra.Command{Use: "parent", RunE: parent}, &cobra.Command{Use: "fail", RunE: fail}) {
+		&cobra.Command{Use: "parent", RunE: parent}, &cobra.Command{Use: "fail", RunE: fail},
+		&cobra.Command{Use: "keeping-parent", RunE: keepingParent}, KeeperCommand()) {
 		return
 	}
 	m.Run()
 }
 
 // echo says "up", then what it reads, then "bye" at the end of its input.
-func echo(*cobra.Command, []string) error {
-	fmt.Println("up")
-	if _, err := io.Copy(os.Stdout, os.Stdin); err != nil {
+func echo(command *cobra.Command, _ []string) error {
+	command.Println("up")
+	if _, err := io.Copy(command.OutOrStderr(), os.Stdin); err != nil {
 		return err
 	}
-	fmt.Println("bye")
+	command.Println("bye")
 	return nil
 }
 
 // deaf hears neither the end of its input nor SIGTERM.
-func deaf(*cobra.Command, []string) error {
+func deaf(command *cobra.Command, _ []string) error {
 	signal.Ignore(syscall.SIGTERM)
-	fmt.Println("up")
+	command.Println("child", os.Getpid(), "started")
 	select {}
 }
 
 func fail(*cobra.Command, []string) error { return errors.New("no luck") }
 
-// parent starts a deaf child, prints its pid and waits for ever.
+// parent starts a deaf child and waits for ever.
 func parent(*cobra.Command, []string) error {
-	p, err := start("deaf", nil)
+	if _, err := start("deaf", os.Stdout); err != nil {
+		return err
+	}
+	select {}
+}
+
+// keepingParent is parent, with a keeper between it and the deaf child.
+func keepingParent(*cobra.Command, []string) error {
+	path, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	fmt.Println("child", p.PID(), "started")
+	command := Kept(path, Command{Name: "deaf", Path: path, Args: []string{"deaf"}, Output: os.Stdout}, time.Millisecond)
+	if _, err := Start(command); err != nil {
+		return err
+	}
 	select {}
 }
 
 func start(name string, output io.Writer) (*Process, error) {
-	path, err := Executable()
+	path, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +90,7 @@ func says(p *Process, word string) func(context.Context) error {
 
 func TestStopClosesTheInputAndWaits(t *testing.T) {
 	var output bytes.Buffer
-	path, err := Executable()
+	path, err := os.Executable()
 	require.NoError(t, err)
 	p, err := Start(Command{Name: "echo", Path: path, Args: []string{"echo"}, Output: &output})
 	require.NoError(t, err)
@@ -92,12 +104,12 @@ func TestStopClosesTheInputAndWaits(t *testing.T) {
 func TestStopKillsWhatDoesNotEnd(t *testing.T) {
 	p, err := start("deaf", nil)
 	require.NoError(t, err)
-	require.NoError(t, p.Await(t.Context(), says(p, "up")))
+	require.NoError(t, p.Await(t.Context(), says(p, "started")))
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, p.Stop(ctx), ErrKilled)
 	require.ErrorContains(t, p.Err(), "killed")
-	require.ErrorContains(t, p.Err(), "up", "the last words are in the error")
+	require.ErrorContains(t, p.Err(), "started", "the last words are in the error")
 }
 
 func TestAwaitSeesTheChildEnd(t *testing.T) {
@@ -113,7 +125,13 @@ func TestAMissingProgramIsAnError(t *testing.T) {
 }
 
 func TestChildrenDieWithAKilledParent(t *testing.T) {
-	p, err := start("parent", nil)
+	for _, name := range []string{"parent", "keeping-parent"} {
+		t.Run(name, func(t *testing.T) { diesWith(t, name) })
+	}
+}
+
+func diesWith(t *testing.T, parent string) {
+	p, err := start(parent, nil)
 	require.NoError(t, err)
 	require.NoError(t, p.Await(t.Context(), says(p, "started")))
 	_, after, found := strings.Cut(p.Tail(), "child ")

@@ -28,12 +28,3 @@ func RunHidden(commands ...*cobra.Command) bool {
 	}
 	return false
 }
-
-// Executable returns this process's own program, for starting it again as a child.
-func Executable() (string, error) {
-	path, err := os.Executable()
-	if err != nil {
-		return "", fmt.Errorf("finding this program: %w", err)
-	}
-	return path, nil
-}
