@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"tcpledger/cmd/tcpledger/when"
 	"tcpledger/console/ask"
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
@@ -63,7 +64,7 @@ Times are RFC 3339, "2026-11-23 14:02", 14:02 (today), -10m or now; without a zo
 }
 
 func (o *options) filter(now time.Time) (ask.Filter, error) {
-	from, to, err := Window(o.from, o.to, now)
+	from, to, err := when.Window(o.from, o.to, now)
 	if err != nil {
 		return ask.Filter{}, err
 	}

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/dustin/go-humanize"
 )
@@ -65,14 +64,4 @@ func showRemote(p netip.Prefix) string {
 		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapped).String()
 	}
 	return p.String()
-}
-
-// printable replaces what a terminal would act on: a process names itself, and may do so to harm.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '�'
-	}, s)
 }

@@ -31,8 +31,3 @@ func TestShowRemote(t *testing.T) {
 		require.Equal(t, want, showRemote(p))
 	}
 }
-
-// A process names itself: its name must not move the reader's cursor.
-func TestPrintable(t *testing.T) {
-	require.Equal(t, "a�[31mb�� ü 漢", printable("a\x1b[31mb\n\u202e ü 漢"))
-}

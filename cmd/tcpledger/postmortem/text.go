@@ -11,8 +11,9 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 
+	"tcpledger/cmd/tcpledger/sheet"
+	"tcpledger/cmd/tcpledger/when"
 	"tcpledger/console/ask"
 )
 
@@ -45,11 +46,11 @@ func (r *Report) head(b *strings.Builder, l Layout) {
 	from, to := r.From.In(l.Zone), r.To.In(l.Zone)
 	end := to.Format("15:04:05 MST")
 	if from.Format(time.DateOnly) != to.Format(time.DateOnly) {
-		end = show(to)
+		end = when.Show(to)
 	}
 	fmt.Fprintf(b, "%s to %s", from.Format(time.DateTime), end)
 	if r.Host != "" {
-		fmt.Fprintf(b, ", host %s", printable(r.Host))
+		fmt.Fprintf(b, ", host %s", sheet.Printable(r.Host))
 	}
 	if r.Remote != "" {
 		fmt.Fprintf(b, ", remote %s", r.Remote)
@@ -76,34 +77,6 @@ func plain(n uint64) string {
 	return number(n)
 }
 
-// sheet makes a table without lines. The columns named left are text, the others numbers.
-func sheet(l Layout, header table.Row, left ...int) table.Writer {
-	t := table.NewWriter()
-	style := table.StyleDefault
-	style.Options = table.OptionsNoBordersAndSeparators
-	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
-	style.Box.UnfinishedRow = "…"
-	style.Format.Header = text.FormatDefault
-	style.Size.WidthMax = l.Width
-	t.SetStyle(style)
-	t.SuppressTrailingSpaces()
-	t.AppendHeader(header)
-	isText := map[int]bool{}
-	for _, n := range left {
-		isText[n] = true
-	}
-	configs := make([]table.ColumnConfig, 0, len(header))
-	for n := 1; n <= len(header); n++ {
-		align := text.AlignRight
-		if isText[n] {
-			align = text.AlignLeft
-		}
-		configs = append(configs, table.ColumnConfig{Number: n, Align: align, AlignHeader: align})
-	}
-	t.SetColumnConfigs(configs)
-	return t
-}
-
 // write appends the table and says how many of the groups it does not show.
 func write(b *strings.Builder, t table.Writer, shown int, groups uint64) {
 	b.WriteString("\n" + t.Render() + "\n")
@@ -119,11 +92,11 @@ func groupCells(g *ask.Group) table.Row {
 var groupHeader = table.Row{"ENDINGS", "RST SENT", "RST RECV", "MEDIAN", "SENT", "RECEIVED"}
 
 func (r *Report) causes(b *strings.Builder, l Layout) {
-	t := sheet(l, append(append(table.Row{"BY CAUSE"}, groupHeader...), "1ST LOCAL", "PEER", "KERNEL", "UNKNOWN"), 1)
+	t := sheet.New(l.Width, append(append(table.Row{"BY CAUSE"}, groupHeader...), "1ST LOCAL", "PEER", "KERNEL", "UNKNOWN"), 1)
 	groups := uint64(0)
 	for i := range r.Causes {
 		c := &r.Causes[i]
-		row := append(table.Row{printable(c.Cause)}, groupCells(&c.Group)...)
+		row := append(table.Row{sheet.Printable(c.Cause)}, groupCells(&c.Group)...)
 		t.AppendRow(append(row, number(c.Local), number(c.Peer), number(c.Kernel), number(c.Unknown)))
 		groups = c.Groups
 	}
@@ -131,7 +104,7 @@ func (r *Report) causes(b *strings.Builder, l Layout) {
 }
 
 func (r *Report) owners(b *strings.Builder, l Layout) {
-	t := sheet(l, append(append(table.Row{"BY OWNER"}, groupHeader...), "CAUSES"), 1, 8)
+	t := sheet.New(l.Width, append(append(table.Row{"BY OWNER"}, groupHeader...), "CAUSES"), 1, 8)
 	groups := uint64(0)
 	for i := range r.Owners {
 		o := &r.Owners[i]
@@ -153,11 +126,11 @@ func owner(o *ask.ByOwner) string {
 	if name == "" {
 		name = "(unknown)"
 	}
-	return printable(strings.TrimSpace(name + "  " + place))
+	return sheet.Printable(strings.TrimSpace(name + "  " + place))
 }
 
 func (r *Report) remotes(b *strings.Builder, l Layout) {
-	t := sheet(l, append(append(table.Row{"BY REMOTE"}, groupHeader...), "CAUSES"), 1, 8)
+	t := sheet.New(l.Width, append(append(table.Row{"BY REMOTE"}, groupHeader...), "CAUSES"), 1, 8)
 	groups := uint64(0)
 	for i := range r.Remotes {
 		o := &r.Remotes[i]
@@ -189,13 +162,13 @@ func causeList(g *ask.Group) string {
 			parts = append(parts, "…")
 			break
 		}
-		parts = append(parts, printable(c.Cause)+" "+plain(c.Count))
+		parts = append(parts, sheet.Printable(c.Cause)+" "+plain(c.Count))
 	}
 	return strings.Join(parts, ", ")
 }
 
 func (r *Report) paths(b *strings.Builder, l Layout) {
-	t := sheet(l, table.Row{"BY CODE PATH", "MEDIAN", "CAUSES", "INNERMOST FIRST"}, 3, 4)
+	t := sheet.New(l.Width, table.Row{"BY CODE PATH", "MEDIAN", "CAUSES", "INNERMOST FIRST"}, 3, 4)
 	groups := uint64(0)
 	for i := range r.Paths {
 		p := &r.Paths[i]
@@ -219,7 +192,7 @@ func path(p *ask.ByPath) string {
 	if len(frames) > framesShown {
 		frames = append(append([]string(nil), frames[:framesShown-1]...), "…", frames[len(frames)-1])
 	}
-	return printable(strings.Join(frames, " < "))
+	return sheet.Printable(strings.Join(frames, " < "))
 }
 
 func (r *Report) losses(b *strings.Builder, l Layout) {
@@ -227,13 +200,13 @@ func (r *Report) losses(b *strings.Builder, l Layout) {
 		b.WriteString("\nLOSSES  none\n")
 		return
 	}
-	t := sheet(l, table.Row{"LOSSES", "RECORDS", "CAUSE", ""}, 1, 3, 4)
+	t := sheet.New(l.Width, table.Row{"LOSSES", "RECORDS", "CAUSE", ""}, 1, 3, 4)
 	for _, loss := range r.Losses {
 		how := "never numbered: left out or out of budget"
 		if loss.Kind == "numbered" {
 			how = "captured and lost"
 		}
-		t.AppendRow(table.Row{printable(loss.Host), plain(loss.Records), printable(loss.Cause), how})
+		t.AppendRow(table.Row{sheet.Printable(loss.Host), plain(loss.Records), sheet.Printable(loss.Cause), how})
 	}
 	b.WriteString("\n" + t.Render() + "\n")
 }
@@ -249,16 +222,16 @@ func (r *Report) known(b *strings.Builder, l Layout) {
 	}
 	b.WriteString("\nNOT YET KNOWN\n")
 	for _, o := range r.Open {
-		host := printable(o.Host)
+		host := sheet.Printable(o.Host)
 		switch {
 		case o.From == nil:
 			fmt.Fprintf(b, "  %s: the whole window; no checkpoint of it near the window\n", host)
 		case o.Ended:
-			fmt.Fprintf(b, "  %s: its agent ended at %s; nothing was watched after that\n", host, show(o.From.In(l.Zone)))
+			fmt.Fprintf(b, "  %s: its agent ended at %s; nothing was watched after that\n", host, when.Show(o.From.In(l.Zone)))
 		case o.From.Before(r.From):
-			fmt.Fprintf(b, "  %s: the whole window; its last checkpoint is of %s\n", host, show(o.From.In(l.Zone)))
+			fmt.Fprintf(b, "  %s: the whole window; its last checkpoint is of %s\n", host, when.Show(o.From.In(l.Zone)))
 		default:
-			fmt.Fprintf(b, "  %s: from %s on, its last checkpoint; later endings may be missing\n", host, show(o.From.In(l.Zone)))
+			fmt.Fprintf(b, "  %s: from %s on, its last checkpoint; later endings may be missing\n", host, when.Show(o.From.In(l.Zone)))
 		}
 	}
 }

@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/segmentio/kafka-go"
 	"github.com/spf13/cobra"
 
+	"tcpledger/cmd/tcpledger/sheet"
 	"tcpledger/internal/program"
 	"tcpledger/internal/program/kafkaconn"
 )
@@ -109,16 +109,8 @@ func (o *options) runApply(ctx context.Context, out io.Writer, client *kafka.Cli
 
 // show writes the table and reports whether something is to be done. After an apply, what still differs is the brokers' will.
 func show(out io.Writer, states []State, applied bool) (todo bool) {
-	t := table.NewWriter()
-	style := table.StyleDefault
-	style.Options = table.OptionsNoBordersAndSeparators
-	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
-	style.Format.Header = text.FormatDefault
-	t.SetStyle(style)
-	t.SuppressTrailingSpaces()
+	t := sheet.New(0, table.Row{"TOPIC", "PARTITIONS", "REPLICAS", "STATE"}, 1, 4)
 	t.SetOutputMirror(out)
-	t.AppendHeader(table.Row{"TOPIC", "PARTITIONS", "REPLICAS", "STATE"})
-	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, Align: text.AlignRight}, {Number: 3, Align: text.AlignRight}})
 	for i := range states {
 		s := &states[i]
 		lines := s.lines(applied)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package postmortem
+// Package when reads moments as engineers type them.
+package when
 
 import (
 	"errors"
@@ -22,9 +23,9 @@ const (
 	lastYear  = 2199
 )
 
-// ParseTime reads a moment as engineers write it: RFC 3339, `2026-11-23 14:02`, `14:02` (today), `-10m`, `-2d` (before now)
+// Parse reads a moment as engineers write it: RFC 3339, `2026-11-23 14:02`, `14:02` (today), `-10m`, `-2d` (before now)
 // or `now`. Without a zone it is in now's.
-func ParseTime(s string, now time.Time) (time.Time, error) {
+func Parse(s string, now time.Time) (time.Time, error) {
 	s = strings.TrimSpace(s)
 	if s == "now" {
 		return now, nil
@@ -74,30 +75,31 @@ func inRange(s string, t time.Time) (time.Time, error) {
 	return t, nil
 }
 
-// defaultWindow is how much a postmortem looks at when only one bound, or none, is given.
+// defaultWindow is the length of a window of which only one bound, or none, is given.
 const defaultWindow = 15 * time.Minute
 
 // Window reads --from and --to; "" is the default: to now, from 15 minutes before to.
 func Window(from, to string, now time.Time) (start, end time.Time, err error) {
 	end = now
 	if to != "" {
-		if end, err = ParseTime(to, now); err != nil {
+		if end, err = Parse(to, now); err != nil {
 			return start, end, fmt.Errorf("--to: %w", err)
 		}
 	}
 	start = end.Add(-defaultWindow)
 	if from != "" {
-		if start, err = ParseTime(from, now); err != nil {
+		if start, err = Parse(from, now); err != nil {
 			return start, end, fmt.Errorf("--from: %w", err)
 		}
 	}
 	switch {
 	case start.After(now):
-		return start, end, fmt.Errorf("--from %s is in the future: now is %s (a time without a date is today's)", show(start), show(now))
+		return start, end, fmt.Errorf("--from %s is in the future: now is %s (a time without a date is today's)", Show(start), Show(now))
 	case !start.Before(end):
-		return start, end, errors.New("--from " + show(start) + " is not before --to " + show(end))
+		return start, end, errors.New("--from " + Show(start) + " is not before --to " + Show(end))
 	}
 	return start, end, nil
 }
 
-func show(t time.Time) string { return t.Format("2006-01-02 15:04:05 MST") }
+// Show writes a moment with its zone, for a person.
+func Show(t time.Time) string { return t.Format("2006-01-02 15:04:05 MST") }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package postmortem
+package when
 
 import (
 	"testing"
@@ -40,13 +40,13 @@ func TestParseTime(t *testing.T) {
 		"-30d":                      "2026-10-24T12:30:15.0000005Z", // the same time of day, across the change of the clocks
 		"-1d12h":                    "2026-11-22T01:30:15.0000005Z",
 	} {
-		got, err := ParseTime(s, now)
+		got, err := Parse(s, now)
 		require.NoError(t, err, s)
 		require.Equal(t, want, got.UTC().Format(time.RFC3339Nano), s)
 	}
 	for _, s := range []string{"", "-", "-d", "-10", "--10m", "-+10m", "-2d-3h", "10m", "25:00", "14:60", "tomorrow", "2026-13-01 10:00",
 		"2026-02-30 10:00", "1969-01-01 00:00", "9999-01-01 00:00", "-65535d", "14", "1795442400"} {
-		_, err := ParseTime(s, now)
+		_, err := Parse(s, now)
 		require.Error(t, err, s)
 	}
 }

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package decode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/segmentio/kafka-go"
+	"github.com/spf13/cobra"
+
+	"tcpledger/cmd/tcpledger/sheet"
+	"tcpledger/cmd/tcpledger/when"
+	"tcpledger/internal/clickhouse"
+	"tcpledger/internal/program"
+	"tcpledger/schema"
+)
+
+// Messages are sent so many, or so many bytes, at once.
+const (
+	sendMessages = 100
+	sendBytes    = 4 << 20
+	writeTimeout = 30 * time.Second
+)
+
+// letter is a row of dead_letters.
+type letter struct {
+	Topic     string `ch:"topic"`
+	Partition int32  `ch:"partition"`
+	Offset    int64  `ch:"offset"`
+	Reason    string `ch:"reason"`
+	Key       string `ch:"key"`
+	Message   string `ch:"message"`
+}
+
+func (o *options) runReplay(cmd *cobra.Command, now time.Time) (err error) {
+	from, to := time.Unix(0, 0), now
+	if o.from != "" || o.to != "" {
+		start, end, err := when.Window(o.from, o.to, now)
+		if err != nil {
+			return program.UsageError(err)
+		}
+		if to = end; o.from != "" {
+			from = start
+		}
+	}
+	db, err := o.clickhouse.Open()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	send := func(context.Context, []kafka.Message) error { return nil }
+	if o.apply {
+		transport, err := o.kafka.Transport("tcpledger-decode")
+		if err != nil {
+			return err
+		}
+		writer := &kafka.Writer{Addr: kafka.TCP(o.kafka.Brokers...), Transport: transport, RequiredAcks: kafka.RequireAll,
+			Balancer: &kafka.Murmur2Balancer{}, BatchSize: sendMessages, BatchBytes: 2 * sendBytes, BatchTimeout: time.Millisecond,
+			WriteTimeout: writeTimeout}
+		defer func() { err = errors.Join(err, writer.Close()) }()
+		send = func(ctx context.Context, m []kafka.Message) error { return writer.WriteMessages(ctx, m...) }
+	}
+	r := replay{send: send, groups: map[group]*tally{}}
+	if err := r.all(cmd.Context(), db, from, to, o.host); err != nil {
+		return err
+	}
+	return r.report(cmd.OutOrStdout(), o.apply)
+}
+
+// replay goes over dead letters and sends those that this version understands.
+type replay struct {
+	send    func(context.Context, []kafka.Message) error
+	pending []kafka.Message
+	bytes   int
+	order   []group
+	groups  map[group]*tally
+}
+
+type group struct{ topic, reason string }
+
+// mostGroups bounds the lines of the report: a reason may hold the byte at which a message went wrong.
+const mostGroups = 40
+
+type tally struct {
+	letters, understood int
+	still               string // why one is not understood
+}
+
+func (r *replay) all(ctx context.Context, db *clickhouse.DB, from, to time.Time, host string) error {
+	rows, err := db.Query(ctx, `SELECT toString(topic) AS topic, partition, offset, reason, key, message FROM `+db.Name+`.dead_letters FINAL
+WHERE received_at >= fromUnixTimestamp64Micro(?) AND received_at < fromUnixTimestamp64Micro(?) AND (? = '' OR host = ?)
+ORDER BY topic, partition, offset`, from.UnixMicro(), to.UnixMicro(), host, host)
+	if err != nil {
+		return fmt.Errorf("read dead letters: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var l letter
+		if err := rows.ScanStruct(&l); err != nil {
+			return fmt.Errorf("read dead letters: %w", err)
+		}
+		if err := r.one(ctx, &l); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read dead letters: %w", err)
+	}
+	return r.flush(ctx)
+}
+
+func (r *replay) one(ctx context.Context, l *letter) error {
+	g := group{l.Topic, l.Reason}
+	t, ok := r.groups[g]
+	if !ok && len(r.groups) >= mostGroups {
+		g.reason = "other reasons"
+		t, ok = r.groups[g]
+	}
+	if !ok {
+		t = &tally{}
+		r.groups[g], r.order = t, append(r.order, g)
+	}
+	t.letters++
+	if err := understand(l.Topic, []byte(l.Message)); err != nil {
+		t.still = err.Error()
+		return nil
+	}
+	t.understood++
+	r.pending = append(r.pending, kafka.Message{Topic: l.Topic, Key: []byte(l.Key), Value: []byte(l.Message)})
+	r.bytes += len(l.Message)
+	if len(r.pending) >= sendMessages || r.bytes >= sendBytes {
+		return r.flush(ctx)
+	}
+	return nil
+}
+
+func (r *replay) flush(ctx context.Context) error {
+	if len(r.pending) > 0 {
+		if err := r.send(ctx, r.pending); err != nil {
+			return fmt.Errorf("send dead letters again (run it again: nothing is counted twice): %w", err)
+		}
+	}
+	r.pending, r.bytes = r.pending[:0], 0
+	return nil
+}
+
+// The years a row can have in the tables; a message with others would be a dead letter again.
+const firstYear, lastYear = 1970, 2199
+
+// understand says why an ingester of this version would not take the whole message.
+func understand(topic string, message []byte) error {
+	if topic != schema.TopicEvents {
+		_, err := read(topic, message)
+		return err
+	}
+	var b schema.Batch
+	if err := schema.NewBatchDecoder().Decode(message, &b); err != nil {
+		return err
+	}
+	if len(b.Unknown) > 0 {
+		return fmt.Errorf("%d rows of kind %d, which this version does not know", len(b.Unknown), b.Unknown[0].Kind)
+	}
+	for i := range b.Connections {
+		if err := inYears(b.Wall(b.Connections[i].At)); err != nil {
+			return err
+		}
+	}
+	for i := range b.Events {
+		if err := inYears(b.Wall(b.Events[i].At)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func inYears(wall int64) error {
+	if y := time.Unix(0, wall).UTC().Year(); y < firstYear || y > lastYear {
+		return fmt.Errorf("a row is of the year %d", y)
+	}
+	return nil
+}
+
+func (r *replay) report(out io.Writer, applied bool) error {
+	letters, understood := 0, 0
+	t := sheet.New(0, table.Row{"TOPIC", "DEAD LETTERS", "UNDERSTOOD", "WHY THEN", "WHY STILL"}, 1, 4, 5)
+	for _, g := range r.order {
+		n := r.groups[g]
+		letters, understood = letters+n.letters, understood+n.understood
+		t.AppendRow(table.Row{g.topic, n.letters, n.understood, sheet.Printable(g.reason), sheet.Printable(n.still)})
+	}
+	if letters == 0 {
+		_, err := fmt.Fprintln(out, "no dead letters")
+		return err
+	}
+	last := fmt.Sprintf("%d of %d dead letters are understood; --apply sends them to their topics", understood, letters)
+	if applied {
+		last = fmt.Sprintf("%d of %d dead letters were sent to their topics", understood, letters)
+	}
+	_, err := fmt.Fprintf(out, "%s\n\n%s\n", t.Render(), last)
+	return err
+}
