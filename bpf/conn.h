@@ -59,11 +59,9 @@ static __always_inline void open_conn(struct here *h, struct sock *sk, u8 state)
 	keep_conn(sk, &fresh);
 }
 
-/* First sight of a connection that is older than the agent. */
-static __always_inline struct conn_state *meet_conn(struct here *h, struct sock *sk, u8 state,
-						    struct conn_state *fresh)
+/* A connection that is older than the agent: what its state still tells. */
+static __always_inline void init_old_conn(struct here *h, struct conn_state *fresh, u8 state)
 {
-	want_cookie(sk);
 	init_conn(h, fresh, state);
 	fresh->opened_at = 0;
 	fresh->flags = STATE_BEGAN_BEFORE;
@@ -72,6 +70,14 @@ static __always_inline struct conn_state *meet_conn(struct here *h, struct sock 
 	else if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)
 		fresh->first_who = WHO_PEER;
 	count(TOTAL_BEGAN_BEFORE);
+}
+
+/* First sight of such a connection. */
+static __always_inline struct conn_state *meet_conn(struct here *h, struct sock *sk, u8 state,
+						    struct conn_state *fresh)
+{
+	want_cookie(sk);
+	init_old_conn(h, fresh, state);
 	return keep_conn(sk, fresh);
 }
 

@@ -52,6 +52,8 @@ enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2, BPF_RB_AVAIL_DATA = 0 };
 #define ECONNABORTED 103
 #define EEXIST 17
 #define E2BIG 7
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
 #define ROOT_CGROUP 1
 
 enum tcp_state {
@@ -119,12 +121,19 @@ struct file___ref {
 	} f_ref;
 };
 
+struct inode {
+	u16 i_mode;
+};
+
 struct file {
 	struct counter f_count;
+	struct inode *f_inode;
+	void *private_data;
 };
 
 struct socket {
 	struct file *file;
+	struct sock *sk;
 };
 
 struct sock {
@@ -222,6 +231,12 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+struct cred {
+	struct {
+		u32 val;
+	} uid;
+};
+
 /* x86 keeps the count per CPU, out of reach; arm64 and riscv keep it here. */
 struct thread_info {
 	u32 preempt_count;
@@ -230,10 +245,17 @@ struct thread_info {
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int flags;
+	int tgid;
 	struct task_struct *group_leader;
+	const struct cred *cred;
 	u64 start_boottime;
 	char comm[16];
 	struct css_set *cgroups;
+};
+
+struct bpf_iter__task_file {
+	struct task_struct *task;
+	struct file *file;
 };
 
 #pragma clang attribute pop

@@ -40,6 +40,21 @@ FUNCTION void fill_cgroup(struct owner *o, struct task_struct *task)
 	o->cgroup_how = CGROUP_MEMORY;
 }
 
+/* A socket whose first user is one of ours stays ours. */
+FUNCTION void set_owner(struct conn_state *c, struct task_struct *task, u32 pid, u8 how)
+{
+	struct owner *o = &c->owner;
+
+	if (o->how == HOW_UNKNOWN && bpf_map_lookup_elem(&own_pids, &pid))
+		c->flags |= STATE_OWN;
+	o->pid = pid;
+	o->uid = BPF_CORE_READ(task, cred, uid.val);
+	o->how = how;
+	o->start_at = BPF_CORE_READ(task, group_leader, start_boottime);
+	BPF_CORE_READ_INTO(&o->comm, task, group_leader, comm);
+	fill_cgroup(o, task);
+}
+
 /*
  * Call in task context only. A process seen again changes nothing: how says by
  * what it was first seen. A kernel thread owns only what it connects itself.
@@ -57,14 +72,7 @@ FUNCTION void learn_owner(struct conn_state *c, u8 how)
 			return;
 		how = HOW_KERNEL;
 	}
-	if (o->how == HOW_UNKNOWN && bpf_map_lookup_elem(&own_pids, &pid))
-		c->flags |= STATE_OWN;
-	o->pid = pid;
-	o->uid = bpf_get_current_uid_gid();
-	o->how = how;
-	o->start_at = BPF_CORE_READ(task, group_leader, start_boottime);
-	BPF_CORE_READ_INTO(&o->comm, task, group_leader, comm);
-	fill_cgroup(o, task);
+	set_owner(c, task, pid, how);
 }
 
 #endif

@@ -59,6 +59,8 @@ static __always_inline void follow(struct here *h, struct sock *sk, u8 old, u8 n
 	c = find_conn(sk);
 	if (!c)
 		c = meet_conn(h, sk, old, &fresh);
+	else if (c->flags & STATE_SEEDED)
+		want_cookie(sk);
 	if (new == TCP_CLOSE)
 		note_close(h, sk, c, old);
 	else

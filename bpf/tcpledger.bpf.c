@@ -11,5 +11,6 @@
 #include "consume.h"
 #include "read.h"
 #include "send.h"
+#include "seed.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -34,6 +34,7 @@ const (
 	tcpledgerProgOnResetIn     = "on_reset_in"
 	tcpledgerProgOnResetSent   = "on_reset_sent"
 	tcpledgerProgOnRetransmit  = "on_retransmit"
+	tcpledgerProgOnSeed        = "on_seed"
 	tcpledgerProgOnSend        = "on_send"
 	tcpledgerProgOnState       = "on_state"
 	tcpledgerProgOnSynack      = "on_synack"
@@ -97,6 +98,7 @@ type tcpledgerProgramSpecs struct {
 	OnResetIn    *ebpf.ProgramSpec `ebpf:"on_reset_in"`
 	OnResetSent  *ebpf.ProgramSpec `ebpf:"on_reset_sent"`
 	OnRetransmit *ebpf.ProgramSpec `ebpf:"on_retransmit"`
+	OnSeed       *ebpf.ProgramSpec `ebpf:"on_seed"`
 	OnSend       *ebpf.ProgramSpec `ebpf:"on_send"`
 	OnState      *ebpf.ProgramSpec `ebpf:"on_state"`
 	OnSynack     *ebpf.ProgramSpec `ebpf:"on_synack"`
@@ -205,6 +207,7 @@ type tcpledgerPrograms struct {
 	OnResetIn    *ebpf.Program `ebpf:"on_reset_in"`
 	OnResetSent  *ebpf.Program `ebpf:"on_reset_sent"`
 	OnRetransmit *ebpf.Program `ebpf:"on_retransmit"`
+	OnSeed       *ebpf.Program `ebpf:"on_seed"`
 	OnSend       *ebpf.Program `ebpf:"on_send"`
 	OnState      *ebpf.Program `ebpf:"on_state"`
 	OnSynack     *ebpf.Program `ebpf:"on_synack"`
@@ -220,6 +223,7 @@ func (p *tcpledgerPrograms) Close() error {
 		p.OnResetIn,
 		p.OnResetSent,
 		p.OnRetransmit,
+		p.OnSeed,
 		p.OnSend,
 		p.OnState,
 		p.OnSynack,

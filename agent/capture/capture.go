@@ -106,6 +106,11 @@ func (c *Capture) open() error {
 	if c.links, err = attach(c.collection.Programs); err != nil {
 		return err
 	}
+	if program, loaded := c.collection.Programs[seeder.program]; loaded {
+		if err := seed(program); err != nil { // older connections are then met without an owner
+			c.skipped[seeder.program] = err.Error()
+		}
+	}
 	return nil
 }
 

@@ -3,7 +3,9 @@
 package capture
 
 import (
+	"errors"
 	"fmt"
+	"io"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -40,6 +42,32 @@ var hooks = []hook{
 // attachPoint is the name that perf and bpftrace use.
 func (h hook) attachPoint() string { return h.subsystem + ":" + h.tracepoint }
 
+// seeder runs once at the start, over every open file of every task.
+var seeder = hook{program: "on_seed", subsystem: "iter", tracepoint: "task_file"}
+
+// hasSeeder tells whether this kernel has the iterator (5.8).
+func hasSeeder(kernel *btf.Spec) bool {
+	var iterator *btf.Func
+	return kernel.TypeByName("bpf_iter_task_file", &iterator) == nil
+}
+
+// seed runs the iterator to its end: it writes nothing, only the state map.
+func seed(program *ebpf.Program) error {
+	iterator, err := link.AttachIter(link.IterOptions{Program: program})
+	if err != nil {
+		return fmt.Errorf("attach the iterator over files: %w", err)
+	}
+	files, err := iterator.Open()
+	if err != nil {
+		return errors.Join(fmt.Errorf("open the iterator over files: %w", err), iterator.Close())
+	}
+	_, err = io.Copy(io.Discard, files)
+	if err != nil {
+		err = fmt.Errorf("run the iterator over files: %w", err)
+	}
+	return errors.Join(err, files.Close(), iterator.Close())
+}
+
 // selectHooks removes from the spec what is not wanted or not there, and says
 // why. A core tracepoint that is missing is an error.
 func selectHooks(spec *ebpf.CollectionSpec, kernel *btf.Spec, kinds map[bpf.Kind]bool) (map[string]string, error) {
@@ -56,6 +84,10 @@ func selectHooks(spec *ebpf.CollectionSpec, kernel *btf.Spec, kinds map[bpf.Kind
 			continue
 		}
 		delete(spec.Programs, h.program)
+	}
+	if !hasSeeder(kernel) {
+		skipped[seeder.program] = "this kernel has no such iterator"
+		delete(spec.Programs, seeder.program)
 	}
 	return skipped, nil
 }

@@ -5,6 +5,7 @@ package capture
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -123,7 +124,7 @@ func isVerifier(err error) bool {
 // findRefused loads each optional program alone, to name those that fail.
 func findRefused(spec *ebpf.CollectionSpec, options ebpf.CollectionOptions) map[string]string {
 	refused := map[string]string{}
-	for _, h := range hooks {
+	for _, h := range append(slices.Clone(hooks), seeder) {
 		program, wanted := spec.Programs[h.program]
 		if h.core || !wanted {
 			continue

@@ -125,12 +125,14 @@ func TestStatus(t *testing.T) {
 	say(t, p.client, p.server, "hello")
 	status, err := c.Status()
 	require.NoError(t, err)
-	require.Len(t, status.Programs, len(hooks))
+	require.Len(t, status.Programs, len(hooks)+1)
 	for _, program := range status.Programs {
 		switch program.Name {
 		case "on_drop", "on_consume":
 			require.False(t, program.Attached)
 			require.Equal(t, "not enabled", program.Why)
+		case "on_seed":
+			require.Equal(t, "ran once at the start", program.Why)
 		case "on_send", "on_error": // younger than 5.10
 			require.Equal(t, program.Attached, program.Why == "", program.Why)
 		default:

@@ -63,7 +63,7 @@ func (c *Capture) Status() (Status, error) {
 		return Status{}, err
 	}
 	status := Status{Counters: counters, Features: c.features}
-	for _, h := range hooks {
+	for _, h := range append(slices.Clone(hooks), seeder) {
 		program, err := c.programStatus(h)
 		if err != nil {
 			return Status{}, err
@@ -98,9 +98,14 @@ func (c *Capture) programStatus(h hook) (ProgramStatus, error) {
 	if id, ok := info.ID(); ok {
 		status.ID = uint32(id)
 	}
-	status.Attached = len(c.links) > 0
-	if !status.Attached {
-		status.Why = "detached"
+	switch {
+	case h == seeder && status.Why == "":
+		status.Why = "ran once at the start"
+	case h != seeder:
+		status.Attached = len(c.links) > 0
+		if !status.Attached {
+			status.Why = "detached"
+		}
 	}
 	status.Tag = info.Tag
 	if bytes, err := info.TranslatedSize(); err == nil { // absent where the kernel restricts it

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * iter/task_file, run once when all else is attached: who holds which of the
+ * connections that were there before, in every network namespace.
+ */
+#ifndef TCPLEDGER_SEED_H
+#define TCPLEDGER_SEED_H
+
+#include "conn.h"
+
+/* Without bpf_sock_from_file, which 5.10 lacks. */
+static __always_inline struct sock *sock_of(struct file *file)
+{
+	u16 mode = BPF_CORE_READ(file, f_inode, i_mode);
+	struct socket *socket;
+
+	if ((mode & S_IFMT) != S_IFSOCK)
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	if (!socket || BPF_CORE_READ(socket, file) != file)
+		return NULL;
+	return BPF_CORE_READ(socket, sk);
+}
+
+/* The iterator holds the file, so the socket is not destroyed meanwhile. */
+static __always_inline void seed_conn(struct here *h, struct sock *sk, struct task_struct *task)
+{
+	u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	u32 pid = BPF_CORE_READ(task, tgid);
+	struct conn_state fresh, *c;
+	u64 key = (u64)sk;
+
+	if (state == TCP_CLOSE || state == TCP_LISTEN)
+		return;
+	c = find_conn(sk);
+	if (c) {
+		if (c->owner.how == HOW_UNKNOWN)
+			set_owner(c, task, pid, HOW_SEED);
+		return;
+	}
+	init_old_conn(h, &fresh, state);
+	fresh.flags |= STATE_SEEDED;
+	set_owner(&fresh, task, pid, HOW_SEED);
+	if (bpf_map_update_elem(&conns, &key, &fresh, BPF_NOEXIST) == -E2BIG)
+		count(TOTAL_STATE_MAP_FULL);
+}
+
+SEC("iter/task_file")
+int on_seed(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct sock *sk;
+	struct here h;
+
+	if (!task || !file)
+		return 0;
+	sk = sock_of(file);
+	if (!sk || !is_tcp(sk) || !enter(&h, ctx))
+		return 0;
+	seed_conn(&h, sk, task);
+	leave(&h);
+	return 0;
+}
+
+#endif
