@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"github.com/spf13/cobra"
+)
+
+// Command is `tcpledger up`. The program must have embedded.Commands too.
+func Command(hooks Hooks) *cobra.Command {
+	o := Options{Hooks: hooks}
+	command := &cobra.Command{
+		Use:   "up",
+		Short: "Run the whole stack on this machine until Ctrl-C",
+		Long: "up runs an embedded Kafka, an embedded ClickHouse, the ingester, the console and the agent on this machine's own\n" +
+			"kernel events. It prints \"tcpledger ready: …\" when rows flow. Ctrl-C stops all of it with nothing lost; a second\n" +
+			"start on the same data goes on where it was.",
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			o.Out = command.OutOrStdout()
+			return Run(command.Context(), o)
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&o.Data, "data", defaultData(), "data `directory`")
+	flags.IntVar(&o.KafkaPort, "kafka-port", 9092, "`port` of the embedded Kafka")
+	flags.IntVar(&o.ClickHousePort, "clickhouse-port", 9000, "native `port` of the embedded ClickHouse")
+	flags.IntVar(&o.ClickHouseHTTPPort, "clickhouse-http-port", 8123, "HTTP `port` of the embedded ClickHouse")
+	flags.IntVar(&o.ConsolePort, "console-port", 8321, "`port` of the console")
+	flags.IntVar(&o.AgentPort, "agent-port", 8322, "`port` of the agent's metrics")
+	flags.IntVar(&o.IngesterPort, "ingester-port", 8323, "`port` of the ingester's metrics")
+	flags.BoolVar(&o.NoAgent, "no-agent", false, "capture nothing on this machine")
+	flags.StringSliceVar(&o.Enable, "enable", nil, "capture this `kind` too (repeatable)")
+	flags.StringSliceVar(&o.Disable, "disable", nil, "do not capture this `kind` (repeatable)")
+	return command
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package up runs the whole of tcpledger on one machine: embedded Kafka and ClickHouse, ingester, console and agent.
+package up
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+
+	"tcpledger/cmd/tcpledger/embedded/port"
+)
+
+// Options says what runs where.
+type Options struct {
+	// Data holds kafka/, clickhouse/ and log/.
+	Data string
+	// The ports, all on 127.0.0.1.
+	KafkaPort, ClickHousePort, ClickHouseHTTPPort, ConsolePort, AgentPort, IngesterPort int
+	// NoAgent captures nothing: the rest runs on what is there and what other agents send.
+	NoAgent bool
+	// Enable and Disable are passed on to the agent.
+	Enable, Disable []string
+	// Out is told what a person should know.
+	Out io.Writer
+	// Exe is this program, with the hidden commands; the agent and the ingester lie beside it. Empty is the running one.
+	Exe string
+	// Hooks are what the other rooms do here.
+	Hooks Hooks
+}
+
+// Hooks are the steps of other rooms, in the order they are used. Each returns when ctx is done.
+type Hooks struct {
+	// Topics creates the topics on the broker where they are missing.
+	Topics func(ctx context.Context, broker string) error
+	// Migrate brings the tables at the ClickHouse address to this program's version.
+	Migrate func(ctx context.Context, clickhouse string) error
+	// Console serves the console at listen until ctx is done; the stack says where everything else is.
+	Console func(ctx context.Context, listen string, stack Stack) error
+	// RowsFlow tells whether rows of this run have reached the tables.
+	RowsFlow func(ctx context.Context, clickhouse string) (bool, error)
+}
+
+// Stack has the addresses of a running stack, each "127.0.0.1:port"; Agent is empty without one.
+type Stack struct {
+	Kafka, ClickHouse, ClickHouseHTTP, Console, Agent, Ingester string
+}
+
+// stack returns the addresses that the options ask for.
+func (o *Options) stack() Stack {
+	s := Stack{Kafka: port.Join(o.KafkaPort), ClickHouse: port.Join(o.ClickHousePort), ClickHouseHTTP: port.Join(o.ClickHouseHTTPPort),
+		Console: port.Join(o.ConsolePort), Ingester: port.Join(o.IngesterPort)}
+	if !o.NoAgent {
+		s.Agent = port.Join(o.AgentPort)
+	}
+	return s
+}
+
+// defaultData is ${XDG_DATA_HOME:-$HOME/.local/share}/tcpledger.
+func defaultData() string {
+	if base := os.Getenv("XDG_DATA_HOME"); base != "" {
+		return filepath.Join(base, "tcpledger")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "tcpledger-data"
+	}
+	return filepath.Join(home, ".local", "share", "tcpledger")
+}
