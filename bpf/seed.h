@@ -29,6 +29,7 @@ static __always_inline void seed_conn(struct here *h, struct sock *sk, struct ta
 	u32 pid = BPF_CORE_READ(task, tgid);
 	struct conn_state fresh, *c;
 	u64 key = (u64)sk;
+	int err; /* not long: before 6.4 the upper half of the result is not set */
 
 	if (state == TCP_CLOSE || state == TCP_LISTEN)
 		return;
@@ -41,7 +42,8 @@ static __always_inline void seed_conn(struct here *h, struct sock *sk, struct ta
 	init_old_conn(h, &fresh, state);
 	fresh.flags |= STATE_SEEDED;
 	set_owner(&fresh, task, pid, HOW_SEED);
-	if (bpf_map_update_elem(&conns, &key, &fresh, BPF_NOEXIST) == -E2BIG)
+	err = bpf_map_update_elem(&conns, &key, &fresh, BPF_NOEXIST);
+	if (err == -E2BIG)
 		count(TOTAL_STATE_MAP_FULL);
 }
 

@@ -51,8 +51,9 @@ static __always_inline void send_inline(struct here *h, u64 hash, u32 depth, con
 
 static __always_inline u64 keep_stack(struct here *h, struct scratch *s)
 {
-	long size, err;
+	long size;
 	u64 hash;
+	int err; /* not long: before 6.4 the upper half of the result is not set */
 
 	__builtin_memset(s->frames, 0, sizeof(s->frames));
 	size = bpf_get_stack(h->ctx, s->frames, sizeof(s->frames), 0);
