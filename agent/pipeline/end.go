@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"errors"
+	"os"
+
+	"tcpledger/bpf"
+	"tcpledger/schema"
+)
+
+// end stops the hooks, reads the ring to its end, and closes the account: what is missing then is lost for certain.
+func (p *Pipeline) end() error {
+	err := p.detach()
+	err = errors.Join(err, p.drain())
+	next, totals, at, numbersErr := p.readNumbers()
+	if numbersErr != nil {
+		return errors.Join(err, numbersErr, p.sink.Finish(p.now))
+	}
+	if !p.ledger.Complete(next) { // a hook that was still running when it was detached
+		err = errors.Join(err, p.drain())
+	}
+	p.now = max(p.now, at)
+	err = errors.Join(err, p.lose(p.ledger.Settle(next, at)))
+	p.settle.Flush(p.emit)
+	row := checkpointRow(schema.CheckpointEnd, at, next, totals)
+	return errors.Join(err, p.emitCheckpoint(&row), p.observe(), p.sink.Finish(p.now), p.err)
+}
+
+// drain reads until the ring is empty.
+func (p *Pipeline) drain() error {
+	for {
+		err := p.capture.Read(&p.record)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return p.idle()
+		case errors.Is(err, bpf.ErrMalformed):
+			p.metrics.malformed.Inc()
+		case err != nil:
+			return err
+		default:
+			if err := p.take(&p.record); err != nil {
+				return err
+			}
+			p.settle.Due(p.now, p.emit)
+		}
+	}
+}
+
+func (p *Pipeline) detach() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.attached = false
+	return p.capture.Detach()
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tcpledger/bpf"
+)
+
+const prefix = "tcpledger_agent_"
+
+type metrics struct {
+	records     [bpf.KindSkbConsumed + 1]prometheus.Counter
+	malformed   prometheus.Counter
+	repeated    prometheus.Gauge
+	lost        *prometheus.CounterVec
+	gaps        prometheus.Gauge
+	held        prometheus.Gauge
+	merged      prometheus.Gauge
+	early       prometheus.Gauge
+	stacks      *prometheus.CounterVec
+	checkpoints *prometheus.CounterVec
+	last        prometheus.Gauge
+	lag         prometheus.Gauge
+}
+
+func newMetrics(registry prometheus.Registerer) *metrics {
+	vec := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: prefix + name, Help: help}, labels)
+		registry.MustRegister(c)
+		return c
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: prefix + name, Help: help})
+		registry.MustRegister(g)
+		return g
+	}
+	records := vec("records_total", "Numbered records read from the ring buffer.", "kind")
+	m := &metrics{
+		malformed:   vec("malformed_records_total", "Samples of the ring buffer that are no record; each leaves a gap, and so a loss.").WithLabelValues(),
+		repeated:    gauge("repeated_records", "Records since the start whose number had come before or was declared lost; not sent."),
+		lost:        vec("lost_records_total", "Numbered records that never arrived; each lies in a loss range.", "cause"),
+		gaps:        gauge("open_gaps", "Ranges of numbers that are missing and may still arrive."),
+		held:        gauge("settle_held", "Endings that wait for their reset."),
+		merged:      gauge("settle_merged", "Endings since the start that got a reset."),
+		early:       gauge("settle_early", "Endings since the start that left before their time because too many were held."),
+		stacks:      vec("stacks_total", "Stacks: new (sent), inline (the stack map was full), missing (in no map any more), mismatch.", "what"),
+		checkpoints: vec("checkpoints_total", "Checkpoints made.", "phase"),
+		last:        gauge("last_checkpoint_timestamp_seconds", "When the last checkpoint was made."),
+		lag:         gauge("lag_seconds", "How far the record read last lies behind the kernel's clock."),
+	}
+	for _, kind := range bpf.KernelKinds() {
+		m.records[kind] = records.WithLabelValues(kind.String())
+	}
+	return m
+}
+
+// totals gives the kernel side's counters at each scrape.
+type totals struct {
+	read func() (map[string]uint64, error)
+	desc *prometheus.Desc
+}
+
+func newTotals(read func() (map[string]uint64, error)) *totals {
+	return &totals{read: read, desc: prometheus.NewDesc(prefix+"kernel_total",
+		"What the kernel side counted: lost, over budget, own traffic, stacks, recursion misses.", []string{"name"}, nil)}
+}
+
+// Describe is prometheus.Collector's.
+func (t *totals) Describe(out chan<- *prometheus.Desc) { out <- t.desc }
+
+// Collect is prometheus.Collector's. Before the kernel side runs, and after, there is nothing to give.
+func (t *totals) Collect(out chan<- prometheus.Metric) {
+	counts, err := t.read()
+	if err != nil {
+		return
+	}
+	for name, n := range counts {
+		out <- prometheus.MustNewConstMetric(t.desc, prometheus.CounterValue, float64(n), name)
+	}
+}
