@@ -41,14 +41,15 @@ static __always_inline void dropped(struct here *h, const struct sk_buff *skb,
 		.by_packet = true,
 		.stack = true,
 	};
-	enum parsed parsed = parse_packet(&p, skb);
+	enum parsed parsed;
 
-	if (parsed != PACKET_TCP) {
-		count(parsed == PACKET_OTHER ? TOTAL_DROPS_NOT_TCP : TOTAL_DROPS_UNPARSED);
-		return;
-	}
 	if (bpf_map_lookup_elem(&ignored_drops, &reason)) {
 		count(TOTAL_DROPS_IGNORED);
+		return;
+	}
+	parsed = parse_packet(&p, skb);
+	if (parsed != PACKET_TCP) {
+		count(parsed == PACKET_OTHER ? TOTAL_DROPS_NOT_TCP : TOTAL_DROPS_UNPARSED);
 		return;
 	}
 	drop_socket(&m, sk ? sk : BPF_CORE_READ(skb, sk));
