@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package consume
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// Generation is one life of the group between two rebalances: the partitions that are ours in it and their messages.
+type Generation struct {
+	consumer   *Consumer
+	joined     *kafka.Generation
+	partitions map[string]map[int]*partition
+	messages   chan Message
+	ended      context.Context
+}
+
+// start begins to read the partitions, one goroutine each. They end with the generation, which waits for them.
+func (c *Consumer) start(joined *kafka.Generation) *Generation {
+	ended, end := context.WithCancel(context.Background())
+	g := &Generation{consumer: c, joined: joined, partitions: map[string]map[int]*partition{}, messages: make(chan Message), ended: ended}
+	for topic, assigned := range joined.Assignments {
+		g.partitions[topic] = map[int]*partition{}
+		for _, a := range assigned {
+			p := &partition{generation: g, topic: topic, id: a.ID, next: a.Offset, lag: c.metrics.lag.WithLabelValues(topic, strconv.Itoa(a.ID))}
+			g.partitions[topic][a.ID] = p
+			joined.Start(func(context.Context) { p.run(ended) })
+		}
+	}
+	joined.Start(func(alive context.Context) {
+		<-alive.Done()
+		end() // the context the library hands out has no cause for ctx.Err of others; ours has
+		c.metrics.lag.Reset()
+	})
+	return g
+}
+
+// Messages gives the messages of all partitions, each partition's in order. It is never closed: watch Ended.
+func (g *Generation) Messages() <-chan Message { return g.messages }
+
+// Ended is done when the group rebalances or this member was thrown out. What was not committed is somebody else's then.
+func (g *Generation) Ended() context.Context { return g.ended }
+
+// Partitions counts the partitions that are ours.
+func (g *Generation) Partitions() int {
+	n := 0
+	for _, ps := range g.partitions {
+		n += len(ps)
+	}
+	return n
+}
+
+// Commit stores, by topic and partition, the offsets to go on from. An error means that they may not be stored: the
+// messages will be read again.
+func (g *Generation) Commit(offsets map[string]map[int]int64) error {
+	if err := g.joined.CommitOffsets(offsets); err != nil {
+		g.consumer.metrics.commitErrors.Inc()
+		return fmt.Errorf("commit offsets: %w", err)
+	}
+	for topic, ps := range offsets {
+		for id, offset := range ps {
+			if p := g.partitions[topic][id]; p != nil && g.ended.Err() == nil {
+				p.lag.Set(float64(max(0, p.highWatermark.Load()-offset)))
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package consume
+
+import "github.com/prometheus/client_golang/prometheus"
+
+type metrics struct {
+	lag          *prometheus.GaugeVec
+	skipped      *prometheus.CounterVec
+	generations  prometheus.Counter
+	commitErrors prometheus.Counter
+}
+
+func newMetrics(registry prometheus.Registerer) *metrics {
+	m := &metrics{
+		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tcpledger_ingester_lag_messages",
+			Help: "Messages of a partition of ours that are not stored yet, as of the last commit."}, []string{"topic", "partition"}),
+		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tcpledger_ingester_messages_skipped_total",
+			Help: "Messages that Kafka deleted before they were read."}, []string{"topic"}),
+		generations: prometheus.NewCounter(prometheus.CounterOpts{Name: "tcpledger_ingester_rebalances_total",
+			Help: "Generations of the consumer group that this ingester was a member of."}),
+		commitErrors: prometheus.NewCounter(prometheus.CounterOpts{Name: "tcpledger_ingester_commit_errors_total",
+			Help: "Commits of offsets that failed; the messages are read again."}),
+	}
+	registry.MustRegister(m.lag, m.skipped, m.generations, m.commitErrors)
+	return m
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package consume
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+
+	"tcpledger/schema"
+)
+
+const (
+	// fetchBytes bounds one answer; a larger message comes alone.
+	fetchBytes = 2 << 20
+	fetchWait  = 500 * time.Millisecond
+	// quietTries is how many failures in a row are the normal life of a cluster: a leader moved.
+	quietTries = 3
+)
+
+// partition reads one partition from the leader. One answer at a time is in memory.
+type partition struct {
+	generation    *Generation
+	topic         string
+	id            int
+	next          int64 // offset of the next message; kafka.FirstOffset where none was committed
+	highWatermark atomic.Int64
+	lag           prometheus.Gauge
+	clock         clockCheck
+}
+
+// run hands on messages until ctx ends. It never gives up before: the generation would end with it.
+func (p *partition) run(ctx context.Context) {
+	outage := p.generation.consumer.config.Outage
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 2*time.Second
+	for failed := 0; ctx.Err() == nil; {
+		err := p.fetch(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			if failed >= quietTries {
+				outage.Recovered()
+			}
+			failed = 0
+			pause.Reset()
+		default:
+			if failed++; failed >= quietTries {
+				outage.Failing(fmt.Errorf("read partition %d of %s: %w", p.id, p.topic, err))
+			}
+			sleep(ctx, pause.NextBackOff())
+		}
+	}
+}
+
+// fetch asks for messages once and hands on what came.
+func (p *partition) fetch(ctx context.Context) error {
+	c := p.generation.consumer
+	if p.next < 0 {
+		first, err := p.offset(ctx, kafka.FirstOffsetOf(p.id))
+		if err != nil {
+			return err
+		}
+		p.next = first
+	}
+	response, err := c.client.Fetch(ctx, &kafka.FetchRequest{Topic: p.topic, Partition: p.id, Offset: p.next, MinBytes: 1, MaxBytes: fetchBytes, MaxWait: fetchWait})
+	if err != nil {
+		return err
+	}
+	if errors.Is(response.Error, kafka.OffsetOutOfRange) {
+		return p.backInRange(ctx)
+	}
+	if response.Error != nil {
+		return response.Error
+	}
+	p.highWatermark.Store(response.HighWatermark)
+	for {
+		record, err := response.Records.ReadRecord()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read a record after offset %d: %w", p.next-1, err)
+		}
+		if err := p.handOn(ctx, record); err != nil {
+			return err
+		}
+	}
+}
+
+// handOn gives one record to the receiver and moves on past it. A batch may begin before the offset asked for.
+func (p *partition) handOn(ctx context.Context, record *protocol.Record) error {
+	key, err := bytesOf(record.Key)
+	if err != nil {
+		return err
+	}
+	value, err := bytesOf(record.Value)
+	if err != nil {
+		return err
+	}
+	if record.Offset < p.next {
+		return nil
+	}
+	p.skipped(record.Offset - p.next)
+	m := Message{Topic: p.topic, Partition: p.id, Offset: record.Offset, Key: key, Value: value, SentAt: sentAt(record.Headers)}
+	m.ClockOff = p.clock.off(ctx, p, &m)
+	select {
+	case p.generation.messages <- m:
+		p.next = record.Offset + 1
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// bytesOf copies a record's part out of the page that it shares with others, and frees it.
+func bytesOf(part protocol.Bytes) ([]byte, error) {
+	if part == nil {
+		return nil, nil
+	}
+	b, err := protocol.ReadAll(part)
+	if err := errors.Join(err, part.Close()); err != nil {
+		return nil, fmt.Errorf("read a record: %w", err)
+	}
+	return b, nil
+}
+
+func sentAt(headers []protocol.Header) int64 {
+	for _, h := range headers {
+		if h.Key == schema.HeaderSentAt && len(h.Value) == 8 {
+			return int64(binary.BigEndian.Uint64(h.Value))
+		}
+	}
+	return 0
+}
+
+// backInRange moves to the first message there is: retention deleted what was to be read next, or the topic was made anew.
+func (p *partition) backInRange(ctx context.Context) error {
+	first, err := p.offset(ctx, kafka.FirstOffsetOf(p.id))
+	if err != nil {
+		return err
+	}
+	last, err := p.offset(ctx, kafka.LastOffsetOf(p.id))
+	if err != nil {
+		return err
+	}
+	switch {
+	case p.next < first:
+		p.skipped(first - p.next)
+	case p.next > last:
+		p.generation.consumer.config.Log.Warn("the partition is shorter than what was read of it: reading it from its beginning",
+			"topic", p.topic, "partition", p.id, "committed", p.next, "last", last)
+	default:
+		return nil // it grew meanwhile
+	}
+	p.next = first
+	return nil
+}
+
+// skipped says and counts messages that were deleted before they were read.
+func (p *partition) skipped(n int64) {
+	if n <= 0 {
+		return
+	}
+	c := p.generation.consumer
+	c.metrics.skipped.WithLabelValues(p.topic).Add(float64(n))
+	c.config.Log.Warn("messages were deleted before they were read", "topic", p.topic, "partition", p.id, "from_offset", p.next, "messages", n)
+}
+
+// offset asks for the first or the last offset, or that of a time; -1 where no message is that late.
+func (p *partition) offset(ctx context.Context, of kafka.OffsetRequest) (int64, error) {
+	response, err := p.generation.consumer.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{p.topic: {of}}})
+	if err != nil {
+		return 0, fmt.Errorf("ask for offsets: %w", err)
+	}
+	for _, answer := range response.Topics[p.topic] {
+		switch {
+		case answer.Partition != p.id:
+			continue
+		case answer.Error != nil:
+			return 0, fmt.Errorf("ask for offsets: %w", answer.Error)
+		case of.Timestamp == kafka.FirstOffset:
+			return answer.FirstOffset, nil
+		case of.Timestamp == kafka.LastOffset:
+			return answer.LastOffset, nil
+		}
+		for offset := range answer.Offsets {
+			return offset, nil
+		}
+		return -1, nil
+	}
+	return 0, fmt.Errorf("ask for offsets: no answer for partition %d", p.id)
+}

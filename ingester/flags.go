@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/ClickHouse/ch-go"
+	"github.com/spf13/pflag"
+
+	"tcpledger/internal/clickhouse"
+	"tcpledger/internal/program"
+	"tcpledger/internal/program/kafkaconn"
+)
+
+// name is the program's, also towards Kafka.
+const name = "tcpledger-ingester"
+
+// retryPause is between two looks at a database that is not ready.
+const retryPause = time.Second
+
+// flags are the ingester's settings.
+type flags struct {
+	http          program.HTTPFlags
+	kafka         kafkaconn.Flags
+	clickhouse    clickhouse.Flags
+	group         string
+	flushInterval time.Duration
+	flushRows     int
+	migrate       bool
+	compression   *string
+}
+
+func (f *flags) register(set *pflag.FlagSet) {
+	f.http.Register(set, "127.0.0.1:8323")
+	f.kafka.Register(set)
+	f.clickhouse.Register(set)
+	set.StringVar(&f.group, "group", "tcpledger-ingester", "Kafka consumer `group`; all copies have the same")
+	set.DurationVar(&f.flushInterval, "flush-interval", 500*time.Millisecond, "store what came at least this often")
+	set.IntVar(&f.flushRows, "flush-rows", 100_000, "store what came once it is this many `rows`")
+	set.BoolVar(&f.migrate, "migrate", true, "create and migrate the tables at start; false waits until `tcpledger migrate` did")
+	f.compression = program.Choice(set, "clickhouse-compression", "none", "compress inserts: none (fastest on a near server) or lz4", "none", "lz4")
+}
+
+func (f *flags) check() error {
+	switch {
+	case f.group == "":
+		return program.UsageError(errors.New("--group: want a name"))
+	case f.flushInterval < time.Millisecond:
+		return program.UsageError(errors.New("--flush-interval: at least 1ms"))
+	case f.flushRows < 1 || f.flushRows > 10_000_000:
+		return program.UsageError(errors.New("--flush-rows: 1 to 10000000"))
+	}
+	return nil
+}
+
+func (f *flags) native() (ch.Options, error) {
+	options, err := f.clickhouse.Native()
+	if err != nil {
+		return ch.Options{}, err
+	}
+	if *f.compression == "lz4" {
+		options.Compression = ch.CompressionLZ4
+	}
+	return options, nil
+}
+
+// awaitMigrations returns once no migration is pending.
+func awaitMigrations(ctx context.Context, db *clickhouse.DB, log *slog.Logger) error {
+	for said := false; ; said = true {
+		pending, err := db.Pending(ctx)
+		if err != nil || len(pending) == 0 {
+			return err
+		}
+		if !said {
+			log.Warn("migrations are pending, waiting for them: run `tcpledger migrate`", "from_step", pending[0].Step, "count", len(pending))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(retryPause):
+		}
+	}
+}

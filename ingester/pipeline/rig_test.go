@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/segmentio/kafka-go"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	embedded "tcpledger/cmd/tcpledger/embedded/clickhouse"
+	"tcpledger/cmd/tcpledger/embedded/clickhouse/clickhousetest"
+	"tcpledger/ingester/consume"
+	"tcpledger/ingester/store"
+	"tcpledger/ingester/symbolize"
+	"tcpledger/internal/clickhouse"
+	"tcpledger/internal/program"
+	"tcpledger/internal/program/kafkaconn"
+	"tcpledger/schema"
+)
+
+func TestMain(m *testing.M) { clickhousetest.Main(m) }
+
+const (
+	partitions = 4
+	patience   = 60 * time.Second
+)
+
+// rig is a Kafka and a ClickHouse with the tables, for pipelines to run between.
+type rig struct {
+	t       *testing.T
+	brokers []string
+	options embedded.Options
+	engine  *embedded.Server
+	flags   clickhouse.Flags
+	db      *clickhouse.DB
+	writer  *kafka.Writer
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, schema.TopicEvents, schema.TopicMeta), kfake.SeedTopics(1, schema.TopicSymbols))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	r := &rig{t: t, brokers: cluster.ListenAddrs(), options: clickhousetest.Options(t)}
+	r.engine = clickhousetest.StartAt(t, r.options)
+	r.flags = clickhouse.Flags{Addr: r.engine.Addr(), Database: schema.Database}
+	r.db, err = r.flags.Open()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, r.db.Close()) })
+	require.NoError(t, r.db.Migrate(t.Context(), nil))
+	transport, err := r.kafka().Transport("test")
+	require.NoError(t, err)
+	transport.MetadataTTL = time.Second
+	r.writer = &kafka.Writer{Addr: kafka.TCP(r.brokers...), RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond, Transport: transport,
+		Balancer: kafka.BalancerFunc(func(m kafka.Message, ids ...int) int { return m.Partition % len(ids) })}
+	t.Cleanup(func() { require.NoError(t, r.writer.Close()) })
+	return r
+}
+
+func (r *rig) kafka() *kafkaconn.Flags { return &kafkaconn.Flags{Brokers: r.brokers} }
+
+// running is a pipeline at work.
+type running struct {
+	*Pipeline
+	registry *prometheus.Registry
+	cancel   context.CancelFunc
+	done     chan error
+}
+
+// start runs a pipeline of a group; it is stopped with the test.
+func (r *rig) start(group string) *running {
+	r.t.Helper()
+	registry, log := prometheus.NewRegistry(), slog.New(slog.NewTextHandler(r.t.Output(), nil))
+	transport, err := r.kafka().Transport("test")
+	require.NoError(r.t, err)
+	dialer, err := r.kafka().Dialer("test")
+	require.NoError(r.t, err)
+	native, err := r.flags.Native()
+	require.NoError(r.t, err)
+	symbolizer, err := symbolize.New(r.db, registry)
+	require.NoError(r.t, err)
+	outage := program.NewOutage(log, "clickhouse")
+	p := New(Config{
+		Consumer: consume.New(consume.Config{Brokers: r.brokers, Group: group, Transport: transport, Dialer: dialer, Log: log, Registry: registry,
+			Topics: []string{schema.TopicEvents, schema.TopicMeta, schema.TopicSymbols}, Outage: program.NewOutage(log, "kafka")}),
+		Symbolizer: symbolizer, Store: store.New(native, r.db.Name, outage, registry), Outage: outage,
+		FlushInterval: 50 * time.Millisecond, FlushRows: 5_000, Log: log, Registry: registry,
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	run := &running{Pipeline: p, registry: registry, cancel: cancel, done: make(chan error, 1)}
+	go func() { run.done <- p.Run(ctx) }()
+	r.t.Cleanup(func() { run.stop(r.t) })
+	return run
+}
+
+// stop ends the pipeline cleanly; more than once does no harm.
+func (p *running) stop(t *testing.T) {
+	t.Helper()
+	p.cancel()
+	select {
+	case err, ok := <-p.done:
+		if ok && !errors.Is(err, context.Canceled) {
+			t.Errorf("the pipeline ended: %v", err)
+		}
+		if ok {
+			close(p.done)
+		}
+	case <-time.After(patience):
+		t.Error("the pipeline does not end")
+	}
+}
+
+func (r *rig) send(topic string, partition int, values ...[]byte) {
+	r.t.Helper()
+	messages := make([]kafka.Message, len(values))
+	for i, v := range values {
+		messages[i] = kafka.Message{Topic: topic, Partition: partition, Key: []byte("key"), Value: v}
+	}
+	require.NoError(r.t, r.writer.WriteMessages(r.t.Context(), messages...))
+}
+
+// number is what a query of one number answers.
+func (r *rig) number(query string, args ...any) uint64 {
+	r.t.Helper()
+	n, err := r.ask(query, args...)
+	require.NoError(r.t, err, query)
+	return n
+}
+
+func (r *rig) ask(query string, args ...any) (n uint64, err error) {
+	err = r.db.QueryRow(r.t.Context(), fmt.Sprintf(query, r.db.Name), args...).Scan(&n)
+	return n, err
+}
+
+// eventually waits until a query answers want, also while ClickHouse is away.
+func (r *rig) eventually(want uint64, query string) {
+	r.t.Helper()
+	var n uint64
+	var err error
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if n, err = r.ask(query); err == nil && n == want {
+			return
+		}
+	}
+	require.NoError(r.t, err, query)
+	require.Equal(r.t, want, n, query)
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vmihailenco/msgpack/v5"
+
+	"tcpledger/schema"
+)
+
+// Every column of a row, as a person reads it back.
+func TestRowsAreExact(t *testing.T) {
+	r := newRig(t)
+	r.start("g")
+	e := schema.NewBatchEncoder()
+	e.AddConnection(sampleConnection(5, 41, 9))
+	e.AddEvent(sampleEvent(schema.KindDrop, 5, 42, 9.5))
+	e.AddLoss(&schema.Loss{At: 10_000_000_000, Stream: 5, SeqFrom: 43, SeqTo: 45, Cause: schema.LossRingFull})
+	e.AddCheckpoint(&schema.Checkpoint{At: 11_000_000_000, Phase: schema.CheckpointPeriodic, Streams: []uint32{5}, Next: []uint64{46},
+		Names: []string{"own"}, Totals: []uint64{2}})
+	r.send(schema.TopicEvents, 0, finish(t, e, sampleHeader(1)))
+	r.eventually(1, "SELECT count() FROM %s.checkpoints FINAL")
+
+	for table, want := range map[string]string{
+		"connections": `{"closed_at":"2026-03-04 12:00:09.000000","duration_us":1500,"connect_us":null,"opened_at":"2026-03-04 12:00:08.998500",` +
+			`"host":"web-1","boot_id":"6f1c9a3e-0000-4000-8000-000000000001","session":1,"stream":5,"seq":41,"cpu":1,"conn":42,"cookie":9,` +
+			`"netns":4026531840,"netns_cookie":1,"flavour":"tcp","local_ip":"::ffff:10.0.0.1","local_port":43210,"remote_ip":"2001:db8::2","remote_port":443,` +
+			`"service_port":443,"role":"client","cause":"peer_reset","initiator":"peer","error":"ECONNRESET","errno":104,"reset":"received",` +
+			`"reset_reason":"TCP_STATE","reset_reason_raw":14,"last_state":"ESTABLISHED","bytes_sent":90,"bytes_received":50,"bytes_unsent":10,` +
+			`"bytes_unacked":5,"bytes_unread":11,"segs_in":4,"segs_out":5,"retransmits":1,"srtt_us":250,"last_rx_age_ms":null,"last_tx_age_ms":null,` +
+			`"owner_pid":12,"owner_comm":"curl","owner_uid":1000,"owner_how":"connect","owner_start":"2026-03-04 12:00:01.000000",` +
+			`"owner_exe":"\/usr\/bin\/curl","cgroup_id":3,"cgroup_how":"v2","container_id":"abc","k8s_namespace":"","k8s_pod":"","service":"",` +
+			`"ctx_pid":0,"ctx_comm":"swapper\/1","ctx_kind":"idle","stack_id":9223372036854775808,"user_stack_id":0,"weight":1,"clock_error_us":2,"clock_off":false}`,
+		"events": `{"at":"2026-03-04 12:00:09.500000","kind":"drop","host":"web-1","boot_id":"6f1c9a3e-0000-4000-8000-000000000001","session":1,` +
+			`"stream":5,"seq":42,"cpu":1,"conn":0,"cookie":0,"netns":0,"netns_cookie":0,"local_ip":"::ffff:10.0.0.1","local_port":8080,` +
+			`"remote_ip":"::ffff:10.0.0.2","remote_port":55555,"service_port":8080,"role":"unknown","owner_pid":0,"owner_comm":"","owner_uid":0,` +
+			`"owner_how":"unknown","owner_start":null,"owner_exe":"","cgroup_id":0,"cgroup_how":"unknown","container_id":"","k8s_namespace":"",` +
+			`"k8s_pod":"","service":"","ctx_pid":0,"ctx_comm":"","ctx_kind":"unknown","direction":"in","state":"SYN_RECV","old_state":"",` +
+			`"new_state":"","reason":"NO_SOCKET","reason_raw":3,"error":"","errno":0,"tcp_flags":18,"length":1448,"stack_id":0,"weight":3,` +
+			`"clock_error_us":2,"clock_off":false}`,
+		"loss": `{"at":"2026-03-04 12:00:10.000000","host":"web-1","boot_id":"6f1c9a3e-0000-4000-8000-000000000001","session":1,"stream":5,` +
+			`"seq_from":43,"seq_to":45,"lost":3,"cause":"ring_full"}`,
+		"checkpoints": `{"at":"2026-03-04 12:00:11.000000","host":"web-1","boot_id":"6f1c9a3e-0000-4000-8000-000000000001","session":1,"run":7,` +
+			`"phase":"periodic","streams":[5],"next_seqs":[46],"totals":{"own":2},"clock_offset_ns":1772625600000000000,"clock_error_us":2}`,
+	} {
+		var row string
+		require.NoError(t, r.db.QueryRow(t.Context(), "SELECT formatRowNoNewline('JSONEachRow', * EXCEPT received_at) FROM "+r.db.Name+"."+table+
+			" FINAL SETTINGS asterisk_include_alias_columns = 1, output_format_json_quote_64bit_integers = 0").Scan(&row))
+		require.JSONEq(t, want, row, table)
+	}
+	require.Zero(t, r.number("SELECT count() FROM %s.dead_letters"))
+}
+
+// What cannot be read goes to dead letters with its bytes, reason and numbers; the rest is stored, before and after it.
+func TestGarbageStopsNothing(t *testing.T) {
+	r := newRig(t)
+	r.start("g")
+	good := sampleBatch(t, 1, 5, 0, 3)
+	outside := schema.NewBatchEncoder()
+	outside.AddConnection(sampleConnection(9, 1, 1))
+	outside.AddConnection(sampleConnection(9, 2, 6e9)) // 190 years later
+	outside.AddCheckpoint(&schema.Checkpoint{At: 1, Streams: []uint32{1, 2}, Next: []uint64{1}})
+	noBoot := schema.NewBatchEncoder()
+	noBoot.AddConnection(sampleConnection(10, 4, 1))
+	noBoot.AddConnection(sampleConnection(10, 5, 1))
+	header := sampleHeader(3)
+	header.BootID = "not a boot"
+
+	r.send(schema.TopicEvents, 0, good, []byte("garbage"), good[:len(good)-2], nil, finish(t, outside, sampleHeader(2)), finish(t, noBoot, header),
+		withUnknownRow(t), sampleBatch(t, 1, 5, 6, 3))
+	r.send(schema.TopicMeta, 0, []byte{0xdd, 4, 0, 0, 0})
+	r.send(schema.TopicSymbols, 0, []byte{0xc1})
+	r.eventually(8, "SELECT count() FROM %s.dead_letters FINAL")
+	r.eventually(8, "SELECT count() FROM %s.connections FINAL") // 3 + 3, one inside the times, one beside the unknown row
+
+	for where, reason := range map[string]string{
+		"topic LIKE '%%events%%' AND offset = 1 AND message = 'garbage' AND key = 'key'": "malformed: ",
+		"offset = 2":                 "malformed: ",
+		"offset = 3":                 "malformed: ",
+		"offset = 4":                 "time: ",
+		"offset = 5":                 "boot_id: ",
+		"offset = 6":                 "unknown_kind: kind_200",
+		"topic LIKE '%%.meta.%%'":    "malformed: ",
+		"topic LIKE '%%.symbols.%%'": "malformed: ",
+	} {
+		require.Equal(t, uint64(1), r.number("SELECT count() FROM %s.dead_letters FINAL WHERE startsWith(reason, '"+reason+"') AND "+where), where)
+	}
+	require.Equal(t, uint64(1), r.number("SELECT count() FROM %s.dead_letters FINAL WHERE endsWith(reason, 'checkpoint: 2 streams with 1 numbers, 0 names with 0 totals')"))
+	// The numbers of what was kept from the tables: countable.
+	require.Equal(t, uint64(6), r.number("SELECT toUInt64(sum(seqs_to[1] - seqs_from[1] + 1)) FROM %s.dead_letters FINAL WHERE offset = 2"))
+	require.Equal(t, uint64(1), r.number("SELECT count() FROM %s.dead_letters FINAL WHERE offset = 4 AND streams = [9] AND seqs_from = [2] AND seqs_to = [2]"))
+	require.Equal(t, uint64(1), r.number("SELECT count() FROM %s.dead_letters FINAL WHERE offset = 5 AND streams = [10] AND seqs_from = [4] AND seqs_to = [5] AND boot_id = 'not a boot'"))
+	require.Equal(t, uint64(1), r.number("SELECT count() FROM %s.dead_letters FINAL WHERE offset = 6 AND streams = [3] AND seqs_from = [99] AND seqs_to = [99] AND host = 'web-1'"))
+}
+
+// withUnknownRow is a newer agent's message: a known row, and one of a kind that this version does not know.
+func withUnknownRow(t *testing.T) []byte {
+	e := schema.NewBatchEncoder()
+	e.AddConnection(sampleConnection(3, 98, 1))
+	var generic []any
+	require.NoError(t, msgpack.Unmarshal(finish(t, e, sampleHeader(4)), &generic))
+	generic[7] = append(generic[7].([]any), []any{3, 99, 99})
+	generic[8] = append(generic[8].([]any), []any{200, 3, 99, 1, "a kind of the future"})
+	message, err := msgpack.Marshal(generic)
+	require.NoError(t, err)
+	return message
+}

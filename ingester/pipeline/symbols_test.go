@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tcpledger/schema"
+)
+
+const kernelBuild = "0a0b0c0d"
+
+func stackMessage(t *testing.T, stacks ...schema.Stack) []byte {
+	t.Helper()
+	m, err := schema.EncodeMeta(&schema.Meta{Host: "web-1", BootID: sampleBoot, Session: 1, Run: 7, At: sampleDay.UnixNano(), KernelRelease: "6.18.0", Stacks: stacks})
+	require.NoError(t, err)
+	return m
+}
+
+// kernelStack is a reset on the way in; the last frame is an entry frame.
+func kernelStack(build string) schema.Stack {
+	s := schema.Stack{Frames: []schema.Frame{{Module: "kernel", BuildID: build, Offset: 0x1010}, {Module: "kernel", BuildID: build, Offset: 0x2040},
+		{Module: "kernel", BuildID: build, Offset: 0x3000}}}
+	s.ID = schema.StackID(s.Frames)
+	return s
+}
+
+// kernelSymbols is a table of so many names that it takes several pieces.
+func kernelSymbols(t *testing.T, build, suffix string) [][]byte {
+	t.Helper()
+	symbols := []schema.Symbol{{Offset: 0x1000, Name: "tcp_reset" + suffix}, {Offset: 0x2000, Name: "tcp_validate_incoming"}, {Offset: 0x2f00, Name: "do_syscall_64"}}
+	for i := range uint64(60_000) {
+		symbols = append(symbols, schema.Symbol{Offset: 0x10000 + i*16, Name: fmt.Sprintf("a_function_of_the_kernel_%d", i)})
+	}
+	pieces, err := schema.EncodeSymbols(build, "kernel", symbols)
+	require.NoError(t, err)
+	require.Greater(t, len(pieces), 1)
+	return pieces
+}
+
+// A table that comes after its stacks completes them; half a table completes nothing.
+func TestLateSymbolsCompleteStacks(t *testing.T) {
+	r := newRig(t)
+	r.start("g")
+	stack := kernelStack(kernelBuild)
+	r.send(schema.TopicMeta, 2, stackMessage(t, stack))
+	r.eventually(1, "SELECT count() FROM %s.stacks FINAL WHERE fp = 0 AND frames_resolved = 0 AND symbols = ['0x1010', '0x2040', '0x3000'] AND kernel_release = '6.18.0'")
+	pieces := kernelSymbols(t, kernelBuild, ".isra.0")
+	r.send(schema.TopicSymbols, 0, pieces[1:]...)
+	r.eventually(uint64(len(pieces)-1), "SELECT uniqExact(piece) FROM %s.symbols")
+	require.Zero(t, r.number("SELECT count() FROM %s.stacks FINAL WHERE frames_resolved > 0"))
+	r.send(schema.TopicSymbols, 0, pieces[0])
+	r.eventually(1, "SELECT count() FROM %s.stacks FINAL WHERE fp != 0 AND frames_resolved = 3 AND symbols = ['tcp_reset.isra.0+0x10', 'tcp_validate_incoming+0x40', 'do_syscall_64+0x100']")
+	r.eventually(3, "SELECT toUInt64(length(dictGet('tcpledger.stack', 'symbols', toUInt64("+fmt.Sprint(stack.ID)+")))) FROM %s.stacks FINAL")
+
+	// The same path on another build has the same fingerprint.
+	r.send(schema.TopicSymbols, 0, kernelSymbols(t, "other", "")...)
+	r.send(schema.TopicMeta, 1, stackMessage(t, kernelStack("other")))
+	r.eventually(2, "SELECT count() FROM %s.stacks FINAL WHERE fp != 0")
+	require.Equal(t, uint64(1), r.number("SELECT uniqExact(fp) FROM %s.stacks FINAL"))
+}
+
+// An ingester that never saw the table on a topic resolves from ClickHouse, what comes and what another left.
+func TestAnotherIngesterResolvesFromClickHouse(t *testing.T) {
+	r := newRig(t)
+	first := r.start("g")
+	left := kernelStack("left")
+	r.send(schema.TopicMeta, 0, stackMessage(t, left))
+	r.send(schema.TopicSymbols, 0, kernelSymbols(t, kernelBuild, "")...)
+	r.eventually(1, "SELECT count() FROM %s.stacks FINAL")
+	r.eventually(60_003, "SELECT count() FROM %s.symbols FINAL")
+	first.stop(t)
+	require.NoError(t, r.db.Exec(t.Context(), "INSERT INTO "+r.db.Name+".symbols SELECT 'left', module, piece, pieces, offset, name FROM "+r.db.Name+".symbols"))
+
+	r.start("g")
+	r.eventually(1, "SELECT count() FROM %s.stacks FINAL WHERE fp != 0 AND has(build_ids, 'left')")
+	r.send(schema.TopicMeta, 0, stackMessage(t, kernelStack(kernelBuild)))
+	r.eventually(2, "SELECT count() FROM %s.stacks FINAL WHERE fp != 0")
+}
+
+// Without symbols all goes on: addresses in hex, and no fingerprint.
+func TestStacksWithoutSymbols(t *testing.T) {
+	r := newRig(t)
+	r.start("g")
+	s := schema.Stack{ID: 77, Frames: []schema.Frame{{Module: "kernel", Offset: 0xffffffff81000000}}}
+	meta, err := schema.EncodeMeta(&schema.Meta{Host: "web-1", BootID: sampleBoot, Session: 1, Run: 7, At: sampleDay.UnixNano(), KernelRelease: "6.18.0",
+		Agent: schema.HostFacts{AgentVersion: "v1", Machine: "x86_64", CPUs: 2, Kinds: []string{"connection"}, Missing: []string{"tcp_send_reset: no"}}, Stacks: []schema.Stack{s}})
+	require.NoError(t, err)
+	r.send(schema.TopicMeta, 0, meta)
+	r.eventually(1, "SELECT count() FROM %s.stacks FINAL WHERE stack_id = 77 AND fp = 0 AND symbols = ['0xffffffff81000000']")
+	r.eventually(1, "SELECT count() FROM %s.hosts FINAL WHERE host = 'web-1' AND run = 7 AND agent_version = 'v1' AND machine = 'x86_64' AND cpus = 2 AND NOT symbols AND kinds = ['connection'] AND length(missing) = 1 AND started_at = '2026-03-04 12:00:00'")
+}
