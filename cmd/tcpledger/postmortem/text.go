@@ -15,6 +15,7 @@ import (
 	"tcpledger/cmd/tcpledger/sheet"
 	"tcpledger/cmd/tcpledger/when"
 	"tcpledger/console/ask"
+	"tcpledger/console/human"
 )
 
 // Layout says how a report is written: Zone shows its times, Width is the terminal's, 0 for no limit.
@@ -57,7 +58,7 @@ func (r *Report) head(b *strings.Builder, l Layout) {
 	}
 	t := r.Totals
 	fmt.Fprintf(b, "\n%s ended on %s; resets sent %s, received %s\n", count(t.Endings, "connection"), count(t.Hosts, "host"),
-		plain(t.ResetsSent), plain(t.ResetsReceived))
+		human.Number(t.ResetsSent), human.Number(t.ResetsReceived))
 	if t.ClocksOff > 0 {
 		fmt.Fprintf(b, "! %s of a host whose clock was more than an hour off\n", count(t.ClocksOff, "ending"))
 	}
@@ -67,26 +68,19 @@ func count(n uint64, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
-	return plain(n) + " " + what + "s"
-}
-
-func plain(n uint64) string {
-	if n == 0 {
-		return "0"
-	}
-	return number(n)
+	return human.Number(n) + " " + what + "s"
 }
 
 // write appends the table and says how many of the groups it does not show.
 func write(b *strings.Builder, t table.Writer, shown int, groups uint64) {
 	b.WriteString("\n" + t.Render() + "\n")
 	if groups > uint64(shown) {
-		fmt.Fprintf(b, "… and %s more, see --top\n", plain(groups-uint64(shown)))
+		fmt.Fprintf(b, "… and %s more, see --top\n", human.Number(groups-uint64(shown)))
 	}
 }
 
 func groupCells(g *ask.Group) table.Row {
-	return table.Row{number(g.Endings), number(g.ResetsSent), number(g.ResetsReceived), duration(g.MedianUS), size(g.Sent), size(g.Received)}
+	return table.Row{human.Count(g.Endings), human.Count(g.ResetsSent), human.Count(g.ResetsReceived), duration(g.MedianUS), human.Size(g.Sent), human.Size(g.Received)}
 }
 
 var groupHeader = table.Row{"ENDINGS", "RST SENT", "RST RECV", "MEDIAN", "SENT", "RECEIVED"}
@@ -97,7 +91,7 @@ func (r *Report) causes(b *strings.Builder, l Layout) {
 	for i := range r.Causes {
 		c := &r.Causes[i]
 		row := append(table.Row{sheet.Printable(c.Cause)}, groupCells(&c.Group)...)
-		t.AppendRow(append(row, number(c.Local), number(c.Peer), number(c.Kernel), number(c.Unknown)))
+		t.AppendRow(append(row, human.Count(c.Local), human.Count(c.Peer), human.Count(c.Kernel), human.Count(c.Unknown)))
 		groups = c.Groups
 	}
 	write(b, t, len(r.Causes), groups)
@@ -162,7 +156,7 @@ func causeList(g *ask.Group) string {
 			parts = append(parts, "…")
 			break
 		}
-		parts = append(parts, sheet.Printable(c.Cause)+" "+plain(c.Count))
+		parts = append(parts, sheet.Printable(c.Cause)+" "+human.Number(c.Count))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -172,7 +166,7 @@ func (r *Report) paths(b *strings.Builder, l Layout) {
 	groups := uint64(0)
 	for i := range r.Paths {
 		p := &r.Paths[i]
-		t.AppendRow(table.Row{number(p.Endings), duration(p.MedianUS), causeList(&p.Group), path(p)})
+		t.AppendRow(table.Row{human.Count(p.Endings), duration(p.MedianUS), causeList(&p.Group), path(p)})
 		groups = p.Groups
 	}
 	write(b, t, len(r.Paths), groups)
@@ -206,7 +200,7 @@ func (r *Report) losses(b *strings.Builder, l Layout) {
 		if loss.Kind == "numbered" {
 			how = "captured and lost"
 		}
-		t.AppendRow(table.Row{sheet.Printable(loss.Host), plain(loss.Records), sheet.Printable(loss.Cause), how})
+		t.AppendRow(table.Row{sheet.Printable(loss.Host), human.Number(loss.Records), sheet.Printable(loss.Cause), how})
 	}
 	b.WriteString("\n" + t.Render() + "\n")
 }

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command tcpledger is what engineers type: the whole stack on one machine, the console, and questions to the ledger.
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"tcpledger/cmd/tcpledger/decode"
+	"tcpledger/cmd/tcpledger/embedded"
+	"tcpledger/cmd/tcpledger/postmortem"
+	"tcpledger/cmd/tcpledger/topics"
+	"tcpledger/cmd/tcpledger/up"
+	"tcpledger/internal/program"
+)
+
+func main() { os.Exit(program.Main(rootCommand())) }
+
+func rootCommand() *cobra.Command {
+	root := program.Command("tcpledger", "A ledger of how every TCP connection ended",
+		"tcpledger keeps a ledger of how every TCP connection on a fleet ended: who ended it, why, in which kernel code path, and on\n"+
+			"whose behalf. It runs the whole of it on this machine (up) and answers from the tables of a fleet.")
+	root.AddCommand(up.Command(hooks()), consoleCommand(), postmortem.Command(), decode.Command(), migrateCommand(), topics.Command())
+	root.AddCommand(embedded.Commands()...)
+	return root
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package console is what people look at: a page with how connections end now, what was lost, and how each part is. It only
+// reads, within limits of time and rows, and works without JavaScript.
+package console
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tcpledger/console/ask"
+	"tcpledger/internal/program"
+)
+
+//go:embed templates/*.html
+var templates embed.FS
+
+//go:embed static
+var static embed.FS
+
+// Options are what the console is made of. Ledger answers, Parts are shown with their health; Zone is that of the times shown.
+type Options struct {
+	Ledger  *ask.Ledger
+	Parts   []Part
+	Zone    *time.Location
+	Version string
+	Log     *slog.Logger
+}
+
+type console struct {
+	ledger  *ask.Ledger
+	watch   *watch
+	zone    *time.Location
+	version string
+	log     *slog.Logger
+	pages   *template.Template
+	recent  recent
+}
+
+// Handler makes the console: the page on /, the part of it that changes on /now, /healthz and the page's own files.
+func Handler(o Options) (http.Handler, error) {
+	pages, err := template.New("").Funcs(template.FuncMap{"clock": clock, "iso": iso}).ParseFS(templates, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	c := &console{ledger: o.Ledger, watch: newWatch(o.Parts), zone: o.Zone, version: o.Version, log: o.Log, pages: pages}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { c.page(w, r, "page.html") })
+	mux.HandleFunc("GET /now", func(w http.ResponseWriter, r *http.Request) { c.page(w, r, "now.html") })
+	mux.HandleFunc("GET /healthz", c.healthz)
+	mux.Handle("GET /static/", http.FileServerFS(static))
+	return guarded(mux), nil
+}
+
+func clock(t time.Time) string { return t.Format(time.TimeOnly) }
+
+func iso(t time.Time) string { return t.Format(time.RFC3339Nano) }
+
+// policy lets the page load nothing but its own files, and nobody frame it.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+func guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (c *console) page(w http.ResponseWriter, r *http.Request, name string) {
+	n, filter, err := parseQuery(r.URL.Query())
+	v := &view{narrowed: n}
+	code := http.StatusOK
+	if err != nil {
+		v.Bad, code = err.Error(), http.StatusBadRequest
+		v.Now, v.Version = time.Now().In(c.zone), c.version
+	} else {
+		v = c.recent.get(n, func() *view { return c.look(context.WithoutCancel(r.Context()), n, filter) })
+	}
+	var page bytes.Buffer
+	if err := c.pages.ExecuteTemplate(&page, name, v); err != nil {
+		c.log.Error("render the page", "err", err)
+		http.Error(w, "the page could not be rendered", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(code)
+	_, _ = page.WriteTo(w) // the reader went away: nobody is left to tell
+}
+
+// look asks everything that a page shows.
+func (c *console) look(ctx context.Context, n narrowed, filter ask.Filter) *view {
+	now := time.Now().In(c.zone)
+	filter = window(filter, now)
+	v := &view{narrowed: n, Version: c.version, Now: now, Window: "last 15 minutes"}
+	var a *answers
+	var g errgroup.Group
+	g.Go(func() (err error) { a, err = c.ask(ctx, filter, now); return })
+	v.Parts = c.watch.look(ctx, now)
+	if err := g.Wait(); err != nil {
+		v.Problem = explain(err)
+		return v
+	}
+	v.fill(a, filter)
+	return v
+}
+
+// healthz answers 200 while ClickHouse and every other part answer, else 503 with what fails.
+func (c *console) healthz(w http.ResponseWriter, r *http.Request) {
+	var health program.Health
+	for _, part := range c.watch.look(r.Context(), time.Now()) {
+		health.Add(part.Name, func() error { return part.Err })
+	}
+	health.ServeHTTP(w, r)
+}
+
+// explain says in a line why there is no answer.
+func explain(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "ClickHouse did not answer within " + askTimeout.String()
+	}
+	return err.Error()
+}
