@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
 	"tcpledger/schema"
@@ -52,10 +53,25 @@ func halfClose(t testing.TB, l *lab.Lab) []Expect {
 	p.client.Shutdown(unix.SHUT_WR)
 	p.server.Read(1)
 	p.server.Write(5_000)
+	p.client.Read(5_000)
 	p.server.Close()
-	p.client.Read(5_001)
+	p.client.Read(1)
 	p.client.Close()
 	return p.both(t, clean(schema.CauseLocalShutdown, schema.InitiatorLocal).bytes(greeting, greeting+5_000, 0),
+		clean(schema.CausePeerClose, schema.InitiatorPeer).bytes(greeting+5_000, greeting, 0))
+}
+
+// answerUnread is a client whose connection ended, by both FINs, before it read the answer.
+func answerUnread(t testing.TB, l *lab.Lab) []Expect {
+	p := connect(t, l, v4)
+	p.client.Shutdown(unix.SHUT_WR)
+	p.server.Read(1)
+	p.server.Write(5_000)
+	p.server.Close()
+	waitUnread(t, p.client, 5_000)
+	require.Equal(t, 5_000, p.client.Read(5_001))
+	p.client.Close()
+	return p.both(t, clean(schema.CauseLocalShutdown, schema.InitiatorLocal).bytes(greeting, greeting+5_000, 5_000),
 		clean(schema.CausePeerClose, schema.InitiatorPeer).bytes(greeting+5_000, greeting, 0))
 }
 

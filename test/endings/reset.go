@@ -4,6 +4,7 @@ package endings
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,17 +69,36 @@ func disconnects(t testing.TB, l *lab.Lab) []Expect {
 		resetBy(schema.InitiatorPeer).bytes(greeting, greeting, 0))
 }
 
-// dataAfterClose: the client closes, the server still sends, the client's kernel answers with a reset.
+// dataAfterClose: the client closes, the server still sends, the client's kernel answers with a reset. The client's FIN and
+// the data are acknowledged by one segment, in FIN_WAIT1.
 func dataAfterClose(t testing.TB, l *lab.Lab) []Expect {
 	p := connect(t, l, v4)
 	stop := l.A.Drop(t, "input", "ip protocol tcp tcp flags & (fin|ack) == ack") // the FIN stays unacknowledged: FIN_WAIT1
 	p.client.Close()
 	p.server.Read(1)
 	stop()
+	return p.lateData(t, "")
+}
+
+// dataInFinWait2: the same with the FIN acknowledged. A long FIN timeout keeps the socket itself there, no minisock.
+func dataInFinWait2(t testing.TB, l *lab.Lab) []Expect {
+	l.A.Sysctl(t, "net/ipv4/tcp_fin_timeout", "120")
+	p := connect(t, l, v6)
+	p.client.Close()
+	p.server.Read(1)
+	require.Eventually(t, func() bool {
+		return strings.Contains(l.A.Run(t, "ss", "-Htan", "state", "fin-wait-2"), portText(p.client.Remote))
+	}, 5*time.Second, 5*time.Millisecond)
+	return p.lateData(t, "ECONNRESET")
+}
+
+// lateData has the server send to a client that closed; errno is what that leaves in the client's dead socket.
+func (p *pair) lateData(t testing.TB, errno string) []Expect {
 	p.server.Write(50)
 	p.server.Wait(5 * time.Second)
-	e := sent(schema.CauseDataAfterClose, schema.InitiatorLocal).failed("ECONNRESET").bytes(greeting, greeting, 0)
-	return p.both(t, e, Expect{Cause: schema.CausePeerReset, Initiator: schema.InitiatorPeer, Reset: schema.ResetReceived, Error: "EPIPE"}.bytes(greeting+50, greeting, 0))
+	server := Expect{Cause: schema.CausePeerReset, Initiator: schema.InitiatorPeer, Reset: schema.ResetReceived, Error: "EPIPE"}
+	return p.both(t, sent(schema.CauseDataAfterClose, schema.InitiatorLocal).failed(errno).bytes(greeting, greeting, 0),
+		server.bytes(greeting+50, greeting, 0))
 }
 
 func killed(t testing.TB, l *lab.Lab) []Expect {

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package suite runs the endings against an agent alone: the running kernel on one side, the bytes on the wire on the
+// other. It is one static test binary, so that it runs inside other kernels too.
+package suite
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tcpledger/schema"
+	"tcpledger/test/endings"
+	"tcpledger/test/lab"
+)
+
+func TestMain(m *testing.M) {
+	lab.RunIfActor()
+	m.Run()
+}
+
+// agent starts the agent: the binary that TCPLEDGER_TEST_AGENT names, or one built now.
+func agent(t testing.TB, broker string, args ...string) *exec.Cmd {
+	t.Helper()
+	path := os.Getenv("TCPLEDGER_TEST_AGENT")
+	if path == "" {
+		path = filepath.Join(t.TempDir(), "agent")
+		out, err := exec.Command("go", "build", "-o", path, "tcpledger/agent").CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	cmd := exec.Command(path, append([]string{"--brokers", broker, "--listen", "127.0.0.1:0", "--symbols-delay", "0s"}, args...)...)
+	cmd.Stderr = os.Stderr
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		if cmd.ProcessState == nil {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+	})
+	return cmd
+}
+
+// TestEndings makes every ending and prints a line for each row: right, unknown or wrong. Wrong fails.
+func TestEndings(t *testing.T) {
+	addr := broker(t)
+	cmd := agent(t, addr)
+	l := read(t, addr)
+	require.Eventually(t, func() bool { l.more(t); return len(l.checkpoints) > 0 }, time.Minute, time.Millisecond, "no start checkpoint")
+	for _, s := range endings.Scenarios() {
+		t.Run(s.Name, func(t *testing.T) {
+			world := lab.New(t)
+			want := s.Run(t, world)
+			a, b := world.A.Cookie(t), world.B.Cookie(t)
+			deadline := time.Now().Add(30 * time.Second)
+			for len(l.in(a, b)) < len(want) && time.Now().Before(deadline) {
+				l.more(t)
+			}
+			judge(t, s.Name, want, l.in(a, b))
+		})
+	}
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, cmd.Wait())
+	l.more(t)
+	require.Empty(t, l.losses)
+	require.Equal(t, schema.CheckpointEnd, l.checkpoints[len(l.checkpoints)-1].Phase)
+}
+
+func judge(t *testing.T, scenario string, want []endings.Expect, got []*schema.Connection) {
+	for _, w := range want {
+		i := slices.IndexFunc(got, func(c *schema.Connection) bool {
+			return c.Role == w.Role && netip.AddrPortFrom(c.LocalIP, c.LocalPort) == w.Local && netip.AddrPortFrom(c.RemoteIP, c.RemotePort) == w.Remote
+		})
+		if i < 0 {
+			verdict(t, scenario, "wrong", fmt.Sprintf("no row for %+v", w))
+			continue
+		}
+		c := got[i]
+		got = slices.Delete(got, i, i+1)
+		word, why := compare(&w, c)
+		verdict(t, scenario, word, why)
+	}
+	for _, c := range got {
+		verdict(t, scenario, "wrong", fmt.Sprintf("a row nobody expects: %+v %+v", schema.Decide(c), c))
+	}
+}
+
+// verdict prints what the table of kernels is made from.
+func verdict(t *testing.T, scenario, word, why string) {
+	fmt.Printf("VERDICT\t%s\t%s\t%s\n", scenario, word, why)
+	if word == "wrong" {
+		t.Errorf("wrong: %s", why)
+	}
+}
+
+// compare says right, unknown (the ledger says that it does not know) or wrong, and why.
+func compare(w *endings.Expect, c *schema.Connection) (word, why string) {
+	v := schema.Decide(c)
+	var wrong, unknown []string
+	differ := func(name string, want, got any, isUnknown bool) {
+		switch {
+		case want == got:
+		case isUnknown:
+			unknown = append(unknown, name)
+		default:
+			wrong = append(wrong, fmt.Sprintf("%s: want %v, got %v", name, want, got))
+		}
+	}
+	differ("cause", w.Cause, v.Cause, v.Cause == schema.CauseUnknown)
+	differ("initiator", w.Initiator, v.Initiator, v.Initiator == schema.InitiatorUnknown)
+	differ("reset", w.Reset, v.Reset, false)
+	differ("error", w.Error, schema.ErrnoName(c.Error), false)
+	differ("sent", w.Sent, c.BytesSent(), false)
+	differ("received", w.Received, c.BytesReceived(c.Flags.Has(schema.FlagFinReceived)), false)
+	differ("unread", w.Unread, c.BytesUnread(c.Flags.Has(schema.FlagFinReceived)), false)
+	differ("netns", w.NetNS, c.NetNS, false)
+	if w.OwnerPID != 0 {
+		differ("owner", w.OwnerPID, c.Owner.PID, c.Owner.How == schema.OwnerUnknown)
+		differ("owner comm", w.OwnerComm, c.Owner.Comm, c.Owner.How == schema.OwnerUnknown)
+	}
+	if !slices.Contains(w.OwnerHow, c.Owner.How) {
+		differ("owner_how", fmt.Sprint(w.OwnerHow), c.Owner.How.String(), c.Owner.How == schema.OwnerUnknown)
+	}
+	if len(wrong) > 0 {
+		return "wrong", strings.Join(wrong, "; ") + fmt.Sprintf(" | %+v", *c)
+	}
+	if len(unknown) > 0 {
+		return "unknown", strings.Join(unknown, ", ")
+	}
+	return "right", ""
+}
