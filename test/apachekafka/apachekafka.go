@@ -82,7 +82,7 @@ func (b *Broker) Kill9() {
 func (b *Broker) Restart() {
 	b.t.Helper()
 	process, err := child.Start(child.Command{Name: "apache kafka", Path: "java", StopSignal: syscall.SIGTERM,
-		Args: b.java([]string{"-Xms128m", "-Xmx256m", "-XX:+UseSerialGC"}, "kafka.Kafka", b.file("node.properties"))})
+		Args: b.java([]string{"-Xms128m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"}, "kafka.Kafka", b.file("node.properties"))})
 	require.NoError(b.t, err)
 	b.process = process
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
@@ -121,7 +121,9 @@ func (b *Broker) answers(ctx context.Context) error {
 	if err := conn.Close(); err != nil {
 		return err
 	}
-	client := &kafkago.Client{Addr: kafkago.TCP(b.Addr()), Transport: new(kafkago.Transport)}
+	transport := new(kafkago.Transport)
+	defer transport.CloseIdleConnections()
+	client := &kafkago.Client{Addr: kafkago.TCP(b.Addr()), Transport: transport}
 	response, err := client.FindCoordinator(ctx, &kafkago.FindCoordinatorRequest{Key: "ready", KeyType: kafkago.CoordinatorKeyTypeConsumer})
 	if err != nil {
 		return err
@@ -141,7 +143,7 @@ func (b *Broker) format(ctx context.Context) {
 	b.t.Helper()
 	require.NoError(b.t, os.WriteFile(b.file("log4j2.yaml"), []byte(logging), 0o600))
 	require.NoError(b.t, os.WriteFile(b.file("node.properties"), []byte(b.properties()), 0o600))
-	said, err := exec.CommandContext(ctx, "java", b.java([]string{"-Xmx128m", "-XX:+UseSerialGC"},
+	said, err := exec.CommandContext(ctx, "java", b.java([]string{"-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"},
 		"kafka.tools.StorageTool", "format", "-t", clusterID, "-c", b.file("node.properties"))...).CombinedOutput()
 	require.NoError(b.t, err, "%s", said)
 }

@@ -21,7 +21,9 @@ type Topic struct {
 
 // EnsureTopics creates the topics that are not there yet on the broker at addr; those that are stay as they are.
 func EnsureTopics(ctx context.Context, addr string, topics []Topic) error {
-	client := &kafkago.Client{Addr: kafkago.TCP(addr), Transport: new(kafkago.Transport)}
+	transport := new(kafkago.Transport)
+	defer transport.CloseIdleConnections()
+	client := &kafkago.Client{Addr: kafkago.TCP(addr), Transport: transport}
 	request := &kafkago.CreateTopicsRequest{}
 	for _, topic := range topics {
 		config := kafkago.TopicConfig{Topic: topic.Name, NumPartitions: topic.Partitions, ReplicationFactor: 1}
