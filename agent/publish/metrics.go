@@ -2,7 +2,11 @@
 
 package publish
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tcpledger/schema"
+)
 
 type metrics struct {
 	messages, bytes, dropped, lost        *prometheus.CounterVec
@@ -39,5 +43,13 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Help: "Duration of produce requests that succeeded.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
 	}
 	registry.MustRegister(m.produceSeconds)
+	for _, topic := range []string{schema.TopicEvents, schema.TopicMeta} {
+		m.messages.WithLabelValues(topic)
+		m.bytes.WithLabelValues(topic)
+		for _, cause := range []string{schema.LossQueueOverflow, schema.LossTooLarge} {
+			m.dropped.WithLabelValues(topic, cause)
+			m.lost.WithLabelValues(cause)
+		}
+	}
 	return m
 }
