@@ -24,6 +24,9 @@ func (p *Pipeline) end() error {
 	p.now = max(p.now, at)
 	err = errors.Join(err, p.lose(p.ledger.Settle(next, at)))
 	p.settle.Flush(p.emit)
+	if p.pending != nil { // all that it waited for is accounted for now
+		err = errors.Join(err, p.emitCheckpoint(&p.pending.row))
+	}
 	row := checkpointRow(schema.CheckpointEnd, at, next, totals)
 	return errors.Join(err, p.emitCheckpoint(&row), p.observe(), p.sink.Finish(p.now), p.err)
 }

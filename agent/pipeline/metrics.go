@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tcpledger/bpf"
+	"tcpledger/schema"
 )
 
 const prefix = "tcpledger_agent_"
@@ -50,6 +51,13 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		last:        gauge("last_checkpoint_timestamp_seconds", "When the last checkpoint was made."),
 		lag:         gauge("lag_seconds", "How far the record read last lies behind the kernel's clock."),
 	}
+	for _, phase := range []string{schema.CheckpointStart, schema.CheckpointPeriodic, schema.CheckpointEnd} {
+		m.checkpoints.WithLabelValues(phase)
+	}
+	for _, what := range []string{"new", "inline", "missing", "mismatch"} {
+		m.stacks.WithLabelValues(what)
+	}
+	m.lost.WithLabelValues(schema.LossRingFull)
 	for _, kind := range bpf.KernelKinds() {
 		m.records[kind] = records.WithLabelValues(kind.String())
 	}
