@@ -16,8 +16,8 @@ int BPF_PROG(on_destroy, struct sock *sk)
 		return 0;
 	if (!(c->flags & STATE_CLOSED))
 		emit_connection(&h, sk, c, c->state, EV_NO_CLOSE_SEEN);
-	h.cpu->gone_sk = c->flags & STATE_OWN ? 0 : key;
-	h.cpu->gone_conn = c->conn;
+	h.cpu->gone_sk = key;
+	h.cpu->gone_conn = c->flags & STATE_OWN ? 0 : c->conn;
 	bpf_map_delete_elem(&conns, &key);
 	leave(&h);
 	return 0;

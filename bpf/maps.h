@@ -53,7 +53,7 @@ struct stream {
 struct cpu {
 	u64 level;
 	u64 gone_sk; /* the socket destroyed last: its reset may still follow */
-	u64 gone_conn;
+	u64 gone_conn; /* 0: it was ours */
 };
 
 struct budget {

@@ -5,13 +5,20 @@
 
 #include "event.h"
 
-/* The answer to data after close follows the socket's destruction on the same CPU. */
-static __always_inline u64 gone_conn(struct here *h, const struct sock *sk)
+/*
+ * The answer to data after close follows the socket's destruction on the same
+ * CPU. False: that socket was ours, its reset is to stay unseen.
+ */
+static __always_inline bool recall_gone(struct here *h, struct moment *m)
 {
-	if (h->cpu->gone_sk != (u64)sk)
-		return 0;
+	if (h->cpu->gone_sk != (u64)m->sk)
+		return true;
 	h->cpu->gone_sk = 0;
-	return h->cpu->gone_conn;
+	m->conn_number = h->cpu->gone_conn;
+	if (m->conn_number)
+		return true;
+	count(TOTAL_OWN + KIND_RESET_SENT);
+	return false;
 }
 
 static __always_inline void note_reset_sent(struct conn_state *c, u32 reason)
@@ -22,22 +29,22 @@ static __always_inline void note_reset_sent(struct conn_state *c, u32 reason)
 	c->reset_reason = reason;
 }
 
-static __always_inline void describe_reset(struct here *h, struct moment *m)
+/* False: not to be seen. */
+static __always_inline bool describe_reset(struct here *h, struct moment *m)
 {
 	if (!m->sk) {
 		m->flags |= EVENT_NO_SOCKET;
-		return;
+		return true;
 	}
 	m->state = state_of(m->sk);
 	if (!m->full) {
 		m->flags |= EVENT_MINISOCK;
-		return;
+		return true;
 	}
 	m->exempt = m->state != TCP_LISTEN;
 	m->hint = context_of(m->sk);
 	m->conn = find_conn(m->sk);
-	if (!m->conn)
-		m->conn_number = gone_conn(h, m->sk);
+	return m->conn || recall_gone(h, m);
 }
 
 static __always_inline void reset_sent(struct here *h, const struct sock *sk,
@@ -53,7 +60,8 @@ static __always_inline void reset_sent(struct here *h, const struct sock *sk,
 	};
 	struct conn_state *c;
 
-	describe_reset(h, &m);
+	if (!describe_reset(h, &m))
+		return;
 	if (skb)
 		m.flags |= EVENT_WITH_PACKET;
 	if (skb && parse_packet(&p, skb) == PACKET_TCP) {

@@ -16,6 +16,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
 
 	"tcpledger/bpf"
 )
@@ -179,18 +180,33 @@ func (c *Capture) Flush() error {
 }
 
 // Detach stops the hooks and leaves maps and ring readable, so that an agent
-// that ends can read the ring to its end and take the last NextSeqs and Totals.
+// that ends can read the ring to its end (until os.ErrDeadlineExceeded) and take
+// the last NextSeqs and Totals: no hook is running any more when it returns.
 func (c *Capture) Detach() error {
+	if len(c.links) == 0 {
+		return nil
+	}
 	var errs []error
 	for _, l := range c.links {
 		errs = append(errs, l.Close())
 	}
 	c.links = nil
-	return errors.Join(errs...)
+	return errors.Join(append(errs, gracePeriod())...)
+}
+
+// gracePeriod waits until every program that was running has returned.
+func gracePeriod() error {
+	const global = 1 // MEMBARRIER_CMD_GLOBAL
+	_, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, global, 0, 0)
+	if errno != 0 && errno != unix.ENOSYS && errno != unix.EINVAL { // not built in
+		return fmt.Errorf("wait for running hooks: %w", errno)
+	}
+	return nil
 }
 
 // Close detaches first, so that nothing writes any more; then ends Read; then
-// frees programs and maps, with which NextSeqs, Totals and stacks go too.
+// frees programs and maps, with which NextSeqs, Totals and stacks go too. Only
+// Read may be under way meanwhile.
 func (c *Capture) Close() error {
 	err := c.Detach()
 	if c.reader != nil {

@@ -53,10 +53,10 @@ func ownedByUs(t *testing.T, owner bpf.Owner, how ...bpf.How) {
 // TestOrderlyClose follows both ends of connections that are closed properly.
 func TestOrderlyClose(t *testing.T) {
 	privileged(t)
-	namespace(t)
-	c := started(t, Config{})
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		t.Run(host, func(t *testing.T) {
+			namespace(t) // a subtest has a thread of its own
+			c := started(t, Config{})
 			p := connect(t, host)
 			say(t, p.client, p.server, "question")
 			say(t, p.server, p.client, "answer, longer")
@@ -96,10 +96,10 @@ func TestOrderlyClose(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	privileged(t)
-	namespace(t)
-	c := started(t, Config{})
 	for _, host := range []string{"127.0.0.1:9", "[::1]:9"} {
 		t.Run(host, func(t *testing.T) {
+			namespace(t) // a subtest has a thread of its own
+			c := started(t, Config{})
 			_, err := net.Dial("tcp", host)
 			require.Error(t, err)
 			remote := netip.MustParseAddrPort(host)

@@ -16,8 +16,9 @@ type streamNumbers struct {
 	Seq, Conns uint64
 }
 
-// NextSeqs tells the next number of each stream that was ever used. A record
-// with a lower number was reserved or lost before the call.
+// NextSeqs tells the next number of each stream that was ever used. A lower
+// number was taken before the call; its record may still be on its way into the
+// ring, in it, or lost.
 func (c *Capture) NextSeqs() (map[uint32]uint64, error) {
 	if c.collection == nil {
 		return nil, ErrNotStarted

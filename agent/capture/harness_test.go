@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 
 	"tcpledger/bpf"
 )
@@ -46,10 +47,12 @@ func namespace(t testing.TB) {
 	require.NoError(t, netlink.LinkSetUp(lo))
 }
 
-// watch keeps every record that was read, so that order does not matter.
+// watch keeps what was read, so that order does not matter: the head of every
+// record, and all of those that belong to the test's own network namespace.
 type watch struct {
 	*Capture
 	t           testing.TB
+	netns       uint32
 	connections []bpf.Connection
 	events      []bpf.Event
 	stacks      []bpf.Stack
@@ -63,7 +66,14 @@ func started(t testing.TB, config Config) *watch {
 	require.NoError(t, err)
 	require.NoError(t, c.Start())
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
-	return &watch{Capture: c, t: t}
+	return watching(t, c)
+}
+
+func watching(t testing.TB, c *Capture) *watch {
+	t.Helper()
+	var here unix.Stat_t
+	require.NoError(t, unix.Stat("/proc/thread-self/ns/net", &here))
+	return &watch{Capture: c, t: t, netns: uint32(here.Ino)}
 }
 
 // next reads one record; false: there was none for the deadline.
@@ -78,11 +88,15 @@ func (w *watch) next() bool {
 	w.heads = append(w.heads, *rec.Head())
 	switch rec.Kind {
 	case bpf.KindConnection:
-		w.connections = append(w.connections, rec.Connection)
+		if rec.Connection.Tuple.NetNS == w.netns {
+			w.connections = append(w.connections, rec.Connection)
+		}
 	case bpf.KindStack:
 		w.stacks = append(w.stacks, rec.Stack)
 	default:
-		w.events = append(w.events, rec.Event)
+		if rec.Event.Tuple.NetNS == w.netns {
+			w.events = append(w.events, rec.Event)
+		}
 	}
 	return true
 }

@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childRole) == "" {
 		os.Exit(m.Run())
 	}
+	if address := os.Getenv(childHolds); address != "" {
+		hold(address)
+	}
 	if err := loadOnce(); err != nil {
 		_, _ = io.WriteString(os.Stdout, err.Error())
 		os.Exit(1)

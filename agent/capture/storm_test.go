@@ -94,7 +94,7 @@ func stormed(t *testing.T, atomic bool) *watch {
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
 	require.Equal(t, atomic, fetchAdds(t, c.collection.Programs["on_state"]) > 0)
 	storm(t, 8, 200)
-	return &watch{Capture: c, t: t}
+	return watching(t, c)
 }
 
 // fetchAdds counts atomic fetch-and-adds in what the kernel runs.
@@ -161,10 +161,10 @@ func TestBudget(t *testing.T) {
 	totals, err := c.Totals()
 	require.NoError(t, err)
 	kept, weight := uint64(0), uint64(0)
-	for _, event := range c.events {
-		if event.Head.Kind == bpf.KindState {
+	for _, head := range c.heads {
+		if head.Kind == bpf.KindState {
 			kept++
-			weight += uint64(event.Head.Weight)
+			weight += uint64(head.Weight)
 		}
 	}
 	require.NotZero(t, kept)

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package capture
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tcpledger/bpf"
+)
+
+// childHolds tells a child to connect there and to wait for its end.
+const childHolds = "TCPLEDGER_CAPTURE_HOLDS"
+
+// hold connects, says its local address, and ends with standard input.
+func hold(address string) {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		os.Exit(1)
+	}
+	_, _ = io.WriteString(os.Stdout, conn.LocalAddr().String()+"\n")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	os.Exit(0)
+}
+
+// TestKilledProcess: its connections end while it exits, and are its own.
+func TestKilledProcess(t *testing.T) {
+	privileged(t)
+	namespace(t)
+	c := started(t, Config{})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { closeListener(t, listener) })
+	child := exec.Command("/proc/self/exe")
+	child.Env = append(os.Environ(), childRole+"=1", childHolds+"="+listener.Addr().String())
+	_, err = child.StdinPipe()
+	require.NoError(t, err)
+	output, err := child.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, child.Start())
+	line, err := bufio.NewReader(output).ReadString('\n')
+	require.NoError(t, err)
+	require.NoError(t, child.Process.Kill())
+	require.Error(t, child.Wait())
+
+	from := netip.MustParseAddrPort(line[:len(line)-1])
+	to := listener.Addr().(*net.TCPAddr).AddrPort()
+	end := c.connection(from, to)
+	require.EqualValues(t, child.Process.Pid, end.Owner.PID)
+	require.Equal(t, bpf.HowConnect, end.Owner.How)
+	require.Equal(t, "exe", comm(end.Owner.Comm), "the name it was started by")
+	require.EqualValues(t, bpf.Owned|bpf.FileDead|bpf.Exiting, end.FirstEvidence)
+	require.Equal(t, bpf.Local, end.FirstWho)
+	require.EqualValues(t, child.Process.Pid, end.Context.PID)
+	require.Equal(t, bpf.ContextTask, end.Context.Kind)
+}
+
+func closeListener(t *testing.T, listener net.Listener) {
+	t.Helper()
+	require.NoError(t, listener.Close())
+}
+
+// TestMappedAddress: a v6 socket that talks v4 has the same addresses as its peer.
+func TestMappedAddress(t *testing.T) {
+	privileged(t)
+	namespace(t)
+	c := started(t, Config{})
+	listener, err := net.Listen("tcp", "[::]:0")
+	require.NoError(t, err)
+	port := listener.Addr().(*net.TCPAddr).AddrPort().Port()
+	to := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)
+	client, err := net.Dial("tcp", to.String())
+	require.NoError(t, err)
+	server, err := listener.Accept()
+	require.NoError(t, err)
+	from := client.LocalAddr().(*net.TCPAddr).AddrPort()
+	require.NoError(t, server.Close())
+	require.NoError(t, client.Close())
+	require.NoError(t, listener.Close())
+	require.EqualValues(t, 2, c.connection(from, to).Tuple.Family)
+	require.EqualValues(t, 10, c.connection(to, from).Tuple.Family)
+}
+
+// TestListenerClosed: a child that was never accepted has no owner, and no context is guessed.
+func TestListenerClosed(t *testing.T) {
+	privileged(t)
+	namespace(t)
+	c := started(t, Config{})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	client, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	closeListener(t, listener)
+	from, to := client.LocalAddr().(*net.TCPAddr).AddrPort(), listener.Addr().(*net.TCPAddr).AddrPort()
+	end := c.connection(to, from)
+	require.Equal(t, bpf.HowUnknown, end.Owner.How)
+	require.Zero(t, end.Owner.PID)
+	require.False(t, end.Evidence.Has(bpf.Owned))
+	require.True(t, end.Evidence.Has(bpf.NoSocket))
+	require.False(t, end.Evidence.Has(bpf.SockDead))
+	require.Equal(t, bpf.ContextUnknown, end.Context.Kind)
+	closeQuietly(client)
+}
+
+// TestMultipath: subflows say so, and are told apart from plain TCP.
+func TestMultipath(t *testing.T) {
+	privileged(t)
+	namespace(t)
+	c := started(t, Config{})
+	var config net.ListenConfig
+	config.SetMultipathTCP(true)
+	listener, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var dialer net.Dialer
+	dialer.SetMultipathTCP(true)
+	client, err := dialer.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	server, err := listener.Accept()
+	require.NoError(t, err)
+	multipath, err := client.(*net.TCPConn).MultipathTCP()
+	require.NoError(t, err)
+	want := bpf.FlavourTCP
+	if multipath {
+		want = bpf.FlavourMPTCPSubflow
+	}
+	from, to := client.LocalAddr().(*net.TCPAddr).AddrPort(), listener.Addr().(*net.TCPAddr).AddrPort()
+	require.NoError(t, client.Close())
+	require.NoError(t, server.Close())
+	require.NoError(t, listener.Close())
+	require.Equal(t, want, c.connection(from, to).Flavour)
+	require.Equal(t, want, c.connection(to, from).Flavour)
+}
