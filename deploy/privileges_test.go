@@ -17,11 +17,13 @@ import (
 // three are the agent's capabilities as setpriv takes them.
 const three = "-all,+bpf,+perfmon,+syslog"
 
-// ordinary runs the agent's --check as the user nobody, with what setpriv is told besides. It builds everything: the
-// kernel side is loaded and attached for a moment, for real.
-func ordinary(t *testing.T, binary string, setpriv ...string) (string, error) {
+// ordinary runs the agent's --check as the user nobody, with the limits that setpriv is told. It builds everything: the
+// kernel side is loaded and attached for a moment, for real. A second setpriv in between makes the first one's exec lose
+// root's capabilities, as a container's process for an ordinary user never had them; privileges are its words.
+func ordinary(t *testing.T, binary string, limits []string, privileges ...string) (string, error) {
 	t.Helper()
-	arguments := append([]string{"--reuid=65534", "--regid=65534", "--clear-groups"}, setpriv...)
+	arguments := append([]string{"--reuid=65534", "--regid=65534", "--clear-groups"}, limits...)
+	arguments = append(append(arguments, "setpriv"), privileges...)
 	arguments = append(arguments, binary, "--check", "--listen=127.0.0.1:0")
 	command := exec.CommandContext(t.Context(), "setpriv", arguments...)
 	command.Dir = "/"
@@ -45,7 +47,7 @@ func needKernel(t *testing.T) {
 func TestAgentStartsAsTheUnitStartsIt(t *testing.T) {
 	needKernel(t)
 	output, err := ordinary(t, program(t, "tcpledger-agent"),
-		"--inh-caps="+three, "--ambient-caps="+three, "--bounding-set="+three, "--no-new-privs")
+		[]string{"--inh-caps=" + three, "--ambient-caps=" + three, "--bounding-set=" + three}, "--no-new-privs")
 	require.NoError(t, err, output)
 }
 
@@ -61,10 +63,11 @@ func TestAgentStartsAsTheImageStartsIt(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, set.SetFile(binary))
 
-	output, err := ordinary(t, binary, "--inh-caps=-all", "--bounding-set="+three)
+	bound := []string{"--inh-caps=-all", "--bounding-set=" + three}
+	output, err := ordinary(t, binary, bound, "--inh-caps=-all")
 	require.NoError(t, err, output)
 
-	output, err = ordinary(t, binary, "--inh-caps=-all", "--bounding-set="+three, "--no-new-privs")
+	output, err = ordinary(t, binary, bound, "--no-new-privs")
 	require.Error(t, err, "no-new-privileges switches file capabilities off: the Compose file says so")
 	require.Contains(t, output, "CAP_BPF")
 }
@@ -72,7 +75,7 @@ func TestAgentStartsAsTheImageStartsIt(t *testing.T) {
 // Without them it says in one line which it wants, and how to give them.
 func TestAgentNamesTheMissingCapability(t *testing.T) {
 	needKernel(t)
-	output, err := ordinary(t, program(t, "tcpledger-agent"), "--inh-caps=-all", "--bounding-set=-all")
+	output, err := ordinary(t, program(t, "tcpledger-agent"), []string{"--inh-caps=-all", "--bounding-set=-all"}, "--inh-caps=-all")
 	var exit *exec.ExitError
 	require.True(t, errors.As(err, &exit), output)
 	require.Contains(t, output, "CAP_BPF")
