@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package consume
+
+import (
+	"context"
+	"encoding/binary"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/segmentio/kafka-go"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"tcpledger/internal/program"
+	"tcpledger/internal/program/kafkaconn"
+	"tcpledger/schema"
+)
+
+const patience = 30 * time.Second
+
+func newCluster(t *testing.T, options ...kfake.Opt) []string {
+	t.Helper()
+	cluster, err := kfake.NewCluster(append(options, kfake.NumBrokers(1))...)
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	return cluster.ListenAddrs()
+}
+
+// logged is what a program wrote to its log.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logged) count(part string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), part)
+}
+
+func newConsumer(t *testing.T, brokers []string, group string, topics ...string) (*Consumer, *logged) {
+	t.Helper()
+	flags := kafkaconn.Flags{Brokers: brokers}
+	transport, err := flags.Transport("test")
+	require.NoError(t, err)
+	dialer, err := flags.Dialer("test")
+	require.NoError(t, err)
+	lines := &logged{}
+	log := slog.New(slog.NewTextHandler(lines, nil))
+	c := New(Config{Brokers: brokers, Group: group, Topics: topics, Transport: transport, Dialer: dialer, Log: log,
+		Outage: program.NewOutage(log, "kafka"), Registry: prometheus.NewRegistry()})
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	return c, lines
+}
+
+func next(t *testing.T, c *Consumer) *Generation {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	g, err := c.Next(ctx)
+	require.NoError(t, err)
+	return g
+}
+
+func receive(t *testing.T, g *Generation) Message {
+	t.Helper()
+	select {
+	case m := <-g.Messages():
+		return m
+	case <-g.Ended().Done():
+		require.FailNow(t, "the generation ended")
+	case <-time.After(patience):
+		require.FailNow(t, "no message")
+	}
+	return Message{}
+}
+
+func send(t *testing.T, brokers []string, topic string, messages ...kafka.Message) {
+	t.Helper()
+	w := kafka.Writer{Addr: kafka.TCP(brokers...), Topic: topic, RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond, BatchSize: 1, Transport: &kafka.Transport{}}
+	require.NoError(t, w.WriteMessages(t.Context(), messages...))
+	require.NoError(t, w.Close())
+}
+
+// deleteBefore does to partition 0 what retention does.
+func deleteBefore(t *testing.T, brokers []string, topic string, offset int64) {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	require.NoError(t, err)
+	defer client.Close()
+	request := kmsg.NewPtrDeleteRecordsRequest()
+	of, partition := kmsg.NewDeleteRecordsRequestTopic(), kmsg.NewDeleteRecordsRequestTopicPartition()
+	of.Topic, partition.Offset = topic, offset
+	of.Partitions = append(of.Partitions, partition)
+	request.Topics = append(request.Topics, of)
+	response, err := request.RequestWith(t.Context(), client)
+	require.NoError(t, err)
+	require.Zero(t, response.Topics[0].Partitions[0].ErrorCode)
+}
+
+func sent(at time.Time) []kafka.Header {
+	return []kafka.Header{{Key: schema.HeaderSentAt, Value: binary.BigEndian.AppendUint64(nil, uint64(at.UnixNano()))}}
+}
+
+// Missing topics are waited for, not made: the broker here would make none anyway, one with auto.create would make bad ones.
+func TestMissingTopicsAreWaitedFor(t *testing.T) {
+	brokers := newCluster(t, kfake.SeedTopics(1, "there"), kfake.AllowAutoTopicCreation())
+	c, lines := newConsumer(t, brokers, "g", "there", "not-yet")
+	joined := make(chan *Generation, 1)
+	go func() {
+		if g, err := c.Next(t.Context()); err == nil {
+			joined <- g
+		}
+	}()
+	require.Eventually(t, func() bool { return lines.count("tcpledger topics --apply") == 1 }, patience, 10*time.Millisecond)
+	require.ErrorContains(t, c.config.Outage.Err(), "not-yet")
+	client := kafka.Client{Addr: kafka.TCP(brokers...)}
+	made, err := client.CreateTopics(t.Context(), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: "not-yet", NumPartitions: 3, ReplicationFactor: 1}}})
+	require.NoError(t, err)
+	require.NoError(t, made.Errors["not-yet"], "nobody made it before")
+	select {
+	case g := <-joined:
+		require.Equal(t, 4, g.Partitions())
+	case <-time.After(patience):
+		t.Fatal("it does not join")
+	}
+	require.Equal(t, 1, lines.count("tcpledger topics --apply"), "said once")
+	require.NoError(t, c.config.Outage.Err())
+}
+
+// A generation that ended hands on nothing more, and the next one begins after what was committed.
+func TestRebalanceReadsTheUncommittedAgain(t *testing.T) {
+	brokers := newCluster(t, kfake.SeedTopics(1, "t"))
+	send(t, brokers, "t", kafka.Message{Key: []byte("k"), Value: []byte("0")}, kafka.Message{Value: []byte("1")}, kafka.Message{Value: []byte("2")})
+	c, _ := newConsumer(t, brokers, "g", "t")
+	g := next(t, c)
+	first := receive(t, g)
+	require.Equal(t, Message{Topic: "t", Key: []byte("k"), Value: []byte("0")}, first, "from the beginning, for a new group")
+	require.NoError(t, g.Commit(map[string]map[int]int64{"t": {0: 1}}))
+	require.Equal(t, 2.0, testutil.ToFloat64(c.metrics.lag.WithLabelValues("t", "0")))
+	require.Equal(t, int64(1), receive(t, g).Offset) // not committed
+
+	require.NoError(t, c.Close())
+	<-g.Ended().Done()
+	require.Error(t, g.Commit(map[string]map[int]int64{"t": {0: 2}}), "it is somebody else's now")
+	require.Equal(t, 1.0, testutil.ToFloat64(c.metrics.commitErrors))
+	again := next(t, c)
+	require.Equal(t, int64(1), receive(t, again).Offset)
+	require.Equal(t, int64(2), receive(t, again).Offset)
+}
+
+// Retention deleted what was to be read next: that is said and counted, and reading goes on.
+func TestDeletedMessagesAreCounted(t *testing.T) {
+	brokers := newCluster(t, kfake.SeedTopics(1, "t"))
+	send(t, brokers, "t", kafka.Message{Value: []byte("0")}, kafka.Message{Value: []byte("1")}, kafka.Message{Value: []byte("2")}, kafka.Message{Value: []byte("3")})
+	c, lines := newConsumer(t, brokers, "g", "t")
+	g := next(t, c)
+	receive(t, g)
+	require.NoError(t, g.Commit(map[string]map[int]int64{"t": {0: 1}}))
+	require.NoError(t, c.Close())
+
+	deleteBefore(t, brokers, "t", 3)
+	require.Equal(t, int64(3), receive(t, next(t, c)).Offset)
+	require.Equal(t, 2.0, testutil.ToFloat64(c.metrics.skipped.WithLabelValues("t")))
+	require.Equal(t, 1, lines.count("messages were deleted before they were read"))
+}
+
+// A topic that was made anew is shorter than what was committed of the old one: it is read from its beginning.
+func TestTopicMadeAnewIsRead(t *testing.T) {
+	brokers := newCluster(t, kfake.SeedTopics(1, "t"))
+	send(t, brokers, "t", kafka.Message{Value: []byte("0")})
+	c, lines := newConsumer(t, brokers, "g", "t")
+	g := next(t, c)
+	receive(t, g)
+	require.NoError(t, g.Commit(map[string]map[int]int64{"t": {0: 70}}))
+	require.NoError(t, c.Close())
+	require.Equal(t, int64(0), receive(t, next(t, c)).Offset)
+	require.Equal(t, 1, lines.count("the partition is shorter"))
+}
+
+// The reference is the time at which the broker appended a message, not the time at which it is read.
+func TestClocksThatAreOff(t *testing.T) {
+	brokers := newCluster(t, kfake.SeedTopics(1, "t"))
+	now := time.Now().Truncate(time.Hour)
+	appended := now.Add(-48 * time.Hour)
+	var messages []kafka.Message
+	want := []bool{false, false, true, true, true, false, false}
+	for i, sentAt := range []time.Time{appended, appended.Add(-50 * time.Minute), appended.Add(-26 * time.Hour), appended.Add(26 * time.Hour), now.Add(200 * time.Hour),
+		appended.Add(50 * time.Minute)} {
+		messages = append(messages, kafka.Message{Value: []byte{byte(i)}, Time: appended.Add(time.Duration(i) * time.Second), Headers: sent(sentAt)})
+	}
+	messages = append(messages, kafka.Message{Value: []byte("no header"), Time: appended.Add(time.Minute)})
+	send(t, brokers, "t", messages...)
+	c, _ := newConsumer(t, brokers, "g", "t")
+	g := next(t, c)
+	for i, off := range want {
+		m := receive(t, g)
+		require.Equal(t, off, m.ClockOff, "message %d, sent at %s", i, time.Unix(0, m.SentAt).UTC())
+	}
+}
