@@ -90,7 +90,7 @@ func newChart(rates []ask.Rate, f ask.Filter, zone *time.Location) chart {
 		sums[r.Cause] += r.Endings
 		most = max(most, totals[r.Slot])
 	}
-	top := roundUp(max(float64(most)/slot.Seconds(), 0.2))
+	top := roundUp(float64(most) / slot.Seconds())
 	c.Top, c.Half = rate(top), rate(top/2)
 	c.bars(rates, f, zone, chartHeight/(top*slot.Seconds()))
 	c.legend(sums)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -73,13 +74,17 @@ func Program(name, base string, client *http.Client) Part {
 	}}
 }
 
-func get(ctx context.Context, client *http.Client, url string) (int, []byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func get(ctx context.Context, client *http.Client, address string) (int, []byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return 0, nil, err
 	}
 	response, err := client.Do(request)
 	if err != nil {
+		var wrapped *url.Error // says the address again
+		if errors.As(err, &wrapped) {
+			err = wrapped.Err
+		}
 		return 0, nil, err
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, mostAnswer))
@@ -87,8 +92,8 @@ func get(ctx context.Context, client *http.Client, url string) (int, []byte, err
 }
 
 // healthz is nil where the program does its job; else it names the checks that fail.
-func healthz(ctx context.Context, client *http.Client, url string) error {
-	code, body, err := get(ctx, client, url)
+func healthz(ctx context.Context, client *http.Client, address string) error {
+	code, body, err := get(ctx, client, address)
 	if err != nil || code == http.StatusOK {
 		return err
 	}
@@ -96,7 +101,7 @@ func healthz(ctx context.Context, client *http.Client, url string) error {
 		Checks map[string]string `json:"checks"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil || len(answer.Checks) == 0 {
-		return fmt.Errorf("%s answers %d", url, code)
+		return fmt.Errorf("%s answers %d", address, code)
 	}
 	var failing []string
 	for _, check := range slices.Sorted(maps.Keys(answer.Checks)) {
@@ -104,22 +109,22 @@ func healthz(ctx context.Context, client *http.Client, url string) error {
 			failing = append(failing, check+": "+answer.Checks[check])
 		}
 	}
-	return errors.New(strings.Join(failing, "; "))
+	return trouble{strings.Join(failing, "; ")}
 }
 
 // lag says how many messages wait, "" for a program that has no such metric.
-func lag(ctx context.Context, client *http.Client, url string) (string, error) {
-	code, body, err := get(ctx, client, url)
+func lag(ctx context.Context, client *http.Client, address string) (string, error) {
+	code, body, err := get(ctx, client, address)
 	if err != nil {
 		return "", err
 	}
 	if code != http.StatusOK {
-		return "", fmt.Errorf("%s answers %d", url, code)
+		return "", fmt.Errorf("%s answers %d", address, code)
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(string(body)))
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", url, err)
+		return "", fmt.Errorf("%s: %w", address, err)
 	}
 	family, ok := families[lagMetric]
 	if !ok {

@@ -47,7 +47,7 @@ type console struct {
 
 // Handler makes the console: the page on /, the part of it that changes on /now, /healthz and the page's own files.
 func Handler(o Options) (http.Handler, error) {
-	pages, err := template.New("").Funcs(template.FuncMap{"clock": clock, "iso": iso}).ParseFS(templates, "templates/*.html")
+	pages, err := parsePages()
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +58,10 @@ func Handler(o Options) (http.Handler, error) {
 	mux.HandleFunc("GET /healthz", c.healthz)
 	mux.Handle("GET /static/", http.FileServerFS(static))
 	return guarded(mux), nil
+}
+
+func parsePages() (*template.Template, error) {
+	return template.New("").Funcs(template.FuncMap{"clock": clock, "iso": iso}).ParseFS(templates, "templates/*.html")
 }
 
 func clock(t time.Time) string { return t.Format(time.TimeOnly) }

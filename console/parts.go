@@ -4,6 +4,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -27,6 +28,14 @@ type condition struct {
 	Err    error
 	Since  time.Time
 }
+
+// Answers reports whether a failing part answered and said itself what fails.
+func (c condition) Answers() bool { return errors.As(c.Err, new(trouble)) }
+
+// trouble is what a part says of itself.
+type trouble struct{ text string }
+
+func (t trouble) Error() string { return t.text }
 
 // watch checks parts and remembers since when one fails. It is safe for concurrent use.
 type watch struct {

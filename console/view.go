@@ -27,18 +27,18 @@ const (
 // view is all that the page shows.
 type view struct {
 	narrowed
-	Version  string
-	Now      time.Time
-	Window   string
-	Bad      string // what is wrong with the URL
-	Problem  string // why ClickHouse gave no answer
-	Parts    []condition
-	Tiles    []tile
-	Chart    chart
-	Endings  []ending
-	Losses   []loss
-	Behind   []behind
-	Hosts    []string
+	Version string
+	Now     time.Time
+	Window  string
+	Bad     string // what is wrong with the URL
+	Problem string // why ClickHouse gave no answer
+	Parts   []condition
+	Tiles   []tile
+	Chart   chart
+	Endings []ending
+	Losses  []loss
+	Behind  []behind
+	Hosts   []string
 }
 
 type tile struct{ Name, Value, Note, Class string }
@@ -60,6 +60,14 @@ type behind struct {
 	Host  string
 	Last  time.Time
 	Ended bool
+}
+
+// Moment writes a time of today without its date.
+func (v *view) Moment(t time.Time) string {
+	if t.Format(time.DateOnly) == v.Now.Format(time.DateOnly) {
+		return t.Format(time.TimeOnly)
+	}
+	return t.Format(time.DateTime)
 }
 
 // silence is how long a host may send no checkpoint: three times their period.
