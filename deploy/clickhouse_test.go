@@ -75,6 +75,10 @@ func TestClickHouseUsers(t *testing.T) {
 		_, answer = s.ask(t, "reader", statement)
 		require.Contains(t, answer, "ACCESS_DENIED", statement)
 	}
+	report := exec.CommandContext(t.Context(), program(t, "tcpledger"), "postmortem", "--from=-1h", "--to=now")
+	report.Env = append(os.Environ(), "TCPLEDGER_CLICKHOUSE="+s.native, "TCPLEDGER_CLICKHOUSE_USER=reader", "TCPLEDGER_CLICKHOUSE_PASSWORD="+passwords["reader"])
+	out, err = report.CombinedOutput()
+	require.NoError(t, err, string(out))
 	_, tables := s.ask(t, "tcpledger", "SELECT name FROM system.tables WHERE database = 'tcpledger' AND engine != 'View'")
 	require.Contains(t, tables, "connections")
 	for name := range strings.Lines(tables) {

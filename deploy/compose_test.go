@@ -77,7 +77,7 @@ func ours(t *testing.T, p *types.Project) map[string]types.ServiceConfig {
 			found[name] = s
 		}
 	}
-	require.ElementsMatch(t, []string{"agent", "ingester", "migrate", "topics"}, slices.Collect(maps.Keys(found)))
+	require.ElementsMatch(t, []string{"agent", "console", "ingester", "migrate", "topics"}, slices.Collect(maps.Keys(found)))
 	return found
 }
 
@@ -145,13 +145,10 @@ func TestComposeAddressesExist(t *testing.T) {
 		if brokers, ok := config["brokers"]; ok {
 			require.Equal(t, []any{"kafka:9092"}, brokers, name)
 		}
-		if server, ok := config["clickhouse"]; ok {
-			host, port, err := net.SplitHostPort(server.(string))
-			require.NoError(t, err)
-			require.Contains(t, p.Services, host)
-			require.True(t, slices.ContainsFunc(p.Services[host].Ports, func(c types.ServicePortConfig) bool {
-				return strconv.Itoa(int(c.Target)) == port
-			}), "%s listens on %s", host, port)
+		for _, key := range []string{"clickhouse", "agent", "ingester"} {
+			if address, ok := config[key]; ok {
+				requireService(t, p, address.(string))
+			}
 		}
 		for on := range s.DependsOn {
 			require.Contains(t, p.Services, on)
@@ -160,6 +157,17 @@ func TestComposeAddressesExist(t *testing.T) {
 			}
 		}
 	}
+}
+
+// requireService wants host:port to be a service and a port of its container.
+func requireService(t *testing.T, p *types.Project, address string) {
+	t.Helper()
+	host, port, err := net.SplitHostPort(address)
+	require.NoError(t, err)
+	require.Contains(t, p.Services, host)
+	require.True(t, slices.ContainsFunc(p.Services[host].Ports, func(c types.ServicePortConfig) bool {
+		return strconv.Itoa(int(c.Target)) == port
+	}), "%s listens on %s", host, port)
 }
 
 func TestComposeMounts(t *testing.T) {
