@@ -58,7 +58,7 @@ func standIn(name string, args []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(told, name, os.Getpid(), strings.Join(args, " ")); err != nil {
+	if _, err := fmt.Fprintln(told, name, os.Getpid(), strings.Join(args, " "), "config="+os.Getenv("TCPLEDGER_CONFIG")); err != nil {
 		return err
 	}
 	<-terminated

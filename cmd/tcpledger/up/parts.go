@@ -90,6 +90,7 @@ func (r *run) console() *part {
 // program is a part that is one of our programs; it counts as started when it listens.
 func (r *run) program(stopWithin time.Duration, command child.Command, listen string) *part {
 	command.StopSignal, command.Output = syscall.SIGTERM, r.logs[command.Name]
+	command.Env = []string{"TCPLEDGER_CONFIG="} // that file is for this program: the others would refuse its keys
 	return &part{name: command.Name, stopWithin: stopWithin, say: r.say, start: func(ctx context.Context) (running, error) {
 		process, err := child.Start(command)
 		if err != nil {

@@ -27,6 +27,7 @@ func ready(o Options) string { return "tcpledger ready: http://" + port.Join(o.C
 func TestUpStopsInFlowOrderAndGoesOn(t *testing.T) {
 	o := options(t)
 	o.Enable, o.Disable = []string{"state"}, []string{"drop"}
+	t.Setenv("TCPLEDGER_CONFIG", "for-up-only.yaml")
 	for life := uint64(1); life <= 2; life++ {
 		o.Out = new(output)
 		stop := start(t, o)
@@ -38,7 +39,8 @@ func TestUpStopsInFlowOrderAndGoesOn(t *testing.T) {
 	lines := told(t, o)
 	require.Len(t, lines, 8)
 	require.Contains(t, lines[0], fmt.Sprintf("--brokers 127.0.0.1:%d --clickhouse 127.0.0.1:%d --listen 127.0.0.1:%d", o.KafkaPort, o.ClickHousePort, o.IngesterPort))
-	require.Contains(t, lines[1], fmt.Sprintf("--brokers 127.0.0.1:%d --listen 127.0.0.1:%d --symbols-delay 0s --enable state --disable drop", o.KafkaPort, o.AgentPort))
+	require.Contains(t, lines[1], fmt.Sprintf("--brokers 127.0.0.1:%d --listen 127.0.0.1:%d --symbols-delay 0s --enable state --disable drop config=", o.KafkaPort, o.AgentPort))
+	require.True(t, strings.HasSuffix(lines[1], "config="), "up's own file is not passed on")
 	require.Equal(t, []string{"tcpledger-agent stops", "tcpledger-ingester stops"}, lines[2:4])
 }
 
