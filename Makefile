@@ -58,7 +58,7 @@ quick: ## Run the tests without Apache Kafka, skipping what this machine cannot 
 
 .PHONY: lint
 lint: ## Lint, the architecture included
-	go run $(LINT) run
+	go run $(LINT) run --allow-parallel-runners
 
 .PHONY: generate
 generate: ## Rebuild the kernel side's object from its C
