@@ -62,6 +62,8 @@ func perform(c *command) (answer, error) {
 	case "unread":
 		n, err := unix.IoctlGetInt(c.FD, unix.TIOCINQ)
 		return answer{N: n}, err
+	case "storm":
+		return storm(c)
 	case "write":
 		return write(c)
 	case "read":
@@ -173,3 +175,38 @@ func disconnect(fd int) error {
 }
 
 func unsafePointer(b *[16]byte) unsafe.Pointer { return unsafe.Pointer(b) }
+
+// storm makes n connections to itself, each aborted by its client: two endings each, and no TIME_WAIT to run out of ports.
+func storm(c *command) (answer, error) {
+	l, err := listen(&command{IP: c.IP, N: 64})
+	if err != nil {
+		return answer{}, err
+	}
+	for i := range c.N {
+		if err := abortOne(c.IP, l); err != nil {
+			return answer{N: i}, err
+		}
+	}
+	return answer{N: c.N}, unix.Close(l.FD)
+}
+
+func abortOne(ip string, l answer) error {
+	client, err := unix.Socket(family(ip), unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	if err := unix.Connect(client, sockaddr(ip, l.Local.Port())); err != nil {
+		return err
+	}
+	server, _, err := unix.Accept4(l.FD, unix.SOCK_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	if err := unix.SetsockoptLinger(client, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}); err != nil {
+		return err
+	}
+	if err := unix.Close(client); err != nil {
+		return err
+	}
+	return unix.Close(server)
+}

@@ -231,3 +231,9 @@ func (s *Socket) Bind(ip netip.Addr) {
 
 // Unread is how many bytes wait to be read.
 func (s *Socket) Unread() int { return s.Actor.do(command{Op: "unread", FD: s.FD}).N }
+
+// Storm makes n connections of the actor to itself on ip, each aborted by its client with a reset.
+func (a *Actor) Storm(ip netip.Addr, n int) {
+	a.t.Helper()
+	a.must(command{Op: "storm", IP: ip.String(), N: n})
+}

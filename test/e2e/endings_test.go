@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tcpledger/schema"
+	"tcpledger/test/endings"
+	"tcpledger/test/lab"
+)
+
+// row is what the table holds of one connection, as far as a test can know the truth of it.
+type row struct {
+	expect   endings.Expect
+	ownerHow string
+	text     string
+}
+
+const rowQuery = `SELECT toUInt32(netns), role, local_ip, local_port, remote_ip, remote_port, cause, initiator, reset, error,
+	bytes_sent, bytes_received, bytes_unread, owner_pid, owner_comm, owner_how, last_state, stack_id
+	FROM tcpledger.connections WHERE host = 'e2e' AND netns_cookie IN (?) ORDER BY closed_at`
+
+func (c *chain) rows(namespaces []uint64) []row {
+	c.t.Helper()
+	found, err := c.db.Query(context.Background(), rowQuery, namespaces)
+	require.NoError(c.t, err)
+	defer func() { require.NoError(c.t, found.Close()) }()
+	var out []row
+	for found.Next() {
+		var r row
+		var role, cause, initiator, reset, lastState string
+		var local, remote net.IP
+		var localPort, remotePort uint16
+		var stack uint64
+		e := &r.expect
+		require.NoError(c.t, found.Scan(&e.NetNS, &role, &local, &localPort, &remote, &remotePort, &cause, &initiator, &reset, &e.Error,
+			&e.Sent, &e.Received, &e.Unread, &e.OwnerPID, &e.OwnerComm, &r.ownerHow, &lastState, &stack))
+		e.Role = map[string]schema.Role{"client": schema.RoleClient, "server": schema.RoleServer}[role]
+		e.Local, e.Remote = address(local, localPort), address(remote, remotePort)
+		e.Cause, e.Initiator, e.Reset = schema.Cause(cause), schema.Initiator(initiator), schema.Reset(reset)
+		r.text = fmt.Sprintf("%+v how=%s last=%s stack=%x", *e, r.ownerHow, lastState, stack)
+		out = append(out, r)
+	}
+	require.NoError(c.t, found.Err())
+	return out
+}
+
+func address(ip net.IP, port uint16) netip.AddrPort {
+	a, _ := netip.AddrFromSlice(ip)
+	return netip.AddrPortFrom(a.Unmap(), port)
+}
+
+// TestEveryEnding makes every ending of the suite on real sockets and compares every row with the truth.
+func TestEveryEnding(t *testing.T) {
+	for name, kafka := range kafkas() {
+		t.Run(name, func(t *testing.T) {
+			c := newChain(t, kafka(t))
+			c.startAgent()
+			for _, s := range endings.Scenarios() {
+				t.Run(s.Name, func(t *testing.T) { c.prove(t, s) })
+			}
+			c.agent.stop()
+			c.ingester.stop()
+			require.Zero(t, c.count("SELECT count() FROM tcpledger.dead_letters"))
+			require.Zero(t, c.count("SELECT count() FROM tcpledger.loss"))
+		})
+	}
+}
+
+func (c *chain) prove(t *testing.T, s endings.Scenario) {
+	l := lab.New(t)
+	want := s.Run(t, l)
+	namespaces := []uint64{l.A.Cookie(t), l.B.Cookie(t)}
+	c.eventually(uint64(len(want)), "SELECT count() FROM tcpledger.connections WHERE host = 'e2e' AND netns_cookie IN (?)", namespaces)
+	compare(t, want, c.rows(namespaces))
+}
+
+// compare wants exactly these rows: none missing, none more, every field right.
+func compare(t *testing.T, want []endings.Expect, got []row) {
+	for _, w := range want {
+		i := slices.IndexFunc(got, func(r row) bool {
+			return r.expect.NetNS == w.NetNS && r.expect.Role == w.Role && r.expect.Local == w.Local && r.expect.Remote == w.Remote
+		})
+		if !assert.GreaterOrEqual(t, i, 0, "no row for %+v among:\n%s", w, list(got)) {
+			continue
+		}
+		g := got[i]
+		got = slices.Delete(got, i, i+1)
+		hows := w.OwnerHow
+		assert.True(t, slices.ContainsFunc(hows, func(h schema.OwnerHow) bool { return h.String() == g.ownerHow }), "owner_how %s: want one of %v", g.ownerHow, hows)
+		w.OwnerHow = nil
+		if w.OwnerPID == 0 {
+			w.OwnerComm = g.expect.OwnerComm // a hint at most
+		}
+		assert.Equal(t, w, g.expect, g.text)
+	}
+	assert.Empty(t, got, "rows nobody expects:\n%s", list(got))
+}
+
+func list(rows []row) string {
+	text := ""
+	for _, r := range rows {
+		text += r.text + "\n"
+	}
+	return text
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tcpledger/cmd/tcpledger/embedded/clickhouse/clickhousetest"
+	"tcpledger/cmd/tcpledger/embedded/kafka/kafkatest"
+	"tcpledger/test/lab"
+)
+
+// completeQuery counts, by the numbers alone, what the last checkpoint of each stream promises and what the tables hold.
+const completeQuery = `WITH held AS
+(
+    SELECT session, stream, seq FROM tcpledger.connections
+    UNION ALL SELECT session, stream, seq FROM tcpledger.events
+    UNION ALL SELECT session, stream, arrayJoin(range(seq_from, seq_to + 1)) AS seq FROM tcpledger.loss
+),
+promised AS
+(
+    SELECT session, stream, max(next) AS next FROM tcpledger.checkpoints ARRAY JOIN streams AS stream, next_seqs AS next
+    GROUP BY session, stream
+)
+SELECT sum(next) AS promised, sum(have) AS have, toUInt64(sum(twice)) AS twice FROM promised LEFT JOIN
+(SELECT session, stream, uniqExact(seq) AS have, count() - uniqExact(seq) AS twice FROM held GROUP BY session, stream) AS h
+USING (session, stream)`
+
+func (c *chain) requireComplete() {
+	c.t.Helper()
+	var promised, have, twice uint64
+	require.NoError(c.t, c.db.QueryRow(context.Background(), completeQuery).Scan(&promised, &have, &twice))
+	require.NotZero(c.t, promised)
+	require.Equal(c.t, promised, have, "numbers that are in no table")
+	require.Zero(c.t, twice, "numbers that are in the tables twice")
+}
+
+// TestKills kills every part with SIGKILL under load. Afterwards every number is in its table exactly once, and every ending
+// that happened has its row.
+func TestKills(t *testing.T) {
+	const storm = 1_500
+	engine := clickhousetest.Options(t)
+	server := clickhousetest.StartAt(t, engine)
+	broker := kafkatest.New(t)
+	run(t, "tcpledger", "topics", "--apply", "--brokers", broker.Addr(), "--partitions", "2")
+	c := &chain{t: t, broker: broker.Addr(), clickhouse: server.Addr()}
+	c.startIngester()
+	c.open()
+	c.startAgent()
+	l := lab.New(t)
+	actor := l.A.Actor(t, "storm")
+	for _, kill := range []func(){
+		func() {},
+		func() { broker.Kill9(); actor.Storm(l.A.IPv4, storm); broker.Restart() },
+		func() { c.ingester.kill(); actor.Storm(l.A.IPv6, storm); c.startIngester() },
+		func() {
+			require.NoError(t, server.Kill())
+			actor.Storm(l.A.IPv4, storm)
+			server = clickhousetest.StartAt(t, engine)
+		},
+		func() {
+			broker.Kill9()
+			c.ingester.kill()
+			require.NoError(t, server.Kill())
+			actor.Storm(l.A.IPv4, storm)
+			server = clickhousetest.StartAt(t, engine)
+			broker.Restart()
+			c.startIngester()
+		},
+	} {
+		actor.Storm(l.A.IPv4, storm)
+		kill()
+	}
+	c.agent.stop()
+	c.eventually(2*9*storm, "SELECT count() FROM tcpledger.connections WHERE netns_cookie = ?", l.A.Cookie(t))
+	c.eventually(1, "SELECT count() FROM tcpledger.checkpoints WHERE phase = 'end'")
+	c.requireComplete()
+	require.Zero(t, c.count("SELECT count() FROM tcpledger.loss"), "nothing was lost: the queue outlived it all")
+	require.Equal(t, uint64(9*storm), c.count("SELECT count() FROM tcpledger.connections WHERE cause = 'linger_abort' AND netns_cookie = ?", l.A.Cookie(t)))
+	require.Equal(t, uint64(9*storm), c.count("SELECT count() FROM tcpledger.connections WHERE cause = 'peer_reset' AND netns_cookie = ?", l.A.Cookie(t)))
+	c.ingester.stop()
+}
+
+// TestReplay stores the whole topic a second time: no answer changes.
+func TestReplay(t *testing.T) {
+	broker := kafkatest.New(t)
+	c := newChain(t, broker.Addr())
+	c.startAgent()
+	l := lab.New(t)
+	l.A.Actor(t, "storm").Storm(l.A.IPv4, 300)
+	c.agent.stop()
+	c.eventually(600, "SELECT count() FROM tcpledger.connections WHERE netns_cookie = ?", l.A.Cookie(t))
+	c.eventually(1, "SELECT count() FROM tcpledger.checkpoints WHERE phase = 'end'")
+	connections, events := c.count("SELECT count() FROM tcpledger.connections"), c.count("SELECT count() FROM tcpledger.events")
+	c.ingester.stop()
+	began := time.Now()
+	c.startIngester("--group", "replay")
+	c.eventually(connections, "SELECT count() FROM tcpledger.connections WHERE received_at > ?", began) // each row came again
+	require.Equal(t, connections, c.count("SELECT count() FROM tcpledger.connections"))
+	require.Equal(t, events, c.count("SELECT count() FROM tcpledger.events"))
+	c.requireComplete()
+}
