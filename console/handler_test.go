@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -33,7 +32,7 @@ func noClickHouse(t *testing.T, parts ...Part) http.Handler {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, conn.Close()) })
 	h, err := Handler(Options{Ledger: ask.New(conn, schema.Database, time.Second), Parts: append([]Part{ClickHouse(conn)}, parts...),
-		Zone: time.UTC, Version: "v1", Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		Zone: time.UTC, Version: "v1", Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	return h
 }

@@ -41,7 +41,7 @@ func serve(t *testing.T, ch clickhouse.Flags, broker string) string {
 	t.Helper()
 	free, err := port.Free()
 	require.NoError(t, err)
-	o := consoleOptions{listen: port.Join(free), clickhouse: ch, kafka: kafkaconn.Flags{Brokers: []string{broker}}, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	o := consoleOptions{listen: port.Join(free), clickhouse: ch, kafka: kafkaconn.Flags{Brokers: []string{broker}}, log: slog.New(slog.DiscardHandler)}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- o.run(ctx, false) }()

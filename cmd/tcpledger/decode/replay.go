@@ -126,8 +126,8 @@ func (r *replay) one(ctx context.Context, l *letter) error {
 		r.groups[g], r.order = t, append(r.order, g)
 	}
 	t.letters++
-	if err := understand(l.Topic, []byte(l.Message)); err != nil {
-		t.still = err.Error()
+	if still := refusal(l.Topic, []byte(l.Message)); still != "" {
+		t.still = still
 		return nil
 	}
 	t.understood++
@@ -151,6 +151,14 @@ func (r *replay) flush(ctx context.Context) error {
 
 // The years a row can have in the tables; a message with others would be a dead letter again.
 const firstYear, lastYear = 1970, 2199
+
+// refusal is the text of understand's error, "" where there is none.
+func refusal(topic string, message []byte) string {
+	if err := understand(topic, message); err != nil {
+		return err.Error()
+	}
+	return ""
+}
 
 // understand says why an ingester of this version would not take the whole message.
 func understand(topic string, message []byte) error {

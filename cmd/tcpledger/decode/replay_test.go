@@ -94,10 +94,10 @@ func TestReplay(t *testing.T) {
 // sent lists the keys and values on all partitions of a topic.
 func sent(t *testing.T, broker, topic string) []kafka.Message {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
 	var out []kafka.Message
 	for partition := range 3 {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
 		conn, err := kafka.DialLeader(ctx, "tcp", broker, topic, partition)
 		require.NoError(t, err)
 		first, last, err := conn.ReadOffsets()
