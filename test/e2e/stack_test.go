@@ -48,11 +48,17 @@ type chain struct {
 func newChain(t testing.TB, broker string) *chain {
 	t.Helper()
 	c := &chain{t: t, broker: broker}
-	c.clickhouse, _ = clickhousetest.Start(t)
-	run(t, "tcpledger", "topics", "--apply", "--brokers", broker, "--partitions", "3")
-	c.startIngester()
-	c.open()
+	c.parts("--flush-interval", "200ms")
 	return c
+}
+
+// parts starts ClickHouse, the topics and the ingester, and connects.
+func (c *chain) parts(ingester ...string) {
+	c.t.Helper()
+	c.clickhouse, _ = clickhousetest.Start(c.t)
+	run(c.t, "tcpledger", "topics", "--apply", "--brokers", c.broker, "--partitions", "3")
+	c.startIngester(ingester...)
+	c.open()
 }
 
 // open connects to the tables as a reader does: FINAL.
@@ -66,7 +72,7 @@ func (c *chain) open() {
 
 func (c *chain) startIngester(args ...string) {
 	addr := freeAddress(c.t)
-	c.ingester = start(c.t, "ingester", append([]string{"--brokers", c.broker, "--clickhouse", c.clickhouse, "--listen", addr, "--flush-interval", "200ms"}, args...)...)
+	c.ingester = start(c.t, "ingester", append([]string{"--brokers", c.broker, "--clickhouse", c.clickhouse, "--listen", addr}, args...)...)
 	healthy(c.t, c.ingester, addr)
 }
 
