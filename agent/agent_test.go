@@ -219,6 +219,31 @@ func TestEveryConnectionArrives(t *testing.T) {
 	checkMeta(t, readTopic(t, broker, schema.TopicMeta), stacks)
 }
 
+// TestKafkaComesLater starts the agent before Kafka: it watches at once and says once what is missing; nothing is lost.
+func TestKafkaComesLater(t *testing.T) {
+	needPrivileges(t)
+	broker, listen := freeAddr(t), freeAddr(t)
+	p := start(t, nil, "--brokers", broker, "--listen", listen, "--symbols-delay", "0s", "--host-id", "here")
+	require.Eventually(t, func() bool { return strings.Contains(p.output(), "watching") }, patience, 20e6, lazily(p.output))
+	netns := inNetNS(t, func() { traffic(t, "127.0.0.1", 5) })
+	require.Eventually(t, func() bool { return strings.Contains(p.output(), "part=kafka ") }, patience, 20e6, lazily(p.output))
+
+	_, port, err := net.SplitHostPort(broker)
+	require.NoError(t, err)
+	newKafka(t, port)
+	p.healthy(listen)
+	p.signal(syscall.SIGTERM)
+	require.Equal(t, 0, p.wait(), p.output())
+	require.Equal(t, 1, strings.Count(p.output(), "not available, trying on\" part=kafka "), "said once: %s", lazily(p.output))
+	rows := 0
+	for _, c := range collect(t, readTopic(t, broker, schema.TopicEvents)).connections {
+		if c.NetNS == netns {
+			rows++
+		}
+	}
+	require.Equal(t, 2*3*5, rows)
+}
+
 // checkMeta: the host described itself, and every stack that rows refer to was sent once.
 func checkMeta(t *testing.T, values [][]byte, needed map[uint64]bool) {
 	hosts, sent := 0, map[uint64]int{}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -138,10 +139,17 @@ func freeAddr(t *testing.T) string {
 
 const partitions = 3
 
-func newKafka(t *testing.T) string {
+// newKafka starts a broker in this process, on that port or a free one, and gives its address.
+func newKafka(t *testing.T, port ...string) string {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, schema.TopicEvents, schema.TopicMeta),
-		kfake.SeedTopics(1, schema.TopicSymbols, schema.TopicBuilds))
+	var opts []kfake.Opt
+	for _, p := range port {
+		n, err := strconv.Atoi(p)
+		require.NoError(t, err)
+		opts = append(opts, kfake.Ports(n))
+	}
+	cluster, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1), kfake.SeedTopics(partitions, schema.TopicEvents, schema.TopicMeta),
+		kfake.SeedTopics(1, schema.TopicSymbols, schema.TopicBuilds))...)
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
 	return cluster.ListenAddrs()[0]
