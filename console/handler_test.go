@@ -105,7 +105,7 @@ func TestShownView(t *testing.T) {
 		rates:  []ask.Rate{{Slot: f.To.Unix() - 10, Cause: "peer_reset", Endings: 30}, {Slot: f.From.Unix(), Cause: "refused", Endings: 2}},
 		causes: []ask.ByCause{{Cause: "peer_reset", Group: ask.Group{Endings: 30, ResetsReceived: 30}}, {Cause: "refused", Group: ask.Group{Endings: 10}}},
 		latest: []ask.Ending{{ClosedAt: now, Host: "web-1", Role: "client", Cause: "peer_reset", Reset: "received", Error: "ECONNRESET", Comm: `<b>x`, PID: 4, DurationUS: &us}},
-		losses: []ask.Loss{{Host: "web-1", Kind: "numbered", Cause: "ring_full", Records: 5}, {Host: "web-1", Kind: "unnumbered", Cause: "own_traffic", Records: 9}},
+		losses: []ask.Loss{{Host: "web-1", Kind: "numbered", Cause: "ring_full", Records: 5}, {Host: "web-1", Kind: "unnumbered", Cause: "own_connection", Records: 9}},
 		known:  []ask.Known{{Host: "gone", Last: now.Add(-26 * time.Hour)}, {Host: "web-1", Last: now.Add(-silence)}, {Host: "old", Last: now.Add(-time.Minute), Phase: "end"}},
 	}, f)
 	require.Equal(t, []tile{{"endings / s", "0.5", "last minute", ""}, {"endings", "40", "last 15 minutes", ""}, {"with a reset", "30", "75.0 %", "warn"},

@@ -107,10 +107,7 @@ func (v *view) fill(a *answers, f ask.Filter) {
 		v.Endings = append(v.Endings, newEnding(&a.latest[i], v.Now.Location()))
 	}
 	for _, l := range a.losses {
-		how := "never numbered: left out or out of budget"
-		if l.Kind == "numbered" {
-			how = "captured and lost"
-		}
+		_, how := l.Explain()
 		v.Losses = append(v.Losses, loss{l.Host, l.Cause, how, human.Number(l.Records)})
 	}
 	for _, k := range a.known {
@@ -143,7 +140,7 @@ func (v *view) tiles(a *answers, f ask.Filter) {
 		}
 	}
 	for _, l := range a.losses {
-		if l.Kind == "numbered" {
+		if meaning, _ := l.Explain(); meaning == ask.Gone {
 			lost += l.Records
 		}
 	}

@@ -22,20 +22,15 @@ const upPartitions = 2
 
 // hooks are the steps of `tcpledger up` that are done by what the other commands do.
 func hooks() up.Hooks {
-	started := time.Now()
+	var flow rowsFlow
+	flow.since = time.Now()
 	return up.Hooks{
 		Topics: ensureTopics,
 		Migrate: func(ctx context.Context, addr string) error {
 			return withDB(addr, func(db *clickhouse.DB) error { return db.Migrate(ctx, nil) })
 		},
-		Console: serveConsole,
-		RowsFlow: func(ctx context.Context, addr string) (flow bool, err error) {
-			err = withDB(addr, func(db *clickhouse.DB) error {
-				flow, err = rowsSince(ctx, db, started)
-				return err
-			})
-			return flow, err
-		},
+		Console:  serveConsole,
+		RowsFlow: flow.ask,
 	}
 }
 
@@ -52,15 +47,32 @@ func withDB(addr string, use func(*clickhouse.DB) error) error {
 	return errors.Join(use(db), db.Close())
 }
 
-// rowsSince tells whether the agent of this run has rows in the tables: endings, or at least its first checkpoint.
-func rowsSince(ctx context.Context, db *clickhouse.DB, since time.Time) (bool, error) {
+// rowsFlow asks over and over, so over one connection, which ends with the answer: what it costs is in the ledger too.
+type rowsFlow struct {
+	since time.Time
+	db    *clickhouse.DB
+}
+
+// ask tells whether the agent of this run has rows in the tables: endings, or at least its first checkpoint.
+func (r *rowsFlow) ask(ctx context.Context, addr string) (flow bool, err error) {
+	if r.db == nil {
+		flags := local(addr)
+		if r.db, err = flags.Open(); err != nil {
+			return false, err
+		}
+	}
 	var rows uint64
-	err := db.QueryRow(ctx, fmt.Sprintf(`SELECT (SELECT count() FROM %[1]s.connections WHERE closed_at >= %[2]s) + (SELECT count() FROM %[1]s.checkpoints WHERE at >= %[2]s)`,
-		db.Name, fmt.Sprintf("fromUnixTimestamp64Micro(%d)", since.UnixMicro()))).Scan(&rows)
+	err = r.db.QueryRow(ctx, fmt.Sprintf(`SELECT (SELECT count() FROM %[1]s.connections WHERE closed_at >= %[2]s) + (SELECT count() FROM %[1]s.checkpoints WHERE at >= %[2]s)`,
+		r.db.Name, fmt.Sprintf("fromUnixTimestamp64Micro(%d)", r.since.UnixMicro()))).Scan(&rows)
 	if err != nil {
 		return false, fmt.Errorf("ask for rows: %w", err)
 	}
-	return rows > 0, nil
+	if rows == 0 {
+		return false, nil
+	}
+	err = r.db.Close()
+	r.db = nil
+	return true, err
 }
 
 func ensureTopics(ctx context.Context, broker string) error {

@@ -35,12 +35,15 @@ var outsidePrefixes = []string{"entry_", "asm_", "el0t_", "ret_from_fork", "cpu_
 // probePrefixes begin the innermost frames that only a probe adds.
 var probePrefixes = []string{"__traceiter_", "__bpf_trace_", "bpf_trampoline_", "bpf_prog_", "bpf_trace_run", "__probestub_"}
 
+// stores are the innermost frames of every change of state: where the probe sits, not why.
+var stores = []string{"inet_sk_state_store", "inet_sk_set_state", "tcp_set_state"}
+
 // Frames gives the functions of a stack that tell its path, innermost first: no probe, entry or softirq frames.
 func Frames(symbols []string) []string {
 	var out []string
 	for _, symbol := range symbols {
 		f := Function(symbol)
-		if len(out) == 0 && hasPrefix(f, probePrefixes) {
+		if len(out) == 0 && (hasPrefix(f, probePrefixes) || slices.Contains(stores, f)) {
 			continue
 		}
 		if len(out) > 0 && (slices.Contains(outside, f) || hasPrefix(f, outsidePrefixes)) {

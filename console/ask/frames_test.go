@@ -13,7 +13,7 @@ func TestFrames(t *testing.T) {
 		"a close": {
 			[]string{"__traceiter_inet_sock_set_state+0x3b", "tcp_set_state+0x9a", "__tcp_close+0x3c1", "tcp_close+0x20", "inet_release+0x42", "sock_close+0x15",
 				"__fput+0xe6", "__x64_sys_close+0x3d", "do_syscall_64+0x5b", "entry_SYSCALL_64_after_hwframe+0x76"},
-			[]string{"tcp_set_state", "__tcp_close", "tcp_close", "inet_release", "sock_close", "__fput", "__x64_sys_close"},
+			[]string{"__tcp_close", "tcp_close", "inet_release", "sock_close", "__fput", "__x64_sys_close"},
 		},
 		"a reset over the loopback, whose sender was interrupted": {
 			[]string{"tcp_reset+0x1", "tcp_validate_incoming.isra.0+0x2", "tcp_v4_rcv.constprop.0.cold+0x3", "ip_protocol_deliver_rcu+0x4",

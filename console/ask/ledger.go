@@ -79,9 +79,11 @@ func (l *Ledger) ByPath(ctx context.Context, f Filter, top int) ([]ByPath, error
 	return ask[ByPath](ctx, l, l.pathsQuery(f, top))
 }
 
-// Losses lists what was lost in the window, on f.Host or everywhere: the rest of f does not apply to what is not there.
+// Losses lists what was lost in the window, on f.Host or everywhere, the worst first: the rest of f does not apply to what is
+// not there.
 func (l *Ledger) Losses(ctx context.Context, f Filter) ([]Loss, error) {
-	return ask[Loss](ctx, l, l.lossesQuery(f))
+	rows, err := ask[Loss](ctx, l, l.lossesQuery(f))
+	return losses(rows), err
 }
 
 // Known says how far each host's ledger is known, the least known first.

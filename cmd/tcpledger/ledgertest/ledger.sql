@@ -38,8 +38,8 @@ INSERT INTO loss (at, host, session, stream, seq_from, seq_to, cause, received_a
 SELECT toDateTime64('2026-11-02 14:02:12', 6, 'UTC'), 'web-1', 7, 5, 3, 7, 'ring_full', now64(6) FROM numbers(2);
 
 INSERT INTO checkpoints (at, host, session, run, phase, streams, next_seqs, totals, received_at) VALUES
-('2026-11-02 13:59:55', 'web-1', 7, 1, 'periodic', [4, 5], [0, 0], {'own_traffic': 40, 'stack_budget': 0}, now64(6)),
-('2026-11-02 14:04:55', 'web-1', 7, 1, 'periodic', [4, 5], [8, 8], {'own_traffic': 1240, 'stack_budget': 2}, now64(6)),
-('2026-11-02 14:05:05', 'web-1', 7, 1, 'periodic', [4, 5], [8, 8], {'own_traffic': 1300, 'stack_budget': 3}, now64(6)),
+('2026-11-02 13:59:55', 'web-1', 7, 1, 'periodic', [4, 5], [0, 0], {'own_connection': 40, 'stacks_over_budget': 0}, now64(6)),
+('2026-11-02 14:04:55', 'web-1', 7, 1, 'periodic', [4, 5], [8, 8], {'own_connection': 1240, 'stacks_over_budget': 2}, now64(6)),
+('2026-11-02 14:05:05', 'web-1', 7, 1, 'periodic', [4, 5], [8, 8], {'own_connection': 1300, 'stacks_over_budget': 3}, now64(6)),
 ('2026-11-02 13:59:58', 'db-2', 8, 1, 'start', [], [], {}, now64(6)),
-('2026-11-02 14:03:10', 'db-2', 8, 1, 'periodic', [0], [2], {'own_traffic': 12}, now64(6));
+('2026-11-02 14:03:10', 'db-2', 8, 1, 'periodic', [0], [2], {'own_connection': 12}, now64(6));

@@ -196,10 +196,7 @@ func (r *Report) losses(b *strings.Builder, l Layout) {
 	}
 	t := sheet.New(l.Width, table.Row{"LOSSES", "RECORDS", "CAUSE", ""}, 1, 3, 4)
 	for _, loss := range r.Losses {
-		how := "never numbered: left out or out of budget"
-		if loss.Kind == "numbered" {
-			how = "captured and lost"
-		}
+		_, how := loss.Explain()
 		t.AppendRow(table.Row{sheet.Printable(loss.Host), human.Number(loss.Records), sheet.Printable(loss.Cause), how})
 	}
 	b.WriteString("\n" + t.Render() + "\n")
