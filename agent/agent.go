@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -158,6 +159,9 @@ func untilStopped(err error) error {
 	return err
 }
 
+// byDesign are the reasons not to be attached that say nothing about the kernel.
+var byDesign = []string{"not enabled", "ran once at the start"}
+
 // describe collects what the meta topic says about this host, once the hooks are attached.
 func (a *agent) describe() error {
 	if a.ship == nil {
@@ -176,7 +180,7 @@ func (a *agent) describe() error {
 		facts.Symbols = 1
 	}
 	for _, p := range status.Programs {
-		if !p.Attached && p.Why != "" {
+		if !p.Attached && !slices.Contains(byDesign, p.Why) {
 			facts.Missing = append(facts.Missing, fmt.Sprintf("%s: %s", p.AttachPoint, p.Why))
 		}
 	}

@@ -118,6 +118,7 @@ type collected struct {
 	connections []schema.Connection
 	events      []schema.Event
 	checkpoints []schema.Checkpoint
+	lost        uint64
 	accounts    map[uint32]map[uint64]int // how often each number came, in a row or a loss range
 }
 
@@ -140,6 +141,7 @@ func collect(t *testing.T, values [][]byte) *collected {
 			account(e.Stream, e.Seq)
 		}
 		for _, l := range b.Losses {
+			all.lost += l.Lost()
 			for seq := l.SeqFrom; seq <= l.SeqTo; seq++ {
 				account(l.Stream, seq)
 			}
@@ -217,6 +219,37 @@ func TestEveryConnectionArrives(t *testing.T) {
 		require.Len(t, got.accounts[stream], int(last.Next[i]), "stream %d holds numbers beyond the end", stream)
 	}
 	checkMeta(t, readTopic(t, broker, schema.TopicMeta), stacks)
+}
+
+// TestFullRingIsCounted stops the agent while more ends than its ring holds: what found no room lies in loss ranges, and
+// the account is complete all the same.
+func TestFullRingIsCounted(t *testing.T) {
+	needPrivileges(t)
+	broker, listen := newKafka(t), freeAddr(t)
+	p := start(t, nil, "--brokers", broker, "--listen", listen, "--symbols-delay", "0s", "--ring-bytes", "8KiB")
+	p.healthy(listen)
+	p.signal(syscall.SIGSTOP)
+	netns := inNetNS(t, func() { traffic(t, "127.0.0.1", 20) })
+	p.signal(syscall.SIGCONT)
+	p.signal(syscall.SIGTERM)
+	require.Equal(t, 0, p.wait(), p.output())
+	got := collect(t, readTopic(t, broker, schema.TopicEvents))
+	last := got.checkpoints[len(got.checkpoints)-1]
+	require.Equal(t, schema.CheckpointEnd, last.Phase)
+	rows, lost := 0, uint64(0)
+	for _, c := range got.connections {
+		if c.NetNS == netns {
+			rows++
+		}
+	}
+	for i, name := range last.Names {
+		if strings.HasPrefix(name, "lost_") {
+			lost += last.Totals[i]
+		}
+	}
+	require.Less(t, rows, 2*3*20)
+	require.Equal(t, lost, got.lost, "what the kernel side counted as lost is what lies in loss ranges")
+	require.Positive(t, got.lost)
 }
 
 // TestKafkaComesLater starts the agent before Kafka: it watches at once and says once what is missing; nothing is lost.

@@ -180,7 +180,7 @@ func (p *Publisher) lose(m *Message, cause string) {
 	p.dropped[m.Topic]++
 	p.metrics.dropped.WithLabelValues(m.Topic, cause).Inc()
 	p.metrics.lost.WithLabelValues(cause).Add(float64(m.numbered()))
-	p.metrics.recordsNotTold.Add(float64(m.Checkpoints))
+	p.metrics.droppedCheckpoints.Add(float64(m.Checkpoints))
 }
 
 func (p *Publisher) gauges() {
