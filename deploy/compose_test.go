@@ -36,27 +36,6 @@ func project(t *testing.T, environment types.Mapping) *types.Project {
 	return p
 }
 
-// stages reads deploy/Dockerfile: the program that each build target starts.
-func stages(t *testing.T) map[string]string {
-	t.Helper()
-	content, err := os.ReadFile("Dockerfile")
-	require.NoError(t, err)
-	from := regexp.MustCompile(`^FROM \S+ AS (\S+)$`)
-	entry := regexp.MustCompile(`^ENTRYPOINT \["/([^"]+)"\]$`)
-	found, stage := map[string]string{}, ""
-	for line := range strings.Lines(string(content)) {
-		line = strings.TrimSpace(line)
-		if m := from.FindStringSubmatch(line); m != nil {
-			stage = m[1]
-			found[stage] = ""
-		}
-		if m := entry.FindStringSubmatch(line); m != nil {
-			found[stage] = m[1]
-		}
-	}
-	return found
-}
-
 // environment is what a service's process finds set.
 func environment(s types.ServiceConfig) map[string]string {
 	set := map[string]string{}
@@ -81,37 +60,13 @@ func ours(t *testing.T, p *types.Project) map[string]types.ServiceConfig {
 	return found
 }
 
-func TestDockerfileBuildsWhatThereIs(t *testing.T) {
-	content, err := os.ReadFile("Dockerfile")
-	require.NoError(t, err)
-	targets := stages(t)
-	for name, folder := range packages {
-		require.Contains(t, string(content), "-o /out/"+name+" "+folder)
-		require.DirExists(t, filepath.Join(root, folder))
-		require.Contains(t, slices.Collect(maps.Values(targets)), name)
-	}
-	for _, m := range regexp.MustCompile(`(?m)^COPY ([a-z]\S*) (\S+) \./$`).FindAllStringSubmatch(string(content), -1) {
-		require.FileExists(t, filepath.Join(root, m[1]))
-		require.FileExists(t, filepath.Join(root, m[2]))
-	}
-	module, err := os.ReadFile(filepath.Join(root, "go.mod"))
-	require.NoError(t, err)
-	version := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindSubmatch(module)
-	require.Contains(t, string(content), "FROM golang:"+string(version[1])+"-")
-	variable := regexp.MustCompile(`-X tcpledger/(\S+)\.(\w+)=`).FindStringSubmatch(string(content))
-	require.NotNil(t, variable)
-	source, err := os.ReadFile(filepath.Join(root, variable[1], "version.go"))
-	require.NoError(t, err)
-	require.Contains(t, string(source), "\nvar "+variable[2]+" string\n")
-}
-
 func TestComposeServicesRunOurProgramsAsTheyAre(t *testing.T) {
 	p := project(t, nil)
 	targets := stages(t)
 	for name, s := range ours(t, p) {
 		t.Run(name, func(t *testing.T) {
 			require.FileExists(t, filepath.Join(s.Build.Context, s.Build.Dockerfile))
-			binary := targets[s.Build.Target]
+			binary := targets[s.Build.Target].entry
 			require.Contains(t, packages, binary, "build target %q", s.Build.Target)
 			require.Empty(t, s.Entrypoint, "the image's own")
 
@@ -141,7 +96,7 @@ func TestComposeAddressesExist(t *testing.T) {
 	require.Equal(t, "PLAINTEXT://kafka:9092", kafka["KAFKA_ADVERTISED_LISTENERS"])
 	targets := stages(t)
 	for name, s := range ours(t, p) {
-		config := dump(t, targets[s.Build.Target], environment(s), s.Command...)
+		config := dump(t, targets[s.Build.Target].entry, environment(s), s.Command...)
 		if brokers, ok := config["brokers"]; ok {
 			require.Equal(t, []any{"kafka:9092"}, brokers, name)
 		}
