@@ -83,7 +83,7 @@ func (p *Pipeline) generation(ctx context.Context, g *consume.Generation) error 
 	defer stop()
 	defer p.drop()
 
-	tick := time.NewTicker(p.config.FlushInterval)
+	tick := time.NewTimer(p.config.FlushInterval) // from the end of the last one: slow inserts make larger ones, not more
 	defer tick.Stop()
 	for {
 		var err error
@@ -92,11 +92,13 @@ func (p *Pipeline) generation(ctx context.Context, g *consume.Generation) error 
 			err = p.take(work, &m)
 			if err == nil && (p.config.Store.Rows() >= p.config.FlushRows || p.bytes >= flushBytes) {
 				err = p.flush(work, g)
+				tick.Reset(p.config.FlushInterval)
 			}
 		case <-tick.C:
 			if err = p.flush(work, g); err == nil {
 				err = p.late(work)
 			}
+			tick.Reset(p.config.FlushInterval)
 		case <-g.Ended().Done():
 			return nil
 		case <-ctx.Done():

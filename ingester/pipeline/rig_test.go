@@ -35,7 +35,7 @@ const (
 
 // rig is a Kafka and a ClickHouse with the tables, for pipelines to run between.
 type rig struct {
-	t       *testing.T
+	t       testing.TB
 	brokers []string
 	options embedded.Options
 	engine  *embedded.Server
@@ -44,7 +44,7 @@ type rig struct {
 	writer  *kafka.Writer
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, schema.TopicEvents, schema.TopicMeta), kfake.SeedTopics(1, schema.TopicSymbols))
 	require.NoError(t, err)
@@ -75,8 +75,10 @@ type running struct {
 	done     chan error
 }
 
-// start runs a pipeline of a group; it is stopped with the test.
-func (r *rig) start(group string) *running {
+// start runs a pipeline of a group that flushes often; it is stopped with the test.
+func (r *rig) start(group string) *running { return r.startWith(group, 5_000, 50*time.Millisecond) }
+
+func (r *rig) startWith(group string, flushRows int, interval time.Duration) *running {
 	r.t.Helper()
 	registry, log := prometheus.NewRegistry(), slog.New(slog.NewTextHandler(r.t.Output(), nil))
 	transport, err := r.kafka().Transport("test")
@@ -92,7 +94,7 @@ func (r *rig) start(group string) *running {
 		Consumer: consume.New(consume.Config{Brokers: r.brokers, Group: group, Transport: transport, Dialer: dialer, Log: log, Registry: registry,
 			Topics: []string{schema.TopicEvents, schema.TopicMeta, schema.TopicSymbols}, Outage: program.NewOutage(log, "kafka")}),
 		Symbolizer: symbolizer, Store: store.New(native, r.db.Name, outage, registry), Outage: outage,
-		FlushInterval: 50 * time.Millisecond, FlushRows: 5_000, Log: log, Registry: registry,
+		FlushInterval: interval, FlushRows: flushRows, Log: log, Registry: registry,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	run := &running{Pipeline: p, registry: registry, cancel: cancel, done: make(chan error, 1)}
@@ -102,7 +104,7 @@ func (r *rig) start(group string) *running {
 }
 
 // stop ends the pipeline cleanly; more than once does no harm.
-func (p *running) stop(t *testing.T) {
+func (p *running) stop(t testing.TB) {
 	t.Helper()
 	p.cancel()
 	select {

@@ -3,13 +3,17 @@
 package store
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"testing"
 
 	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/ch-go/proto"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"tcpledger/ingester/row"
 	"tcpledger/internal/program"
 	"tcpledger/schema"
 )
@@ -41,6 +45,7 @@ func TestBlocksAreTheContracts(t *testing.T) {
 			got = append(got, [2]string{c.Name, c.Data.Type().String()})
 		}
 		require.Equal(t, want, got, table.Name)
+		require.Equal(t, table.Parts != "", block.byDay(), "%s: an insert holds one partition", table.Name)
 	}
 	require.Empty(t, blocks)
 }
@@ -49,4 +54,43 @@ func TestErrnoFits(t *testing.T) {
 	require.Equal(t, uint16(104), errno(104))
 	require.Equal(t, uint16(65535), errno(-1))
 	require.Equal(t, uint16(65535), errno(1<<20))
+}
+
+// Each day is a block of its own; what is of one day too many waits for a flush, and an acknowledged block is not sent again.
+func TestBlocksByDay(t *testing.T) {
+	at := func(r *row.Loss) row.Micros { return r.At }
+	tab := newTable("loss", lossColumns, at)
+	source, lost := &row.Source{}, &schema.Loss{}
+	var rows []row.Loss
+	for day := range row.Micros(maxDays + 3) {
+		for range 2 {
+			rows = append(rows, row.Loss{Source: source, Loss: lost, At: day * row.MicrosOfDay})
+		}
+	}
+	rest := tab.append(rows)
+	require.Len(t, rest, 6)
+	require.Equal(t, 2*maxDays, tab.pending())
+
+	fails := errors.New("no")
+	sent := 0
+	insert := func(_ context.Context, _ string, input proto.Input, n int) error {
+		require.Equal(t, 2, n)
+		for _, c := range input {
+			require.Equal(t, 2, c.Data.Rows(), c.Name)
+		}
+		if sent++; sent == 5 {
+			return fails
+		}
+		return nil
+	}
+	require.ErrorIs(t, tab.flush(t.Context(), insert), fails)
+	require.Equal(t, 2*(maxDays-4), tab.pending())
+	require.NoError(t, tab.flush(t.Context(), insert))
+	require.Equal(t, maxDays+1, sent, "the one that failed was sent twice, no other")
+	require.Empty(t, tab.append(rest))
+	require.Equal(t, 6, tab.pending())
+	tab.reset()
+	require.Zero(t, tab.pending())
+	require.NoError(t, tab.flush(t.Context(), insert))
+	require.Equal(t, maxDays+1, sent)
 }

@@ -41,6 +41,7 @@ type flusher interface {
 	reset()
 	pending() int
 	input() proto.Input
+	byDay() bool
 }
 
 func newTable[R any](name string, columns func() []column[R], at func(*R) row.Micros) *table[R] {
@@ -50,6 +51,8 @@ func newTable[R any](name string, columns func() []column[R], at func(*R) row.Mi
 func (t *table[R]) name() string       { return t.title }
 func (t *table[R]) pending() int       { return t.rows }
 func (t *table[R]) input() proto.Input { return t.newBlock().input }
+
+func (t *table[R]) byDay() bool { return t.at != nil }
 
 func (t *table[R]) day(r *R) int32 {
 	if t.at == nil {
