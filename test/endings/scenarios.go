@@ -33,5 +33,12 @@ func Scenarios() []Scenario {
 		{"no local port", noLocalPort},
 		{"retransmit timeout", retransmitTimeout},
 		{"keepalive timeout", keepaliveTimeout},
+		{"zero window", zeroWindow},
+		{"simultaneous close", simultaneous},
+		{"port reused out of TIME_WAIT", portReused},
+		{"descriptor passed", passed},
+		{"plain client of an MPTCP listener", mptcpListener},
+		{"server that never reads", silentServer},
+		{"both ends in one process", selfConnection},
 	}
 }

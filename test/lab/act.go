@@ -45,7 +45,7 @@ func perform(c *command) (answer, error) {
 		fd, _, err := unix.Accept4(c.FD, unix.SOCK_CLOEXEC)
 		return tuple(fd), err
 	case "open":
-		fd, err := unix.Socket(family(c.IP), unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		fd, err := unix.Socket(family(c.IP), unix.SOCK_STREAM|unix.SOCK_CLOEXEC, c.N)
 		return answer{FD: fd}, err
 	case "connect":
 		err := unix.Connect(c.FD, sockaddr(c.IP, c.Port))
@@ -64,6 +64,10 @@ func perform(c *command) (answer, error) {
 		return answer{N: n}, err
 	case "storm":
 		return storm(c)
+	case "fill":
+		return fill(c)
+	case "pass", "take-listen", "take":
+		return pass(c)
 	case "write":
 		return write(c)
 	case "read":
@@ -92,8 +96,11 @@ func control(c *command) error {
 }
 
 func listen(c *command) (answer, error) {
-	fd, err := unix.Socket(family(c.IP), unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	fd, err := unix.Socket(family(c.IP), unix.SOCK_STREAM|unix.SOCK_CLOEXEC, c.Opt[0])
 	if err != nil {
+		return answer{}, err
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
 		return answer{}, err
 	}
 	if err := unix.Bind(fd, sockaddr(c.IP, c.Port)); err != nil {

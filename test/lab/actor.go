@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 var ruleCount atomic.Int64
@@ -236,4 +237,40 @@ func (s *Socket) Unread() int { return s.Actor.do(command{Op: "unread", FD: s.FD
 func (a *Actor) Storm(ip netip.Addr, n int) {
 	a.t.Helper()
 	a.must(command{Op: "storm", IP: ip.String(), N: n})
+}
+
+// Fill writes until the socket takes no more, and gives how many bytes it took.
+func (s *Socket) Fill() int { s.Actor.t.Helper(); return s.Actor.must(command{Op: "fill", FD: s.FD}).N }
+
+// PassTo hands the descriptor to another actor of the same host and gives it as that actor's; the giver's is closed.
+func (s *Socket) PassTo(to *Actor) *Socket {
+	s.Actor.t.Helper()
+	file := filepath.Join(s.Actor.t.TempDir(), "pass")
+	door := to.must(command{Op: "take-listen", IP: file})
+	s.Actor.must(command{Op: "pass", FD: s.FD, IP: file})
+	taken := *s
+	taken.Actor, taken.FD = to, to.must(command{Op: "take", FD: door.FD}).FD
+	return &taken
+}
+
+// OpenMPTCP makes an unconnected MPTCP socket of ip's family; ListenMPTCP one that listens.
+func (a *Actor) OpenMPTCP(ip netip.Addr) *Socket {
+	a.t.Helper()
+	return a.socket(a.must(command{Op: "open", IP: ip.String(), N: protocolMPTCP}))
+}
+
+// ListenMPTCP listens for MPTCP, which plain TCP clients are answered by too.
+func (a *Actor) ListenMPTCP(ip netip.Addr, backlog int) *Socket {
+	a.t.Helper()
+	return a.socket(a.must(command{Op: "listen", IP: ip.String(), N: backlog, Opt: [3]int{protocolMPTCP}}))
+}
+
+// protocolMPTCP is IPPROTO_MPTCP.
+const protocolMPTCP = 262
+
+// BindTo binds to that port of ip, shared with connections in TIME_WAIT.
+func (s *Socket) BindTo(at netip.AddrPort) {
+	s.Actor.t.Helper()
+	s.Set(unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	s.Local = s.Actor.must(command{Op: "bind", FD: s.FD, IP: at.Addr().String(), Port: at.Port()}).Local
 }

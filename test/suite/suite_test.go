@@ -118,9 +118,10 @@ func compare(w *endings.Expect, c *schema.Connection) (word, why string) {
 	differ("initiator", w.Initiator, v.Initiator, v.Initiator == schema.InitiatorUnknown)
 	differ("reset", w.Reset, v.Reset, false)
 	differ("error", w.Error, schema.ErrnoName(c.Error), false)
-	differ("sent", w.Sent, c.BytesSent(), false)
-	differ("received", w.Received, c.BytesReceived(c.Flags.Has(schema.FlagFinReceived)), false)
-	differ("unread", w.Unread, c.BytesUnread(c.Flags.Has(schema.FlagFinReceived)), false)
+	differ("flavour", w.Flavour.String(), c.Flavour.String(), false)
+	if !w.AnyBytes {
+		differBytes(differ, w, c)
+	}
 	differ("netns", w.NetNS, c.NetNS, false)
 	if w.OwnerPID != 0 {
 		differ("owner", w.OwnerPID, c.Owner.PID, c.Owner.How == schema.OwnerUnknown)
@@ -136,4 +137,11 @@ func compare(w *endings.Expect, c *schema.Connection) (word, why string) {
 		return "unknown", strings.Join(unknown, ", ")
 	}
 	return "right", ""
+}
+
+func differBytes(differ func(string, any, any, bool), w *endings.Expect, c *schema.Connection) {
+	fin := c.Flags.Has(schema.FlagFinReceived)
+	differ("sent", w.Sent, c.BytesSent(), false)
+	differ("received", w.Received, c.BytesReceived(fin), false)
+	differ("unread", w.Unread, c.BytesUnread(fin), false)
 }

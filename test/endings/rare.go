@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package endings
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"tcpledger/schema"
+	"tcpledger/test/lab"
+)
+
+// zeroWindow: the server does not read and then is gone; the client's patience is short.
+func zeroWindow(t testing.TB, l *lab.Lab) []Expect {
+	listener := l.B.Actor(t, "server").Listen(l.B.IPv4, 16)
+	listener.Set(unix.SOL_SOCKET, unix.SO_RCVBUF, 4_096)
+	p := &pair{lab: l, listener: listener, client: l.A.Actor(t, "client").Dial(listener.Local), server: listener.Accept()}
+	p.client.Set(unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 1_500)
+	p.client.Fill()
+	require.Eventually(t, func() bool { return strings.Contains(l.A.Run(t, "ss", "-Hton"), "(persist") }, 10*time.Second, 20*time.Millisecond)
+	stop := l.B.Drop(t, "input", "meta l4proto tcp")
+	p.client.Wait(30 * time.Second)
+	p.client.Close()
+	stop()
+	p.server.Close()
+	return p.both(t, clean(schema.CauseZeroWindowTimeout, schema.InitiatorKernel).failed("ETIMEDOUT").anyBytes(),
+		sent(schema.CauseCloseUnreadData, schema.InitiatorLocal).anyBytes())
+}
+
+// simultaneous: both close before either sees the other's FIN.
+func simultaneous(t testing.TB, l *lab.Lab) []Expect {
+	p := connect(t, l, v4)
+	const fins = "ip protocol tcp tcp flags & fin == fin"
+	openA, openB := l.A.Drop(t, "input", fins), l.B.Drop(t, "input", fins)
+	p.client.Close()
+	p.server.Close()
+	openA()
+	openB()
+	both := clean(schema.CauseLocalClose, schema.InitiatorLocal).bytes(greeting, greeting, 0)
+	return p.both(t, both, both)
+}
+
+// portReused: the server's side of a connection is in TIME_WAIT when the same tuple connects again.
+func portReused(t testing.TB, l *lab.Lab) []Expect {
+	first := connect(t, l, v4)
+	first.server.Close()
+	first.client.Read(1)
+	first.client.Close()
+	again := first.client.Actor.Open(l.B.IPv4)
+	again.BindTo(first.client.Local)
+	again.Connect(first.client.Remote)
+	second := &pair{lab: l, listener: first.listener, client: again, server: first.listener.Accept()}
+	second.client.Write(greeting)
+	second.server.Read(greeting)
+	second.client.Close()
+	second.server.Read(1)
+	second.server.Close()
+	rows := first.both(t, clean(schema.CausePeerClose, schema.InitiatorPeer).bytes(greeting, greeting, 0),
+		clean(schema.CauseLocalClose, schema.InitiatorLocal).bytes(greeting, greeting, 0))
+	return append(rows, second.both(t, clean(schema.CauseLocalClose, schema.InitiatorLocal).bytes(greeting, 0, 0),
+		clean(schema.CausePeerClose, schema.InitiatorPeer).bytes(0, greeting, 0))...)
+}
+
+// passed: another process is handed the client's descriptor, uses it and closes it: it is the owner.
+func passed(t testing.TB, l *lab.Lab) []Expect {
+	p := connect(t, l, v4)
+	p.client = p.client.PassTo(l.A.Actor(t, "heir"))
+	p.server.Write(greeting)
+	p.client.Read(greeting)
+	p.client.Close()
+	p.server.Read(1)
+	p.server.Close()
+	return p.both(t, clean(schema.CauseLocalClose, schema.InitiatorLocal).bytes(greeting, 2*greeting, 0),
+		clean(schema.CausePeerClose, schema.InitiatorPeer).bytes(2*greeting, greeting, 0))
+}
+
+// mptcpListener: a listener that would speak MPTCP serves a plain client: plain TCP on both ends.
+func mptcpListener(t testing.TB, l *lab.Lab) []Expect {
+	listener := l.B.Actor(t, "server").ListenMPTCP(l.B.IPv4, 16)
+	p := &pair{lab: l, listener: listener, client: l.A.Actor(t, "client").Dial(listener.Local), server: listener.Accept()}
+	p.client.Write(greeting)
+	p.server.Read(greeting)
+	p.client.Close()
+	p.server.Read(1)
+	p.server.Close()
+	return p.both(t, clean(schema.CauseLocalClose, schema.InitiatorLocal).bytes(greeting, 0, 0),
+		clean(schema.CausePeerClose, schema.InitiatorPeer).bytes(0, greeting, 0))
+}
+
+// silentServer: the accepted connection is never used by anybody and ends with the listener's process.
+func silentServer(t testing.TB, l *lab.Lab) []Expect {
+	p := connectSilent(t, l, v4)
+	p.client.Close()
+	p.server.Actor.Kill()
+	return p.both(t, clean(schema.CauseLocalClose, schema.InitiatorLocal).bytes(0, 0, 0),
+		clean(schema.CausePeerClose, schema.InitiatorPeer).bytes(0, 0, 0))
+}
+
+// selfConnection: both ends in one process over loopback.
+func selfConnection(t testing.TB, l *lab.Lab) []Expect {
+	actor := l.A.Actor(t, "self")
+	listener := actor.Listen(netip.MustParseAddr("127.0.0.1"), 4)
+	client := actor.Dial(listener.Local)
+	server := listener.Accept()
+	client.Write(greeting)
+	server.Read(greeting)
+	server.Close()
+	client.Read(1)
+	client.Close()
+	return []Expect{clean(schema.CausePeerClose, schema.InitiatorPeer).bytes(greeting, 0, 0).client(t, l.A, client),
+		clean(schema.CauseLocalClose, schema.InitiatorLocal).bytes(0, greeting, 0).server(t, l.A, server)}
+}
