@@ -164,19 +164,23 @@ func TestStatus(t *testing.T) {
 	require.Equal(t, "detached", status.Programs[0].Why)
 }
 
-// TestFeaturesAreFound compares what was probed with what the release promises.
-func TestFeaturesAreFound(t *testing.T) {
-	privileged(t)
-	c, err := New(Config{})
-	require.NoError(t, err)
+// kernelSince tells whether the running kernel is of this release or later.
+func kernelSince(t *testing.T, wantMajor, wantMinor int) bool {
+	t.Helper()
 	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	require.NoError(t, err)
 	var major, minor int
 	_, err = fmt.Sscanf(string(release), "%d.%d", &major, &minor)
 	require.NoError(t, err)
-	since := func(wantMajor, wantMinor int) bool {
-		return major > wantMajor || major == wantMajor && minor >= wantMinor
-	}
+	return major > wantMajor || major == wantMajor && minor >= wantMinor
+}
+
+// TestFeaturesAreFound compares what was probed with what the release promises.
+func TestFeaturesAreFound(t *testing.T) {
+	privileged(t)
+	c, err := New(Config{})
+	require.NoError(t, err)
+	since := func(major, minor int) bool { return kernelSince(t, major, minor) }
 	require.Equal(t, since(5, 12), c.features.FetchAdd)
 	require.Equal(t, since(5, 12), c.features.FetchAdd && c.features.NumbersPatched > 0)
 	if since(5, 12) { // distributions backport what follows

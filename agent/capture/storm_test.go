@@ -82,6 +82,9 @@ func stormed(t *testing.T, atomic bool) *watch {
 	if atomic && !c.features.FetchAdd {
 		t.Skip("this kernel has no atomic fetch-and-add")
 	}
+	if !atomic && kernelSince(t, 7, 0) {
+		t.Skip("this kernel preempts tracepoint programs: plain numbers repeat, and it never gets them")
+	}
 	found := c.features
 	found.FetchAdd = atomic
 	skipped := c.skipped
