@@ -83,7 +83,7 @@ func stormed(t *testing.T, atomic bool) *watch {
 		t.Skip("this kernel has no atomic fetch-and-add")
 	}
 	if !atomic && kernelSince(t, 7, 0) {
-		t.Skip("this kernel preempts tracepoint programs: plain numbers repeat, and it never gets them")
+		t.Skip("this kernel preempts tracepoint programs: plain numbers may repeat, and it never gets them")
 	}
 	found := c.features
 	found.FetchAdd = atomic
@@ -147,7 +147,9 @@ func checkNumbers(t *testing.T, c *watch) {
 	require.NotZero(t, count)
 	require.NotZero(t, lost, "a ring of one page must overflow")
 	require.Equal(t, numbered, count+lost)
-	require.Zero(t, totals["stack_busy"])
+	if !kernelSince(t, 7, 0) { // where a program can be preempted, two may meet in one scratch
+		require.Zero(t, totals["stack_busy"])
+	}
 }
 
 // TestBudget: what a budget skips has no number, and stands in the totals and in weights.
