@@ -116,12 +116,39 @@ func flagsOf(t *testing.T, name string) []string {
 		}
 	}
 	add()
-	for _, command := range complete(t, name, "") {
-		if !slices.Contains([]string{"completion", "help", "version"}, command) {
-			add(command)
-		}
+	for _, command := range commandsOf(t, name) {
+		add(command)
 	}
 	return all
+}
+
+// commandsOf lists the commands of a program that have a configuration.
+func commandsOf(t *testing.T, name string) []string {
+	t.Helper()
+	return slices.DeleteFunc(complete(t, name, ""), func(command string) bool {
+		return slices.Contains([]string{"completion", "help", "version"}, command)
+	})
+}
+
+// What --dump prints is a configuration file that says the same, for every flag of every command.
+func TestEveryDumpIsAValidConfiguration(t *testing.T) {
+	calls := [][]string{{"tcpledger-agent"}, {"tcpledger-ingester"}}
+	for name := range packages {
+		for _, command := range commandsOf(t, name) {
+			calls = append(calls, []string{name, command})
+		}
+	}
+	require.Greater(t, len(calls), len(packages))
+	for _, call := range calls {
+		t.Run(strings.Join(call, " "), func(t *testing.T) {
+			first := dump(t, call[0], nil, call[1:]...)
+			content, err := yaml.Marshal(first)
+			require.NoError(t, err)
+			file := filepath.Join(t.TempDir(), "dumped.yaml")
+			require.NoError(t, os.WriteFile(file, content, 0o600))
+			require.Equal(t, first, dump(t, call[0], nil, append(slices.Clone(call[1:]), "--config", file)...))
+		})
+	}
 }
 
 // One environment may serve all the programs: each must know the others' variables, and none that nobody has.
