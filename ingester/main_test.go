@@ -137,7 +137,7 @@ func TestCopiesShareAndOneIsKilled(t *testing.T) {
 	require.NoError(t, second.Process.Signal(syscall.SIGTERM))
 	require.Equal(t, 0, second.ends(t), "a clean stop")
 	send(5)
-	start(t, "--brokers", broker, "--clickhouse", addr)
+	start(t, "--brokers", broker, "--clickhouse", addr, "--clickhouse-compression=lz4")
 	require.Eventually(t, func() bool { return count(t, db, rows) == sent }, patience, 50*time.Millisecond, "the next goes on")
 	require.Equal(t, sent, count(t, db, "SELECT uniqExact(stream, seq) FROM tcpledger.connections"))
 }

@@ -145,10 +145,10 @@ func (c *Consumer) awaitTopics(ctx context.Context) error {
 		default:
 			text := strings.Join(missing, ", ")
 			if text != said {
-				c.config.Log.Warn("topics are missing, waiting for them: run `tcpledger topics --apply`", "topics", text)
+				c.config.Outage.Recovered() // Kafka is there; what is missing is said
 			}
 			said = text
-			c.config.Outage.Failing(fmt.Errorf("topics are missing: %s", text))
+			c.config.Outage.Failing(fmt.Errorf("topics are missing, run `tcpledger topics --apply`: %s", text))
 		}
 		if !sleep(ctx, topicPause) {
 			return ctx.Err()
