@@ -41,7 +41,7 @@ func (f *flags) register(set *pflag.FlagSet) {
 	set.StringVar(&f.group, "group", "tcpledger-ingester", "Kafka consumer `group`; all copies have the same")
 	set.DurationVar(&f.flushInterval, "flush-interval", 500*time.Millisecond, "store what came at least this often")
 	set.IntVar(&f.flushRows, "flush-rows", 100_000, "store what came once it is this many `rows`")
-	set.BoolVar(&f.migrate, "migrate", true, "create and migrate the tables at start; false waits until `tcpledger migrate` did")
+	set.BoolVar(&f.migrate, "migrate", true, "create and migrate the tables at start; false waits until `tcpledger migrate --apply` did")
 	f.compression = program.Choice(set, "clickhouse-compression", "none", "compress inserts: none (fastest on a near server) or lz4", "none", "lz4")
 }
 
@@ -76,7 +76,7 @@ func awaitMigrations(ctx context.Context, db *clickhouse.DB, log *slog.Logger) e
 			return err
 		}
 		if !said {
-			log.Warn("migrations are pending, waiting for them: run `tcpledger migrate`", "from_step", pending[0].Step, "count", len(pending))
+			log.Warn("migrations are pending, waiting for them: run `tcpledger migrate --apply`", "from_step", pending[0].Step, "count", len(pending))
 		}
 		select {
 		case <-ctx.Done():

@@ -139,7 +139,7 @@ type Batch struct {
 }
 
 // UnknownRow is a row of a kind that this version does not know. The message goes to dead_letters, from where a later
-// version brings it back.
+// version brings it back. Stream and Seq are 0 where the row does not begin with a number.
 type UnknownRow struct {
 	Kind   Kind
 	Stream uint32
@@ -240,8 +240,10 @@ func (r *reader) oneRow(b *Batch, kind Kind, fields int) {
 	default:
 		u := UnknownRow{Kind: kind}
 		r.left = fields
-		r.u32(&u.Stream)
-		r.u64(&u.Seq)
+		if r.numberNext() { // a numbered kind; one that is not may begin with anything
+			r.u32(&u.Stream)
+			r.u64(&u.Seq)
+		}
 		r.skip(r.left)
 		b.Unknown = append(b.Unknown, u)
 	}

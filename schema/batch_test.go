@@ -97,7 +97,7 @@ func TestBatchGrows(t *testing.T) {
 	rows := generic[8].([]any)
 	rows[0] = append(rows[0].([]any), "new", []any{1, map[string]any{"k": 1.5}}, nil)
 	rows[1] = rows[1].([]any)[:7]
-	rows = append(rows, []any{200, 3, 99, 1, "a kind of the future"})
+	rows = append(rows, []any{200, 3, 99, 1, "a kind of the future"}, []any{201, "that begins with a text", 1.5}, []any{202, 1 << 40})
 	generic[8] = rows
 	generic = append(generic, "a header field of the future")
 	grown, err := msgpack.Marshal(generic)
@@ -106,7 +106,7 @@ func TestBatchGrows(t *testing.T) {
 	var got Batch
 	require.NoError(t, NewBatchDecoder().Decode(grown, &got))
 	require.Equal(t, want.Connections, got.Connections)
-	require.Equal(t, []UnknownRow{{Kind: 200, Stream: 3, Seq: 99}}, got.Unknown)
+	require.Equal(t, []UnknownRow{{Kind: 200, Stream: 3, Seq: 99}, {Kind: 201}, {Kind: 202}}, got.Unknown)
 	short := got.Events[0]
 	require.Equal(t, want.Events[0].Identity, short.Identity)
 	require.Equal(t, Event{Kind: KindDrop, Identity: short.Identity, Socket: Socket{}}, Event{Kind: short.Kind, Identity: short.Identity, Reason: short.Reason})

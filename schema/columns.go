@@ -111,7 +111,7 @@ func connectionColumns() []Column {
 		col("bytes_received", "UInt64", codecNumbers, "Payload received, each byte once"),
 		col("bytes_unsent", "UInt32", codecNumbers, "Written and never sent"),
 		col("bytes_unacked", "UInt32", codecNumbers, "Sent and never acknowledged"),
-		col("bytes_unread", "UInt32", codecNumbers, "Received and never read"),
+		col("bytes_unread", "UInt32", codecNumbers, "Received and not read by the application when it ended"),
 		col("segs_in", "UInt32", codecNumbers, "Segments received"),
 		col("segs_out", "UInt32", codecNumbers, "Segments sent"),
 		col("retransmits", "UInt32", codecNumbers, "Segments retransmitted"),

@@ -155,6 +155,15 @@ func (r *reader) isNil() bool {
 	return false
 }
 
+// numberNext reports whether the row goes on with two numbers, as every numbered kind does, without reading them.
+func (r *reader) numberNext() bool {
+	if r.err != nil || r.left < 2 {
+		return false
+	}
+	code, err := r.dec.PeekCode()
+	return err == nil && (code <= msgpcode.PosFixedNumHigh || code >= msgpcode.Uint8 && code <= msgpcode.Uint32)
+}
+
 // next reports whether the row being visited has one more field.
 func (r *reader) next() bool {
 	if r.err != nil || r.left <= 0 {

@@ -55,21 +55,21 @@ func (e *Evidence) visit(c codec) {
 	c.u32(&e.SendWindow)
 }
 
-func (n *Counters) visit(c codec) {
-	c.u64(&n.BytesSentRaw)
-	c.u64(&n.BytesRetrans)
-	c.u64(&n.BytesReceivedRaw)
-	c.u32(&n.WriteSeq)
-	c.u32(&n.SndNxt)
-	c.u32(&n.SndUna)
-	c.u32(&n.RcvNxt)
-	c.u32(&n.CopiedSeq)
-	c.u32(&n.SegsIn)
-	c.u32(&n.SegsOut)
-	c.u32(&n.Retransmits)
-	c.opt(&n.SRTTUS)
-	c.opt(&n.LastRxAgeMS)
-	c.opt(&n.LastTxAgeMS)
+func (c *Counters) visit(v codec) {
+	v.u64(&c.BytesSentRaw)
+	v.u64(&c.BytesRetrans)
+	v.u64(&c.BytesReceivedRaw)
+	v.u32(&c.WriteSeq)
+	v.u32(&c.SndNxt)
+	v.u32(&c.SndUna)
+	v.u32(&c.RcvNxt)
+	v.u32(&c.CopiedSeq)
+	v.u32(&c.SegsIn)
+	v.u32(&c.SegsOut)
+	v.u32(&c.Retransmits)
+	v.opt(&c.SRTTUS)
+	v.opt(&c.LastRxAgeMS)
+	v.opt(&c.LastTxAgeMS)
 }
 
 func (r *Connection) visit(c codec) {

@@ -19,7 +19,8 @@ COMMENT 'Stacks by stack_id, symbolized: dictGet(''{db}.stack'', ''symbols'', st
 
 	// Numbered losses stand in loss; what was never numbered stands in checkpoints as totals that only grow, so that what
 	// happened in a window is the difference of its ends. A session that began in the window counts from 0; one that was
-	// not heard of for an hour counts from its first checkpoint in the window.
+	// not heard of for an hour counts from its first checkpoint in the window. Totals that count no loss are left out, and
+	// lost_*, which stand as ranges of numbers.
 	`CREATE VIEW IF NOT EXISTS {db}.losses AS
 SELECT host, 'numbered' AS kind, toString(cause) AS cause, sum(lost) AS records
 FROM (SELECT host, cause, lost FROM {db}.loss FINAL WHERE at >= {from:DateTime64(6, 'UTC')} AND at < {to:DateTime64(6, 'UTC')})
@@ -37,6 +38,7 @@ FROM
     GROUP BY host, session
 )
 ARRAY JOIN mapKeys(last) AS total
+WHERE NOT startsWith(total, 'lost_') AND total NOT IN ('stacks_taken', 'stacks_inline', 'began_before', 'repeated_records', 'settle_early')
 GROUP BY host, total
 HAVING records > 0`,
 }

@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS tcpledger.connections
     `bytes_received` UInt64 COMMENT 'Payload received, each byte once' CODEC(T64, ZSTD(1)),
     `bytes_unsent` UInt32 COMMENT 'Written and never sent' CODEC(T64, ZSTD(1)),
     `bytes_unacked` UInt32 COMMENT 'Sent and never acknowledged' CODEC(T64, ZSTD(1)),
-    `bytes_unread` UInt32 COMMENT 'Received and never read' CODEC(T64, ZSTD(1)),
+    `bytes_unread` UInt32 COMMENT 'Received and not read by the application when it ended' CODEC(T64, ZSTD(1)),
     `segs_in` UInt32 COMMENT 'Segments received' CODEC(T64, ZSTD(1)),
     `segs_out` UInt32 COMMENT 'Segments sent' CODEC(T64, ZSTD(1)),
     `retransmits` UInt32 COMMENT 'Segments retransmitted' CODEC(T64, ZSTD(1)),
@@ -286,5 +286,6 @@ FROM
     GROUP BY host, session
 )
 ARRAY JOIN mapKeys(last) AS total
+WHERE NOT startsWith(total, 'lost_') AND total NOT IN ('stacks_taken', 'stacks_inline', 'began_before', 'repeated_records', 'settle_early')
 GROUP BY host, total
 HAVING records > 0;
