@@ -4,7 +4,6 @@ package pipeline
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"os"
 	"testing"
@@ -25,7 +24,7 @@ import (
 const second = uint64(1e9)
 
 func newShip(t *testing.T, broker string, queueBytes int64) *Ship {
-	log, registry := slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry()
+	log, registry := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
 	transport := &kafka.Transport{DialTimeout: time.Second}
 	publisher := publish.New(publish.Config{Brokers: []string{broker}, Transport: transport, QueueBytes: queueBytes,
 		Outage: program.NewOutage(log, "kafka"), Log: log, Registry: registry})

@@ -31,7 +31,8 @@ func newTopics(brokers []string, transport *kafka.Transport) *topics {
 		client: &kafka.Client{Addr: addr, Transport: transport},
 		writer: &kafka.Writer{
 			Addr: addr, Transport: transport, Balancer: kafka.Murmur2Balancer{Consistent: true}, RequiredAcks: kafka.RequireAll,
-			BatchSize: 1, BatchTimeout: time.Millisecond, BatchBytes: schema.MaxMessageBytes, MaxAttempts: 3, Compression: kafka.Zstd,
+			BatchSize: 1, BatchTimeout: time.Millisecond, BatchBytes: schema.MaxMessageBytes, MaxAttempts: 3,
+			Compression: kafka.Lz4, // a zstd writer would keep 33 MiB for tables that are sent once
 		},
 	}
 }
