@@ -66,8 +66,17 @@ func (s *Settle) Reset(e *schema.Event, answers bool) bool {
 	if c.ResetReason == "" && !c.ResetReasonRaw.Known {
 		c.ResetReason, c.ResetReasonRaw = e.Reason, e.ReasonRaw
 	}
+	decisive(c, e)
 	s.stats.Merged++
 	return true
+}
+
+// decisive gives the record the stack of the moment that named its cause. A kernel that met data after close without an
+// error ends the connection as if it were clean: only the reset that answers shows where.
+func decisive(c *schema.Connection, e *schema.Event) {
+	if c.Error == 0 && e.StackID != 0 && schema.Decide(c).Cause == schema.CauseDataAfterClose {
+		c.StackID, c.Context = e.StackID, e.Context
+	}
 }
 
 // Due lets the records leave, in order, that ended Window before kernel time now. What emit gets is valid during the call.

@@ -69,6 +69,41 @@ func TestReasonBeforeTheEndStays(t *testing.T) {
 	require.Equal(t, schema.FlagResetSent|schema.FlagResetAfter, out[0].Flags)
 }
 
+// TestStackOfDataAfterClose: the stack is that of the reset only where the reset is what named the cause.
+func TestStackOfDataAfterClose(t *testing.T) {
+	for name, test := range map[string]struct {
+		state   schema.State
+		errno   int32
+		flags   schema.Flags
+		answers bool
+		stack   uint64
+		want    uint64
+	}{
+		"without an error":      {state: schema.StateFinWait2, answers: true, stack: 8, want: 8},
+		"before the FIN's ack":  {state: schema.StateFinWait1, answers: true, stack: 8, want: 8},
+		"no stack was taken":    {state: schema.StateFinWait2, answers: true, want: 7},
+		"nothing was answered":  {state: schema.StateFinWait2, stack: 8, want: 7},
+		"an error said so":      {state: schema.StateFinWait2, errno: 104, flags: schema.FlagResetReceived, answers: true, stack: 8, want: 7},
+		"linger2 below 0":       {state: schema.StateFinWait2, flags: schema.FlagLinger2Off, answers: true, stack: 8, want: 7},
+		"closed in other ways":  {state: schema.StateLastAck, answers: true, stack: 8, want: 7},
+		"destroyed without end": {state: schema.StateFinWait2, flags: schema.FlagNoCloseSeen, answers: true, stack: 8, want: 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, e := connection(3, ms), reset(3, 2*ms, "TCP_ABORT_ON_DATA")
+			c.LastState, c.Error, c.Flags, c.StackID = test.state, test.errno, test.flags, 7
+			c.Context = schema.Context{PID: 1, Comm: "closer", Kind: schema.CtxTask}
+			e.StackID, e.Context = test.stack, schema.Context{Comm: "swapper/0", Kind: schema.CtxSoftirq}
+			var out []schema.Connection
+			s := New(10)
+			s.Connection(c, collect(&out))
+			require.True(t, s.Reset(e, test.answers))
+			s.Flush(collect(&out))
+			require.Equal(t, test.want, out[0].StackID)
+			require.Equal(t, test.want == 8, out[0].Context == e.Context, "the context goes with the stack")
+		})
+	}
+}
+
 // TestAgainstModel: every record leaves once, in the order it came, not before its time unless too many are held, with its
 // reset if that came in time.
 func TestAgainstModel(t *testing.T) {
