@@ -54,6 +54,7 @@ needs_test() {
   needs clang clang
   needs llvm-strip llvm
   needs setpriv util-linux
+  needs chromium chromium
   needs_file /usr/include/bpf/bpf_helpers.h libbpf-dev
 }
 
