@@ -5,6 +5,16 @@
 
 #include "connection.h"
 
+/* Its TIME_WAIT may answer late packets; the cookie is all that tells it then. */
+static __always_inline void remember_own(const struct sock *sk)
+{
+	u64 cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	u8 one = 1;
+
+	if (cookie)
+		bpf_map_update_elem(&own_cookies, &cookie, &one, BPF_ANY);
+}
+
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(on_destroy, struct sock *sk)
 {
@@ -16,6 +26,8 @@ int BPF_PROG(on_destroy, struct sock *sk)
 		return 0;
 	if (!(c->flags & STATE_CLOSED))
 		emit_connection(&h, sk, c, c->state, EV_NO_CLOSE_SEEN);
+	if (c->flags & STATE_OWN)
+		remember_own(sk);
 	h.cpu->gone_sk = key;
 	h.cpu->gone_conn = c->flags & STATE_OWN ? 0 : c->conn;
 	bpf_map_delete_elem(&conns, &key);

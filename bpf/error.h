@@ -5,7 +5,21 @@
 
 #include "event.h"
 
-/* tcp_disconnect and soft ICMP errors report 0, local aborts report 104: neither is one. */
+/*
+ * An abort of our own says ECONNRESET, too: a reset of this connection went out
+ * before. tcp_disconnect has forgotten the peer by then, also where it sent no
+ * reset (out of SYN_SENT).
+ */
+static __always_inline bool self_made(const struct sock *sk, const struct conn_state *c, u32 error)
+{
+	if (error != ECONNRESET)
+		return false;
+	if (c && c->flags & (STATE_RESET_SENT | STATE_RESET_LATER))
+		return true;
+	return !BPF_CORE_READ(sk, __sk_common.skc_dport);
+}
+
+/* tcp_disconnect and soft ICMP errors report 0, which is none. */
 static __always_inline void reported(struct here *h, const struct sock *sk)
 {
 	struct moment m = {
@@ -18,7 +32,7 @@ static __always_inline void reported(struct here *h, const struct sock *sk)
 		.stack = true,
 	};
 
-	if (!m.error || (m.conn && m.conn->flags & STATE_RESET_SENT)) {
+	if (!m.error || self_made(sk, m.conn, m.error)) {
 		count(TOTAL_ERRORS_FILTERED);
 		return;
 	}

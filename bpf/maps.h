@@ -24,6 +24,7 @@ enum state_flag {
 	STATE_BEGAN_BEFORE = 1 << 3,
 	STATE_SEEDED = 1 << 4,
 	STATE_CLOSED = 1 << 5, /* the record is out */
+	STATE_RESET_LATER = 1 << 6, /* sent after the record was */
 };
 
 struct conn_state {
@@ -78,14 +79,18 @@ struct frames {
 		__type(value, value_);                     \
 	} name_ SEC(".maps")
 
-#define HASH(name_, entries, flags_, key_, value_)         \
+#define TABLE(name_, type_, entries, flags_, key_, value_) \
 	struct {                                           \
-		__uint(type, BPF_MAP_TYPE_HASH);           \
+		__uint(type, type_);                       \
 		__uint(max_entries, entries);              \
 		__uint(map_flags, flags_);                 \
 		__type(key, key_);                         \
 		__type(value, value_);                     \
 	} name_ SEC(".maps")
+
+#define HASH(name, entries, flags, key, value) \
+	TABLE(name, BPF_MAP_TYPE_HASH, entries, flags, key, value)
+#define LRU(name, entries, key, value) TABLE(name, BPF_MAP_TYPE_LRU_HASH, entries, 0, key, value)
 
 PERCPU(cpus, 1, struct cpu);
 PERCPU(streams, LEVELS, struct stream);
@@ -95,6 +100,7 @@ PERCPU(totals, TOTALS, u64);
 HASH(conns, 262144, BPF_F_NO_PREALLOC, u64, struct conn_state);
 HASH(stacks, 16384, 0, u64, struct frames);
 HASH(own_pids, 64, 0, u32, u8);
+LRU(own_cookies, 1024, u64, u8);
 HASH(ignored_drops, 256, 0, u32, u8);
 
 struct {

@@ -23,10 +23,23 @@ static __always_inline bool recall_gone(struct here *h, struct moment *m)
 
 static __always_inline void note_reset_sent(struct conn_state *c, u32 reason)
 {
+	if (c->flags & STATE_CLOSED)
+		c->flags |= STATE_RESET_LATER;
 	if (c->flags & (STATE_CLOSED | STATE_RESET_SENT))
 		return;
 	c->flags |= STATE_RESET_SENT;
 	c->reset_reason = reason;
+}
+
+/* What a connection of ours left behind in TIME_WAIT has its cookie, and no more. */
+static __always_inline bool was_own(const struct sock *sk)
+{
+	u64 cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+
+	if (!cookie || !bpf_map_lookup_elem(&own_cookies, &cookie))
+		return false;
+	count(TOTAL_OWN + KIND_RESET_SENT);
+	return true;
 }
 
 /* False: not to be seen. */
@@ -39,7 +52,7 @@ static __always_inline bool describe_reset(struct here *h, struct moment *m)
 	m->state = state_of(m->sk);
 	if (!m->full) {
 		m->flags |= EVENT_MINISOCK;
-		return true;
+		return !was_own(m->sk);
 	}
 	m->exempt = m->state != TCP_LISTEN;
 	m->hint = context_of(m->sk);

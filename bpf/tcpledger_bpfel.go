@@ -20,6 +20,7 @@ const (
 	tcpledgerMapConns          = "conns"
 	tcpledgerMapCpus           = "cpus"
 	tcpledgerMapIgnoredDrops   = "ignored_drops"
+	tcpledgerMapOwnCookies     = "own_cookies"
 	tcpledgerMapOwnPids        = "own_pids"
 	tcpledgerMapRing           = "ring"
 	tcpledgerMapScratches      = "scratches"
@@ -112,6 +113,7 @@ type tcpledgerMapSpecs struct {
 	Conns        *ebpf.MapSpec `ebpf:"conns"`
 	Cpus         *ebpf.MapSpec `ebpf:"cpus"`
 	IgnoredDrops *ebpf.MapSpec `ebpf:"ignored_drops"`
+	OwnCookies   *ebpf.MapSpec `ebpf:"own_cookies"`
 	OwnPids      *ebpf.MapSpec `ebpf:"own_pids"`
 	Ring         *ebpf.MapSpec `ebpf:"ring"`
 	Scratches    *ebpf.MapSpec `ebpf:"scratches"`
@@ -158,6 +160,7 @@ type tcpledgerMaps struct {
 	Conns        *ebpf.Map `ebpf:"conns"`
 	Cpus         *ebpf.Map `ebpf:"cpus"`
 	IgnoredDrops *ebpf.Map `ebpf:"ignored_drops"`
+	OwnCookies   *ebpf.Map `ebpf:"own_cookies"`
 	OwnPids      *ebpf.Map `ebpf:"own_pids"`
 	Ring         *ebpf.Map `ebpf:"ring"`
 	Scratches    *ebpf.Map `ebpf:"scratches"`
@@ -172,6 +175,7 @@ func (m *tcpledgerMaps) Close() error {
 		m.Conns,
 		m.Cpus,
 		m.IgnoredDrops,
+		m.OwnCookies,
 		m.OwnPids,
 		m.Ring,
 		m.Scratches,

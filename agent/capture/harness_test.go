@@ -118,6 +118,16 @@ func (w *watch) until(what string, found func() bool) {
 	}
 }
 
+// untilTotal reads on until a counter is there.
+func (w *watch) untilTotal(name string, atLeast uint64) {
+	w.t.Helper()
+	w.until(name, func() bool {
+		totals, err := w.Totals()
+		require.NoError(w.t, err)
+		return totals[name] >= atLeast
+	})
+}
+
 // connection waits for the ending of the socket between these two.
 func (w *watch) connection(local, remote netip.AddrPort) bpf.Connection {
 	w.t.Helper()
