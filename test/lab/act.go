@@ -23,7 +23,11 @@ func act(in io.Reader, out io.Writer) int {
 		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
 			return 2
 		}
-		ans, err := perform(&c)
+		do := perform
+		if c.Thread != "" {
+			do = onThread
+		}
+		ans, err := do(&c)
 		var errno unix.Errno
 		if errors.As(err, &errno) {
 			ans.Errno = int(errno)
@@ -64,6 +68,10 @@ func perform(c *command) (answer, error) {
 		return answer{N: n}, err
 	case "storm":
 		return storm(c)
+	case "refusals":
+		return refusals(c)
+	case "fork":
+		return fork(c)
 	case "fill":
 		return fill(c)
 	case "pass", "take-listen", "take":

@@ -36,6 +36,8 @@ type Actor struct {
 	out  *bufio.Scanner
 	pipe io.Closer
 	gone bool
+	// thread, where not "", is the name of the thread that makes the calls.
+	thread string
 }
 
 // command is one line to an actor, answer its line back.
@@ -46,6 +48,8 @@ type command struct {
 	Port uint16
 	N    int
 	Opt  [3]int
+	// Thread is the name of the thread that is to do it; "" is the process's first.
+	Thread string
 }
 
 type answer struct {
@@ -87,6 +91,7 @@ func RunIfActor() {
 
 func (a *Actor) do(c command) answer {
 	a.t.Helper()
+	c.Thread = a.thread
 	require.NoError(a.t, a.in.Encode(c), "%s: %s", a.Comm, c.Op)
 	require.True(a.t, a.out.Scan(), "%s died in %s", a.Comm, c.Op)
 	var ans answer
@@ -106,8 +111,9 @@ func (a *Actor) must(c command) answer {
 func (a *Actor) End() { a.finish(func() { _ = a.pipe.Close() }) }
 
 // Kill ends the actor with SIGKILL.
-func (a *Actor) Kill() { a.finish(func() { _ = a.cmd.Process.Kill() }) }
+func (a *Actor) Kill() { a.finish(func() { _ = unix.Kill(int(a.PID), unix.SIGKILL) }) }
 
+// finish waits until the process is gone; one that another actor forked says so by the end of what it says.
 func (a *Actor) finish(how func()) {
 	if a.gone {
 		return
@@ -115,11 +121,19 @@ func (a *Actor) finish(how func()) {
 	a.gone = true
 	how()
 	done := make(chan struct{})
-	go func() { _ = a.cmd.Wait(); close(done) }()
+	go func() {
+		if a.cmd != nil {
+			_ = a.cmd.Wait()
+		} else {
+			for a.out.Scan() {
+			}
+		}
+		close(done)
+	}()
 	select {
 	case <-done:
 	case <-time.After(10 * time.Second):
-		_ = a.cmd.Process.Kill()
+		_ = unix.Kill(int(a.PID), unix.SIGKILL)
 		<-done
 	}
 }
