@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func TestKernels(t *testing.T) {
 	}
 	suite, agent := build(t)
 	for _, k := range Kernels() {
-		if only != "all" && !strings.Contains(only, k.Name) {
+		if only != "all" && !slices.Contains(strings.Split(only, ","), k.Name) {
 			continue
 		}
 		t.Run(k.Name, func(t *testing.T) {
@@ -33,7 +34,7 @@ func TestKernels(t *testing.T) {
 			require.NoError(t, err)
 			log, err := os.Create(filepath.Join(t.TempDir(), "console"))
 			require.NoError(t, err)
-			err = u.Boot(ctx, suite, agent, "", func(line string) {
+			err = u.Boot(ctx, suite, agent, os.Getenv("TCPLEDGER_TEST_KERNEL_ARGS"), func(line string) {
 				_, _ = fmt.Fprintln(log, line)
 				if strings.HasPrefix(line, "VERDICT\t") || strings.HasPrefix(line, "GUEST ") || strings.Contains(line, "FAIL") {
 					fmt.Println(k.Name, line)

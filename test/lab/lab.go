@@ -5,6 +5,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -62,10 +63,10 @@ func New(t testing.TB) *Lab {
 // wire joins the hosts: both ends are made inside A, so that nothing of the lab ever stands in the machine's own namespace.
 func (l *Lab) wire(t testing.TB) {
 	t.Helper()
-	a, err := netlink.NewHandleAt(l.A.NS)
+	a, err := netlink.NewHandleAt(l.A.NS, unix.NETLINK_ROUTE)
 	require.NoError(t, err)
 	defer a.Close()
-	b, err := netlink.NewHandleAt(l.B.NS)
+	b, err := netlink.NewHandleAt(l.B.NS, unix.NETLINK_ROUTE)
 	require.NoError(t, err)
 	defer b.Close()
 	require.NoError(t, a.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "wire"}, PeerName: "far"}))
@@ -103,7 +104,8 @@ func (h *Host) Inode(t testing.TB) uint32 {
 	return uint32(s.Ino)
 }
 
-// Cookie is the namespace's cookie, which the kernel never gives twice; it does reuse inode numbers.
+// Cookie is the namespace's cookie, which the kernel never gives twice; it does reuse inode numbers. A kernel that tells
+// nobody its cookies (before 5.14) gives 0.
 func (h *Host) Cookie(t testing.TB) uint64 {
 	t.Helper()
 	var cookie uint64
@@ -113,10 +115,12 @@ func (h *Host) Cookie(t testing.TB) uint64 {
 		if fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
 			return
 		}
-		if cookie, err = unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE); err == nil {
-			err = unix.Close(fd)
-		}
+		cookie, err = unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+		err = errors.Join(err, unix.Close(fd))
 	})
+	if errors.Is(err, unix.ENOPROTOOPT) {
+		return 0
+	}
 	require.NoError(t, err)
 	return cookie
 }

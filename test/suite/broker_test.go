@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"tcpledger/schema"
+	"tcpledger/test/lab"
 )
 
 // broker is a Kafka in this process with one partition of each topic.
@@ -67,13 +68,16 @@ func (l *ledger) more(t testing.TB) {
 	}
 }
 
-// in gives the connections of these namespaces.
-func (l *ledger) in(cookies ...uint64) []*schema.Connection {
+// in gives the connections of the lab's namespaces. Inode numbers tell them apart as long as the namespaces live; the
+// cookie, where the kernel has one, also from those that ended just before.
+func (l *ledger) in(t testing.TB, world *lab.Lab) []*schema.Connection {
+	t.Helper()
 	var out []*schema.Connection
-	for i := range l.connections {
-		for _, c := range cookies {
-			if l.connections[i].NetNSCookie == c {
-				out = append(out, &l.connections[i])
+	for _, h := range []*lab.Host{world.A, world.B} {
+		inode, cookie := h.Inode(t), h.Cookie(t)
+		for i := range l.connections {
+			if c := &l.connections[i]; c.NetNS == inode && (cookie == 0 || c.NetNSCookie == cookie) {
+				out = append(out, c)
 			}
 		}
 	}
