@@ -70,6 +70,23 @@ func TestBatchRoundTrip(t *testing.T) {
 	}
 }
 
+func TestLingeringRoundTrip(t *testing.T) {
+	want := []Event{
+		{Kind: KindLingering, Identity: Identity{Stream: AgentStream, Seq: 0, At: 2, Weight: 1}, State: StateCloseWait, StateUS: Some(61_000_000)},
+		{Kind: KindLingering, Identity: Identity{Stream: AgentStream, Seq: 1, At: 2, Weight: 1}, State: StateFinWait2},
+	}
+	e := NewBatchEncoder()
+	for i := range want {
+		e.AddEvent(&want[i])
+	}
+	message, ranges, err := e.Finish(sampleHeader())
+	require.NoError(t, err)
+	require.Equal(t, []Range{{AgentStream, 0, 1}}, ranges)
+	var got Batch
+	require.NoError(t, NewBatchDecoder().Decode(message, &got))
+	require.Equal(t, want, got.Events)
+}
+
 // Golden samples are kept for ever: a message written by any released version stays readable.
 func TestGoldenBatch(t *testing.T) {
 	path := filepath.Join("testdata", "batch.v1.hex")

@@ -7,7 +7,8 @@ import "fmt"
 // Kind says what a record on the wire is. The numbers are part of the wire format and are never reused.
 type Kind uint8
 
-// The kinds of record. Those below KindCheckpoint are numbered by the kernel side (stream, seq).
+// The kinds of record. Those below KindCheckpoint are numbered (stream, seq): KindLingering by the agent, the others by
+// the kernel side.
 const (
 	KindConnection       Kind = 1
 	KindResetSent        Kind = 2
@@ -40,10 +41,10 @@ func (k Kind) String() string {
 // IsEvent reports whether records of this kind are rows of the events table.
 func (k Kind) IsEvent() bool { return k >= KindResetSent && k <= KindLingering }
 
-// CaptureKinds lists what the kernel side can capture, in the order of the numbers.
+// CaptureKinds lists what an agent can capture, in the order of the numbers.
 func CaptureKinds() []Kind {
-	kinds := make([]Kind, 0, int(KindSkbConsumed))
-	for k := KindConnection; k <= KindSkbConsumed; k++ {
+	kinds := make([]Kind, 0, int(KindLingering))
+	for k := KindConnection; k <= KindLingering; k++ {
 		kinds = append(kinds, k)
 	}
 	return kinds

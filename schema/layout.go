@@ -102,6 +102,7 @@ func (e *Event) visit(c codec) {
 	c.u8(&e.TCPFlags)
 	c.u32(&e.Length)
 	c.u64(&e.StackID)
+	c.opt(&e.StateUS)
 }
 
 func (l *Loss) visit(c codec) {

@@ -18,7 +18,19 @@ const MigrationsTable = "migrations"
 // Migrations lists all steps in order for a database of that name. A step that was released is never changed; golden
 // files hold them.
 func Migrations(database string) []Migration {
-	return []Migration{{Step: 1, Name: "create the tables", Statements: createAll(database)}}
+	return []Migration{
+		{Step: 1, Name: "create the tables", Statements: createAll(database)},
+		{Step: 2, Name: "say how long a socket lingers", Statements: addColumns(database, 2)},
+	}
+}
+
+// addColumns adds the columns of a step to all tables.
+func addColumns(database string, step int) []string {
+	var out []string
+	for _, t := range Tables() {
+		out = append(out, t.AlterSQL(database, step)...)
+	}
+	return out
 }
 
 func createAll(database string) []string {

@@ -13,7 +13,10 @@ type Optional struct {
 // Some is a number that is known.
 func Some(v uint64) Optional { return Optional{Value: v, Known: true} }
 
-// Identity places a numbered record in its batch's session. Stream is cpu*4+level, Seq counts in it from 0, At is
+// AgentStream numbers what the agent makes itself, without a hook (KindLingering): a stream that no CPU has.
+const AgentStream uint32 = 1 << 31
+
+// Identity places a numbered record in its batch's session. Stream is cpu*4+level, or AgentStream; Seq counts in it from 0, At is
 // CLOCK_BOOTTIME in nanoseconds. Weight is 1 plus the records of this kind that a budget skipped before this one.
 type Identity struct {
 	Stream uint32
@@ -74,6 +77,7 @@ type Connection struct {
 
 // Event is a record of something that happened to a connection or to a packet: a reset, a drop, an error, …
 // Reason is the kernel's name beside its raw number, Length the payload in bytes, TCPFlags the header's flag byte.
+// StateUS is how long a lingering socket had been in its state, absent where that is longer than anybody knows.
 type Event struct {
 	Kind Kind
 	Identity
@@ -90,6 +94,7 @@ type Event struct {
 	TCPFlags  uint8
 	Length    uint32
 	StackID   uint64
+	StateUS   Optional
 }
 
 // Loss is a range of numbers that will never become rows, bounds included.

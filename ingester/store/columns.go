@@ -131,6 +131,7 @@ func eventColumns() []column[row.Event] {
 		u16("errno", func(r *R) uint16 { return errno(r.Event.Error) }),
 		u8("tcp_flags", func(r *R) uint8 { return r.Event.TCPFlags }),
 		u32("length", func(r *R) uint32 { return r.Event.Length }),
+		u64OrNull("state_us", func(r *R) schema.Optional { return r.Event.StateUS }),
 		u64("stack_id", func(r *R) uint64 { return r.Event.StackID }),
 	}, endColumns(rec))
 }
