@@ -80,7 +80,7 @@ func build(cmd *cobra.Command, o *options) (*agent, error) {
 		return nil, err
 	}
 	a.pipeline, err = pipeline.New(pipeline.Config{Capture: a.capture, Owners: owners, Resolver: a.resolver, Stacks: 4 * o.stackEntries,
-		Sink: sink, Registry: a.registry})
+		LingeringAfter: o.lingering(config), Sink: sink, Registry: a.registry})
 	if err != nil {
 		return nil, err
 	}

@@ -38,6 +38,7 @@ type options struct {
 	budgets         []string
 	ignoredDrops    []string
 	ownPIDs         []int
+	lingeringAfter  time.Duration
 
 	limits       batch.Limits
 	batchBytes   size
@@ -69,7 +70,7 @@ func (o *options) register(flags *pflag.FlagSet) {
 func (o *options) registerCapture(flags *pflag.FlagSet) {
 	flags.StringVar(&o.hostID, "host-id", "", "`name` of this host in every row (default: the hostname)")
 	flags.Var(&o.ringBytes, "ring-bytes", "size of the kernel's ring buffer, a power of two")
-	flags.IntVar(&o.stateEntries, "state-entries", 1<<20, "`connections` known at a time; about 200 bytes of kernel memory each, taken when used")
+	flags.IntVar(&o.stateEntries, "state-entries", 1<<20, "`connections` known at a time; about 260 bytes of kernel memory each, taken when used")
 	flags.IntVar(&o.stackEntries, "stack-entries", 16384, "distinct kernel `stacks` held in the kernel; about 400 bytes each")
 	flags.IntVar(&o.stacksPerSecond, "stacks-per-second", 1000, "kernel `stacks` taken a second and CPU; -1 for no limit")
 	flags.StringSliceVar(&o.enable, "enable", nil, "capture this `kind` of record too; repeatable; kinds: "+kindNames())
@@ -77,6 +78,7 @@ func (o *options) registerCapture(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&o.budgets, "budget", nil, "at most this many records of a kind a second and CPU, `KIND=N`, 0 for no limit; repeatable")
 	flags.StringSliceVar(&o.ignoredDrops, "drop-reasons-ignored", capture.DefaultIgnoredDrops(),
 		"drop `reasons` that are no loss, by the kernel's names (NO_SOCKET joins the default where the kernel reports the reset instead)")
+	flags.DurationVar(&o.lingeringAfter, "lingering-after", time.Minute, "tell of a socket that stays this long in a state past ESTABLISHED; 0 never does")
 	flags.IntSliceVar(&o.ownPIDs, "own-pid", nil, "leave out and count the connections of this `process` too, as the agent's own; repeatable")
 }
 
@@ -117,6 +119,8 @@ func (o *options) check() error {
 		return program.UsageError(fmt.Errorf("--state-entries %d, --stack-entries %d: at least 1", o.stateEntries, o.stackEntries))
 	case o.symbolsDelay < 0 || o.duration < 0:
 		return program.UsageError(fmt.Errorf("--symbols-delay %s, --duration %s: not below 0s", o.symbolsDelay, o.duration))
+	case o.lingeringAfter != 0 && o.lingeringAfter < time.Second:
+		return program.UsageError(fmt.Errorf("--lingering-after %s: at least 1s, or 0 for never", o.lingeringAfter))
 	case o.stacks && !o.stdout:
 		return program.UsageError(fmt.Errorf("--stacks goes with --stdout"))
 	}
@@ -137,10 +141,21 @@ func (o *options) capture() (capture.Config, error) {
 	if config.Kinds, err = o.kinds(); err != nil {
 		return config, program.UsageError(err)
 	}
+	if o.lingeringAfter == 0 {
+		config.Kinds[bpf.KindLingering] = false
+	}
 	if config.Budgets, err = o.budget(); err != nil {
 		return config, program.UsageError(err)
 	}
 	return config, nil
+}
+
+// lingering is how long a socket may linger; 0 where nobody asks.
+func (o *options) lingering(config capture.Config) time.Duration {
+	if !config.Kinds[bpf.KindLingering] {
+		return 0
+	}
+	return o.lingeringAfter
 }
 
 func (o *options) kinds() (map[bpf.Kind]bool, error) {
@@ -173,6 +188,9 @@ func (o *options) budget() (map[bpf.Kind]int, error) {
 		k, err := schema.ParseCaptureKind(name)
 		if err != nil {
 			return nil, fmt.Errorf("--budget: %w", err)
+		}
+		if k == schema.KindLingering {
+			return nil, fmt.Errorf("--budget %s: it comes once a stay, and has no budget", text)
 		}
 		n, err := strconv.Atoi(strings.TrimSuffix(number, "/s"))
 		if err != nil || n < 0 {

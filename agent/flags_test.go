@@ -49,7 +49,7 @@ func TestFlagsBecomeCapture(t *testing.T) {
 	c, err := o.capture()
 	require.NoError(t, err)
 	require.Equal(t, map[bpf.Kind]bool{bpf.KindConnection: true, bpf.KindResetSent: true, bpf.KindResetReceived: true, bpf.KindDrop: false,
-		bpf.KindRetransmit: true, bpf.KindRetransmitSynack: true, bpf.KindError: true, bpf.KindState: true, bpf.KindSkbConsumed: true}, c.Kinds)
+		bpf.KindRetransmit: true, bpf.KindRetransmitSynack: true, bpf.KindError: true, bpf.KindState: true, bpf.KindSkbConsumed: true, bpf.KindLingering: true}, c.Kinds)
 	require.Equal(t, map[bpf.Kind]int{bpf.KindError: 10, bpf.KindResetSent: 0}, c.Budgets)
 	require.Equal(t, 1<<20, c.RingBytes)
 	require.Equal(t, []int{os.Getpid(), 77}, c.OwnPIDs)
@@ -75,6 +75,9 @@ func TestBadCommandLines(t *testing.T) {
 		{[]string{"--enable", "drop", "--disable", "drop"}, "contradict each other"},
 		{[]string{"--budget", "drop"}, "--budget drop: KIND=N expected"},
 		{[]string{"--budget", "drop=many"}, "--budget drop=many"},
+		{[]string{"--budget", "lingering=1"}, "--budget lingering=1: it comes once a stay"},
+		{[]string{"--lingering-after", "999ms"}, "--lingering-after 999ms: at least 1s"},
+		{[]string{"--lingering-after", "-1s"}, "--lingering-after -1s"},
 		{[]string{"--budget", "drops=1"}, "--budget: unknown kind"},
 		{[]string{"--batch-age", "5s"}, "--batch-age 5s"},
 		{[]string{"--batch-records", "0"}, "--batch-records 0"},

@@ -3,6 +3,7 @@
 #ifndef TCPLEDGER_CONN_H
 #define TCPLEDGER_CONN_H
 
+#include "emit.h"
 #include "owner.h"
 #include "sock.h"
 
@@ -23,7 +24,7 @@ static __always_inline void want_cookie(struct sock *sk)
 FUNCTION void init_conn(struct here *h, struct conn_state *c, u8 state)
 {
 	__builtin_memset(c, 0, sizeof(*c));
-	c->conn = number_conn(h);
+	c->tuple.conn = number_conn(h);
 	c->opened_at = h->now;
 	c->state_at = h->now;
 	c->connect_us = ABSENT32;
@@ -59,12 +60,22 @@ static __always_inline void open_conn(struct here *h, struct sock *sk, u8 state)
 	keep_conn(sk, &fresh);
 }
 
+/* What is on its way to the end, and may stay there: the scan cannot read a socket. */
+static __always_inline void note_tuple(const struct sock *sk, struct conn_state *c, u8 state)
+{
+	if (!enabled(KIND_LINGERING) || c->tuple.local_port)
+		return;
+	if (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSE_WAIT ||
+	    state == TCP_LAST_ACK || state == TCP_CLOSING)
+		fill_tuple(&c->tuple, sk, true);
+}
+
 /* A connection that is older than the agent: what its state still tells. */
 static __always_inline void init_old_conn(struct here *h, struct conn_state *fresh, u8 state)
 {
 	init_conn(h, fresh, state);
 	fresh->opened_at = 0;
-	fresh->flags = STATE_BEGAN_BEFORE;
+	fresh->flags = STATE_BEGAN_BEFORE | STATE_MET;
 	if (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2)
 		fresh->first_who = WHO_LOCAL;
 	else if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)
@@ -78,6 +89,7 @@ static __always_inline struct conn_state *meet_conn(struct here *h, struct sock 
 {
 	want_cookie(sk);
 	init_old_conn(h, fresh, state);
+	note_tuple(sk, fresh, state);
 	return keep_conn(sk, fresh);
 }
 

@@ -124,7 +124,7 @@ FUNCTION void fill_end(struct connection *r, const struct sock *sk)
 
 FUNCTION void fill_life(struct connection *r, const struct conn_state *c)
 {
-	r->tuple.conn = c->conn;
+	r->tuple.conn = c->tuple.conn;
 	r->owner = c->owner;
 	r->evidence = state_evidence(c);
 	r->opened_at = c->opened_at;

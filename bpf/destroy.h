@@ -29,7 +29,7 @@ int BPF_PROG(on_destroy, struct sock *sk)
 	if (c->flags & STATE_OWN)
 		remember_own(sk);
 	h.cpu->gone_sk = key;
-	h.cpu->gone_conn = c->flags & STATE_OWN ? 0 : c->conn;
+	h.cpu->gone_conn = c->flags & STATE_OWN ? 0 : c->tuple.conn;
 	bpf_map_delete_elem(&conns, &key);
 	leave(&h);
 	return 0;

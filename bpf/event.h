@@ -42,7 +42,7 @@ FUNCTION void fill_event_tuple(struct event *e, const struct moment *m)
 
 static __always_inline void fill_event_conn(struct event *e, const struct conn_state *c)
 {
-	e->tuple.conn = c->conn;
+	e->tuple.conn = c->tuple.conn;
 	e->owner = c->owner;
 	if (c->flags & STATE_CLOSED)
 		e->flags |= EVENT_CLOSED;

@@ -25,10 +25,12 @@ enum state_flag {
 	STATE_SEEDED = 1 << 4,
 	STATE_CLOSED = 1 << 5, /* the record is out */
 	STATE_RESET_LATER = 1 << 6, /* sent after the record was */
+	STATE_MET = 1 << 7, /* state_at is when we met it in its state */
 };
 
+/* The agent's scan reads it: 192 bytes are the most that 256 of the kernel's hold. */
 struct conn_state {
-	u64 conn;
+	struct tuple tuple; /* conn at once, the rest past ESTABLISHED, for the scan */
 	u64 opened_at;
 	u64 state_at;
 	u64 first_at;
@@ -44,6 +46,8 @@ struct conn_state {
 	u8 first_evidence;
 	u8 pad[2];
 };
+
+_Static_assert(sizeof(struct conn_state) == 192, "conn_state");
 
 /* A stream is one CPU and nesting level; take() alone moves its numbers. */
 struct stream {

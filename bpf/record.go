@@ -127,6 +127,27 @@ type Event struct {
 	_         [6]byte
 }
 
+// ConnState is what the state map keeps of a connection, as a scan finds it.
+// Of Tuple only Conn is set until the connection is past ESTABLISHED.
+type ConnState struct {
+	_             structs.HostLayout
+	Tuple         Tuple
+	OpenedAt      uint64
+	StateAt       uint64 // when it entered State, or when Met there
+	FirstAt       uint64
+	FirstStack    uint64
+	Owner         Owner
+	FirstContext  Context
+	ConnectUS     uint32
+	ResetReason   uint32
+	Flags         StateFlags
+	State         uint8
+	Role          Role
+	FirstWho      Who
+	FirstEvidence uint8
+	_             [2]byte
+}
+
 // Stack carries frames that found the stack map full. It has no number.
 type Stack struct {
 	_      structs.HostLayout

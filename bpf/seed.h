@@ -41,6 +41,7 @@ static __always_inline void seed_conn(struct here *h, struct sock *sk, struct ta
 	}
 	init_old_conn(h, &fresh, state);
 	fresh.flags |= STATE_SEEDED;
+	note_tuple(sk, &fresh, state);
 	set_owner(&fresh, task, pid, HOW_SEED);
 	err = bpf_map_update_elem(&conns, &key, &fresh, BPF_NOEXIST);
 	if (err == -E2BIG)

@@ -29,6 +29,8 @@ static __always_inline void note_change(struct here *h, const struct sock *sk,
 		note_first_fin(h, sk, c, WHO_LOCAL);
 	else if (new == TCP_CLOSE_WAIT)
 		note_first_fin(h, sk, c, WHO_PEER);
+	note_tuple(sk, c, new);
+	c->flags &= ~STATE_MET;
 	c->state = new;
 	c->state_at = h->now;
 }

@@ -38,6 +38,15 @@ const (
 	Closed                               // its connection's record came before
 )
 
+// StateFlags are what the state map remembers of a connection, one bit a fact.
+type StateFlags uint16
+
+// The bits of StateFlags that a scan needs; the others are the hooks' own.
+const (
+	StateOwn StateFlags = 1 << 2 // tcpledger's
+	StateMet StateFlags = 1 << 7 // in its state since before it was met
+)
+
 // Who moved first.
 type Who uint8
 

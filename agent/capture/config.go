@@ -19,7 +19,7 @@ var ErrConfig = errors.New("capture configuration")
 type Config struct {
 	// RingBytes is the size of the ring buffer: a power of two, whole pages.
 	RingBytes int
-	// StateEntries bounds the connections known at a time (about 200 B each).
+	// StateEntries bounds the connections known at a time (about 260 B each).
 	StateEntries int
 	// StackEntries bounds the distinct stacks kept between two sweeps.
 	StackEntries int
@@ -63,6 +63,7 @@ func DefaultKinds() map[bpf.Kind]bool {
 	for _, kind := range bpf.KernelKinds() {
 		kinds[kind] = kind != bpf.KindState && kind != bpf.KindSkbConsumed
 	}
+	kinds[bpf.KindLingering] = true
 	return kinds
 }
 

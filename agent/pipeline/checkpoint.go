@@ -43,6 +43,10 @@ func (p *Pipeline) readNumbers() (next map[uint32]uint64, totals map[string]uint
 	if totals, err = p.capture.Totals(); err != nil {
 		return nil, nil, 0, err
 	}
+	if p.lingering.next > 0 {
+		next[schema.AgentStream] = p.lingering.next
+	}
+	totals["own_lingering"] = p.lingering.own
 	totals["repeated_records"] = p.ledger.Late()
 	totals["settle_early"] = p.settle.Stats().Early
 	at, err = batch.Boottime()

@@ -12,7 +12,7 @@ import (
 const prefix = "tcpledger_agent_"
 
 type metrics struct {
-	records     [bpf.KindSkbConsumed + 1]prometheus.Counter
+	records     [bpf.KindLingering + 1]prometheus.Counter
 	malformed   prometheus.Counter
 	repeated    prometheus.Gauge
 	lost        *prometheus.CounterVec
@@ -37,7 +37,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		registry.MustRegister(g)
 		return g
 	}
-	records := vec("records_total", "Numbered records read from the ring buffer.", "kind")
+	records := vec("records_total", "Numbered records, read from the ring buffer or (lingering) found in the state map.", "kind")
 	m := &metrics{
 		malformed:   vec("malformed_records_total", "Samples of the ring buffer that are no record; each leaves a gap, and so a loss.").WithLabelValues(),
 		repeated:    gauge("repeated_records", "Records since the start whose number had come before or was declared lost; not sent."),
@@ -58,7 +58,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		m.stacks.WithLabelValues(what)
 	}
 	m.lost.WithLabelValues(schema.LossRingFull)
-	for _, kind := range bpf.KernelKinds() {
+	for _, kind := range append(bpf.KernelKinds(), bpf.KindLingering) {
 		m.records[kind] = records.WithLabelValues(kind.String())
 	}
 	return m

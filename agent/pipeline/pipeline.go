@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -27,7 +28,10 @@ type Config struct {
 	Owners   *owner.Names
 	Resolver *stacks.Resolver
 	// Stacks is how many stacks are remembered; more than the kernel's stack map holds.
-	Stacks   int
+	Stacks int
+	// LingeringAfter is how long a socket may stay in a state past ESTABLISHED until that is a record; 0: for ever.
+	LingeringAfter time.Duration
+
 	Sink     Sink
 	Registry prometheus.Registerer
 }
@@ -50,6 +54,7 @@ type Pipeline struct {
 	stacks    *stackIDs
 	ledger    *ledger.Ledger
 	settle    *settle.Settle
+	lingering *lingering
 	emit      func(*schema.Connection)
 
 	now           uint64
@@ -73,7 +78,8 @@ func New(c Config) (*Pipeline, error) {
 		return nil, fmt.Errorf("make the stack cache: %w", err)
 	}
 	p := &Pipeline{capture: c.Capture, owners: c.Owners, resolver: c.Resolver, remember: c.Stacks, sink: c.Sink,
-		metrics: newMetrics(c.Registry), translate: newTranslator(c.Capture), ledger: ledger.New(), settle: settle.New(settleMost)}
+		metrics: newMetrics(c.Registry), translate: newTranslator(c.Capture), ledger: ledger.New(), settle: settle.New(settleMost),
+		lingering: newLingering(c.Capture.ScanConns(), c.LingeringAfter)}
 	p.stacks = newStackIDs(p, cache)
 	p.emit = func(c *schema.Connection) {
 		if err := p.sink.Connection(c, p.now); err != nil && p.err == nil {
@@ -166,6 +172,9 @@ func (p *Pipeline) takeEvent(in *bpf.Event) (err error) {
 func (p *Pipeline) advance() error {
 	p.settle.Due(p.now, p.emit)
 	if err := p.lose(p.ledger.Due(p.now)); err != nil {
+		return err
+	}
+	if err := p.lingering.step(p.now, p.takeLingering); err != nil {
 		return err
 	}
 	if err := p.advanceCheckpoint(); err != nil {

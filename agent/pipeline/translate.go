@@ -73,6 +73,20 @@ func (t *translator) event(in *bpf.Event, out *schema.Event) {
 	}
 }
 
+// lingering tells of a socket that the scan of kernel time at found past ESTABLISHED.
+func (t *translator) lingering(in *bpf.ConnState, at uint64, out *schema.Event) {
+	*out = schema.Event{
+		Kind:     schema.KindLingering,
+		Identity: schema.Identity{At: at},
+		Socket:   socket(&in.Tuple),
+		Owner:    t.owner(&in.Owner),
+		State:    schema.State(in.State),
+	}
+	if in.Flags&bpf.StateMet == 0 {
+		out.StateUS = schema.Some((at - in.StateAt) / 1000)
+	}
+}
+
 // evidenceFlags is what each bit of the kernel side means on the wire. bpf.KeepOpen has no meaning there.
 var evidenceFlags = []struct {
 	bit  bpf.Evidence

@@ -28,6 +28,26 @@ func sampleTuple() bpf.Tuple {
 		LocalPort: 43210, RemotePort: 443, Family: 10, NetNS: 4026531840, NetNSCookie: 1, Cookie: 9, Conn: 77}
 }
 
+func TestLingeringIsTranslated(t *testing.T) {
+	in := bpf.ConnState{Tuple: sampleTuple(), StateAt: 8e9, State: 8,
+		Owner: bpf.Owner{StartAt: 5, CgroupID: 3, PID: 12, UID: 1000, How: bpf.HowRead, CgroupHow: bpf.CgroupV2, Comm: comm("leaker")}}
+	want := schema.Event{
+		Kind:     schema.KindLingering,
+		Identity: schema.Identity{At: 9e9},
+		Socket: schema.Socket{Conn: 77, Cookie: 9, NetNS: 4026531840, NetNSCookie: 1, LocalIP: netip.MustParseAddr("10.0.0.1"), LocalPort: 43210,
+			RemoteIP: netip.MustParseAddr("2001:db8::2"), RemotePort: 443},
+		Owner:   schema.Owner{PID: 12, UID: 1000, Start: 5, How: schema.OwnerRead, Comm: "leaker", CgroupID: 3, CgroupHow: schema.CgroupV2},
+		State:   schema.StateCloseWait,
+		StateUS: schema.Some(1_000_000),
+	}
+	var got schema.Event
+	newTranslator(names{}).lingering(&in, 9e9, &got)
+	require.Equal(t, want, got)
+	in.Flags, want.StateUS = bpf.StateMet, schema.Optional{}
+	newTranslator(names{}).lingering(&in, 9e9, &got)
+	require.Equal(t, want, got)
+}
+
 func TestConnectionIsTranslated(t *testing.T) {
 	in := bpf.Connection{
 		Head:     bpf.Head{Kind: bpf.KindConnection, Stream: 5, Seq: 41, At: 9e9, Weight: 3},

@@ -4,6 +4,7 @@ package print
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -119,6 +120,9 @@ func eventDetail(e *schema.Event) string {
 	if e.Kind == schema.KindState {
 		parts = append(parts, e.OldState.String()+" -> "+e.NewState.String())
 	}
+	if e.Kind == schema.KindLingering {
+		parts = append(parts, stay(e))
+	}
 	if e.Direction != schema.DirectionUnknown {
 		parts = append(parts, e.Direction.String())
 	}
@@ -129,6 +133,14 @@ func eventDetail(e *schema.Event) string {
 		parts = append(parts, size(uint64(e.Length)))
 	}
 	return strings.Join(append(parts, weight(e.Weight)...), ", ")
+}
+
+// stay tells how long a lingering socket had been in its state.
+func stay(e *schema.Event) string {
+	if !e.StateUS.Known {
+		return "since before the agent"
+	}
+	return "for " + duration(time.Duration(min(e.StateUS.Value, math.MaxInt64/1000))*time.Microsecond)
 }
 
 // weight tells of the records that a budget skipped before this one.

@@ -35,6 +35,15 @@ func TestEndpoint(t *testing.T) {
 	require.Equal(t, "[fe80::1]:80", endpoint(netip.MustParseAddr("fe80::1"), 80))
 }
 
+func TestStay(t *testing.T) {
+	e := schema.Event{Kind: schema.KindLingering, Identity: schema.Identity{Weight: 1}, StateUS: schema.Some(61_500_000)}
+	require.Equal(t, "for 1m01s", eventDetail(&e))
+	e.StateUS = schema.Some(1<<64 - 1)
+	require.Equal(t, "for 106751d23h", eventDetail(&e), "what nobody's clock measured does not turn negative")
+	e.StateUS = schema.Optional{}
+	require.Equal(t, "since before the agent", eventDetail(&e))
+}
+
 func TestFlagNames(t *testing.T) {
 	require.Equal(t, "S.", flagNames(0x12))
 	require.Equal(t, "FSRP.UEW", flagNames(0xff))

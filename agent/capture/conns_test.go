@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package capture
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tcpledger/bpf"
+)
+
+const closeWait = 8
+
+// scanned gives the connections of the test's namespace by number, each of which must come once.
+func scanned(t *testing.T, w *watch, scan *ConnScan) map[uint64]bpf.ConnState {
+	t.Helper()
+	found := map[uint64]bpf.ConnState{}
+	for more := true; more; {
+		var err error
+		more, err = scan.Next(func(c *bpf.ConnState) {
+			if c.Tuple.NetNS != w.netns {
+				return
+			}
+			require.NotContains(t, found, c.Tuple.Conn)
+			found[c.Tuple.Conn] = *c
+		})
+		require.NoError(t, err)
+	}
+	return found
+}
+
+// TestScanConns: what is past ESTABLISHED has its tuple, its owner and the time of its state; again in the next scan, and
+// also where a bucket holds more than a step does.
+func TestScanConns(t *testing.T) {
+	privileged(t)
+	namespace(t)
+	old := connect(t, "::1")
+	require.NoError(t, old.client.CloseWrite())
+	c := started(t, Config{StateEntries: 512}) // so few that buckets are shared
+	const n = 100
+	var pairs []pair
+	for range n {
+		p := connect(t, "127.0.0.1")
+		say(t, p.client, p.server, "question")
+		require.NoError(t, p.client.Close())
+		c.connection(p.from, p.to)
+		pairs = append(pairs, p)
+	}
+	scan := c.ScanConns()
+	scan.keys, scan.values = scan.keys[:1], scan.values[:1]
+	for range 2 {
+		found := scanned(t, c, scan)
+		require.Len(t, found, n+2, "not those that are ESTABLISHED or gone")
+		for _, p := range pairs {
+			state := theOne(t, found, p)
+			require.EqualValues(t, closeWait, state.State)
+			require.Zero(t, state.Flags&(bpf.StateMet|bpf.StateOwn))
+			require.NotZero(t, state.StateAt)
+			ownedByUs(t, state.Owner, bpf.HowRead)
+		}
+		met := theOne(t, found, old)
+		require.EqualValues(t, closeWait, met.State)
+		require.NotZero(t, met.Flags&bpf.StateMet)
+		ownedByUs(t, met.Owner, bpf.HowSeed)
+	}
+	require.Greater(t, len(scan.keys), 1, "it grew with the fullest bucket")
+}
+
+// theOne is the server's side of a pair.
+func theOne(t *testing.T, found map[uint64]bpf.ConnState, p pair) bpf.ConnState {
+	t.Helper()
+	for _, state := range found {
+		if matches(&state.Tuple, p.to, p.from) {
+			return state
+		}
+	}
+	t.Fatalf("%s is not in the scan", p.to)
+	return bpf.ConnState{}
+}
+
+// TestScanWithoutLingering: nobody asks, so nothing is kept for it.
+func TestScanWithoutLingering(t *testing.T) {
+	privileged(t)
+	namespace(t)
+	c := started(t, Config{Kinds: map[bpf.Kind]bool{bpf.KindLingering: false}})
+	p := connect(t, "127.0.0.1")
+	require.NoError(t, p.client.CloseWrite())
+	require.Empty(t, scanned(t, c, c.ScanConns()))
+}
+
+func TestScanBeforeStart(t *testing.T) {
+	_, err := (&Capture{}).ScanConns().Next(nil)
+	require.ErrorIs(t, err, ErrNotStarted)
+}
+
+// BenchmarkScanConns scans a state map for a million connections, empty and full.
+func BenchmarkScanConns(b *testing.B) {
+	privileged(b)
+	const most = 1 << 20
+	c := started(b, Config{StateEntries: most})
+	scan := c.ScanConns()
+	run := func(b *testing.B) {
+		for b.Loop() {
+			for more := true; more; {
+				var err error
+				more, err = scan.Next(func(*bpf.ConnState) {})
+				require.NoError(b, err)
+			}
+		}
+	}
+	b.Run("empty", run)
+	keys, values := make([]uint64, most*9/10), make([]bpf.ConnState, most*9/10)
+	for i := range keys {
+		keys[i] = uint64(i+1) << 6
+	}
+	_, err := c.collection.Maps["conns"].BatchUpdate(keys, values, nil)
+	require.NoError(b, err)
+	b.Run("full", run)
+}

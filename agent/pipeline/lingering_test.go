@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"io"
+	"net"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"tcpledger/agent/capture"
+	"tcpledger/bpf"
+	"tcpledger/schema"
+)
+
+const leaks = 1000
+
+// leak makes connections whose servers have read a request and never close.
+func leak(t *testing.T, n int) []*net.TCPConn {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	servers := make([]*net.TCPConn, 0, n)
+	for range n {
+		client, server := dial(t, listener)
+		_, err = client.Write([]byte("?"))
+		require.NoError(t, err)
+		_, err = io.ReadFull(server, make([]byte, 1))
+		require.NoError(t, err)
+		require.NoError(t, client.Close())
+		servers = append(servers, server)
+	}
+	require.NoError(t, listener.Close())
+	return servers
+}
+
+func dial(t *testing.T, listener net.Listener) (client, server *net.TCPConn) {
+	t.Helper()
+	c, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	s, err := listener.Accept()
+	require.NoError(t, err)
+	t.Cleanup(func() { _, _ = c.Close(), s.Close() }) // some are closed by then
+	return c.(*net.TCPConn), s.(*net.TCPConn)
+}
+
+func setFilter(t *testing.T, conn *net.TCPConn, deaf bool) {
+	t.Helper()
+	raw, err := conn.SyscallConn()
+	require.NoError(t, err)
+	var failed error
+	require.NoError(t, raw.Control(func(fd uintptr) {
+		drop := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K}}
+		if deaf {
+			failed = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop[0]})
+		} else {
+			failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0)
+		}
+	}))
+	require.NoError(t, failed)
+}
+
+// TestAThousandLeaks: each is told once, by owner, whatever the number of scans; another state is told again.
+func TestAThousandLeaks(t *testing.T) {
+	here := namespace(t)
+	r := running(t, capture.Config{}, here)
+	leak(t, leaks)
+	r.until("the leaks", func() bool { return len(r.of(schema.StateCloseWait)) >= leaks })
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	client, server := dial(t, listener)
+	require.NoError(t, listener.Close())
+	setFilter(t, server, true)
+	require.NoError(t, client.CloseWrite())
+	r.until("the FIN nobody acknowledges", func() bool { return len(r.of(schema.StateFinWait1)) == 1 })
+	setFilter(t, server, false)
+	r.until("both ends half closed", func() bool {
+		return len(r.of(schema.StateFinWait2)) == 1 && len(r.of(schema.StateCloseWait)) > leaks
+	})
+
+	last := r.stop()
+	conns := map[uint64]bool{}
+	for _, e := range r.of(schema.StateCloseWait) {
+		require.False(t, conns[e.Conn], "connection %d was told twice", e.Conn)
+		conns[e.Conn] = true
+		require.GreaterOrEqual(t, e.StateUS.Value, uint64(time.Second/time.Microsecond))
+		require.True(t, e.LocalIP.IsLoopback() && e.RemoteIP.IsLoopback() && e.LocalPort != 0 && e.RemotePort != 0)
+		require.EqualValues(t, 1, e.Weight)
+		if e.LocalPort != uint16(listener.Addr().(*net.TCPAddr).Port) {
+			require.EqualValues(t, os.Getpid(), e.Owner.PID)
+			require.Equal(t, schema.OwnerRead, e.How)
+		}
+	}
+	require.Len(t, conns, leaks+1)
+	waited, half := r.of(schema.StateFinWait1)[0], r.of(schema.StateFinWait2)[0]
+	require.Equal(t, waited.Conn, half.Conn)
+	require.Equal(t, client.LocalAddr().(*net.TCPAddr).AddrPort().Port(), half.LocalPort)
+	require.EqualValues(t, os.Getpid(), half.Owner.PID)
+	r.complete(last)
+}
+
+// TestLingeringSinceBeforeTheAgent: how long is not known, and not made up.
+func TestLingeringSinceBeforeTheAgent(t *testing.T) {
+	here := namespace(t)
+	leak(t, 1)
+	r := running(t, capture.Config{}, here)
+	r.until("the leak", func() bool { return len(r.of(schema.StateCloseWait)) == 1 })
+	r.complete(r.stop())
+	e := r.of(schema.StateCloseWait)[0]
+	require.False(t, e.StateUS.Known)
+	require.Equal(t, schema.OwnerSeed, e.How)
+	require.EqualValues(t, os.Getpid(), e.Owner.PID)
+	require.True(t, e.RemoteIP.IsLoopback())
+}
+
+// TestOwnLingeringIsLeftOut and counted.
+func TestOwnLingeringIsLeftOut(t *testing.T) {
+	here := namespace(t)
+	r := running(t, capture.Config{OwnPIDs: []int{os.Getpid()}}, here)
+	leak(t, 3)
+	r.untilTotal("own_lingering", 3)
+	r.complete(r.stop())
+	require.Empty(t, r.of(schema.StateCloseWait))
+}
+
+func TestWhatLingers(t *testing.T) {
+	var states []schema.State
+	for s := range uint8(16) {
+		if lingers(s) {
+			states = append(states, schema.State(s))
+		}
+	}
+	slices.Sort(states)
+	require.Equal(t, []schema.State{schema.StateFinWait1, schema.StateFinWait2, schema.StateCloseWait, schema.StateLastAck, schema.StateClosing}, states)
+}
+
+// TestEachStayOnce: whenever scans begin, a stay becomes too long in exactly one of them.
+func TestEachStayOnce(t *testing.T) {
+	l := newLingering(nil, time.Second)
+	told := map[uint64]int{}
+	for _, l.until = range []uint64{5, 1e9, 1e9 + 1, 3e9, 3e9 + 1, 9e9} {
+		for at := range uint64(100) {
+			c := bpf.ConnState{State: uint8(schema.StateCloseWait), StateAt: at * 37e6}
+			if l.tooLong(&c) {
+				told[at]++
+				require.LessOrEqual(t, c.StateAt+l.after, l.until)
+			}
+		}
+		l.from = l.until
+	}
+	for at := range uint64(100) {
+		require.Equal(t, 1, told[at])
+	}
+}
