@@ -81,6 +81,9 @@ func passed(t testing.TB, l *lab.Lab) []Expect {
 
 // mptcpListener: a listener that would speak MPTCP serves a plain client: plain TCP on both ends.
 func mptcpListener(t testing.TB, l *lab.Lab) []Expect {
+	if !l.B.HasMPTCP(t) {
+		t.Skip("the kernel is built without MPTCP")
+	}
 	listener := l.B.Actor(t, "server").ListenMPTCP(l.B.IPv4, 16)
 	p := &pair{lab: l, listener: listener, client: l.A.Actor(t, "client").Dial(listener.Local), server: listener.Accept()}
 	p.client.Write(greeting)

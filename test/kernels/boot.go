@@ -5,6 +5,7 @@ package kernels
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,7 +15,8 @@ import (
 )
 
 // Boot starts the kernel in software emulation with the suite and the agent inside and gives every line of its console to
-// line. It returns when the guest powers off or ctx ends; the error says so where the suite did not pass.
+// line. It returns when the guest powers off or ctx ends; the error says so where the suite did not pass, and is
+// ErrNotBegun where the guest died before it came to the suite.
 func (u *Unpacked) Boot(ctx context.Context, suite, agent, arguments string, line func(string)) error {
 	dir, err := os.MkdirTemp("", "tcpledger-guest-")
 	if err != nil {
@@ -40,11 +42,13 @@ func (u *Unpacked) Boot(ctx context.Context, suite, agent, arguments string, lin
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	status := follow(console, line)
+	begun, status := follow(console, line)
 	err = cmd.Wait()
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", u.Release, ctx.Err())
+	case !begun:
+		return fmt.Errorf("%s: %w", u.Release, errors.Join(ErrNotBegun, err))
 	case err != nil:
 		return fmt.Errorf("%s: qemu: %w", u.Release, err)
 	case status != "0":
@@ -53,17 +57,20 @@ func (u *Unpacked) Boot(ctx context.Context, suite, agent, arguments string, lin
 	return nil
 }
 
-// follow reads the console to its end and gives the suite's exit status, "" where it never came to that.
-func follow(console io.Reader, line func(string)) string {
-	status := ""
+// ErrNotBegun is a guest that died before the suite began: trouble of the emulation, worth another try.
+var ErrNotBegun = errors.New("the guest died before the suite began")
+
+// follow reads the console to its end. It says whether the suite began and gives its exit status, "" where it never ended.
+func follow(console io.Reader, line func(string)) (begun bool, status string) {
 	lines := bufio.NewScanner(console)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		text := strings.TrimRight(lines.Text(), "\r")
+		begun = begun || strings.Contains(text, "GUEST BEGINS ")
 		if rest, ok := strings.CutPrefix(text, "GUEST ENDS "); ok {
 			status = rest
 		}
 		line(text)
 	}
-	return status
+	return begun, status
 }

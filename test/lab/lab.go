@@ -196,3 +196,20 @@ func (h *Host) startOn(started chan<- error, cmd *exec.Cmd) {
 		}
 	}()
 }
+
+// HasMPTCP says whether the kernel makes MPTCP sockets in the host's namespace.
+func (h *Host) HasMPTCP(t testing.TB) bool {
+	t.Helper()
+	var err error
+	h.In(t, func() {
+		var fd int
+		if fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, protocolMPTCP); err == nil {
+			err = unix.Close(fd)
+		}
+	})
+	if errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.ENOPROTOOPT) {
+		return false
+	}
+	require.NoError(t, err)
+	return true
+}

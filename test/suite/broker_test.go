@@ -68,18 +68,31 @@ func (l *ledger) more(t testing.TB) {
 	}
 }
 
-// in gives the connections of the lab's namespaces. Inode numbers tell them apart as long as the namespaces live; the
-// cookie, where the kernel has one, also from those that ended just before.
-func (l *ledger) in(t testing.TB, world *lab.Lab) []*schema.Connection {
+// in gives the connections of the labs.
+func (l *ledger) in(t testing.TB, worlds ...*lab.Lab) []*schema.Connection {
 	t.Helper()
 	var out []*schema.Connection
-	for _, h := range []*lab.Host{world.A, world.B} {
-		inode, cookie := h.Inode(t), h.Cookie(t)
-		for i := range l.connections {
-			if c := &l.connections[i]; c.NetNS == inode && (cookie == 0 || c.NetNSCookie == cookie) {
-				out = append(out, c)
-			}
+	mine := among(t, worlds)
+	for i := range l.connections {
+		if mine(&l.connections[i].Socket) {
+			out = append(out, &l.connections[i])
 		}
 	}
 	return out
+}
+
+// among says of a socket whether it is in one of the labs. Inode numbers tell namespaces apart as long as they live; the
+// cookie, where the kernel has one, also from those that ended just before.
+func among(t testing.TB, worlds []*lab.Lab) func(*schema.Socket) bool {
+	t.Helper()
+	cookies := map[uint32]uint64{}
+	for _, w := range worlds {
+		for _, h := range []*lab.Host{w.A, w.B} {
+			cookies[h.Inode(t)] = h.Cookie(t)
+		}
+	}
+	return func(s *schema.Socket) bool {
+		cookie, ok := cookies[s.NetNS]
+		return ok && (cookie == 0 || s.NetNSCookie == cookie)
+	}
 }

@@ -55,35 +55,56 @@ func TestEndings(t *testing.T) {
 	cmd := agent(t, addr)
 	l := read(t, addr)
 	require.Eventually(t, func() bool { l.more(t); return len(l.checkpoints) > 0 }, time.Minute, time.Millisecond, "no start checkpoint")
+	var worlds []*lab.Lab
+	judged := 0
 	for _, s := range endings.Scenarios() {
 		world := lab.New(t) // lives to the end of the test: no other scenario gets its inode numbers
-		t.Run(s.Name, func(t *testing.T) { l.prove(t, s, world) })
+		worlds = append(worlds, world)
+		t.Run(s.Name, func(t *testing.T) { judged += l.prove(t, s, world) })
 	}
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, cmd.Wait())
 	l.more(t)
 	require.Empty(t, l.losses)
 	require.Equal(t, schema.CheckpointEnd, l.checkpoints[len(l.checkpoints)-1].Phase)
+	require.Len(t, l.in(t, worlds...), judged, "rows came after their scenario was judged")
+	l.shows(t, worlds)
 }
 
-// prove runs the scenario and judges its rows. One that does not come so far is wrong, one that the kernel cannot is skipped.
-func (l *ledger) prove(t *testing.T, s endings.Scenario, world *lab.Lab) {
+// prove runs the scenario and judges its rows, and says how many there were. One that does not come so far is wrong, one
+// that the kernel cannot have is skipped.
+func (l *ledger) prove(t *testing.T, s endings.Scenario, world *lab.Lab) int {
+	watched := &skipping{TB: t}
 	judged := false
 	defer func() {
 		switch {
 		case t.Skipped():
-			verdict(t, s.Name, "skipped", "the kernel lacks what the scenario needs")
+			verdict(t, s.Name, "skipped", watched.why)
 		case !judged:
 			verdict(t, s.Name, "wrong", "the scenario did not run to its end")
 		}
 	}()
-	want := s.Run(t, world)
+	want := s.Run(watched, world)
 	deadline := time.Now().Add(30 * time.Second)
 	for len(l.in(t, world)) < len(want) && time.Now().Before(deadline) {
 		l.more(t)
 	}
-	judge(t, s.Name, want, l.in(t, world))
+	got := l.in(t, world)
+	judge(t, s.Name, want, got)
 	judged = true
+	return len(got)
+}
+
+// skipping keeps the reason for which a scenario skips.
+type skipping struct {
+	testing.TB
+	why string
+}
+
+func (s *skipping) Skip(args ...any) {
+	s.Helper()
+	s.why = fmt.Sprint(args...)
+	s.TB.Skip(args...)
 }
 
 func judge(t *testing.T, scenario string, want []endings.Expect, got []*schema.Connection) {
@@ -96,7 +117,7 @@ func judge(t *testing.T, scenario string, want []endings.Expect, got []*schema.C
 			continue
 		}
 		c := got[i]
-		got = slices.Delete(got, i, i+1)
+		got = slices.Delete(slices.Clone(got), i, i+1)
 		word, why := compare(&w, c)
 		verdict(t, scenario, word, why)
 	}
