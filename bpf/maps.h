@@ -49,6 +49,18 @@ struct conn_state {
 
 _Static_assert(sizeof(struct conn_state) == 192, "conn_state");
 
+/* ip: all zeros (mapped, for v4) where it listens on all. */
+struct listen_key {
+	u8 ip[16];
+	u32 netns;
+	u16 port;
+	u16 family;
+};
+
+struct listener {
+	char comm[16];
+};
+
 /* A stream is one CPU and nesting level; take() alone moves its numbers. */
 struct stream {
 	u64 seq;
@@ -104,6 +116,7 @@ PERCPU(totals, TOTALS, u64);
 HASH(conns, 262144, BPF_F_NO_PREALLOC, u64, struct conn_state);
 HASH(stacks, 16384, 0, u64, struct frames);
 HASH(own_pids, 64, 0, u32, u8);
+LRU(listeners, 4096, struct listen_key, struct listener);
 LRU(own_cookies, 1024, u64, u8);
 HASH(ignored_drops, 256, 0, u32, u8);
 

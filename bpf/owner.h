@@ -40,12 +40,18 @@ FUNCTION void fill_cgroup(struct owner *o, struct task_struct *task)
 	o->cgroup_how = CGROUP_MEMORY;
 }
 
+/* Nobody has used it yet, whoever listened for it. */
+static __always_inline bool anonymous(const struct conn_state *c)
+{
+	return c->owner.how == HOW_UNKNOWN || c->owner.how == HOW_LISTENER;
+}
+
 /* A socket whose first user is one of ours stays ours. */
 FUNCTION void set_owner(struct conn_state *c, struct task_struct *task, u32 pid, u8 how)
 {
 	struct owner *o = &c->owner;
 
-	if (o->how == HOW_UNKNOWN && bpf_map_lookup_elem(&own_pids, &pid))
+	if (anonymous(c) && bpf_map_lookup_elem(&own_pids, &pid))
 		c->flags |= STATE_OWN;
 	o->pid = pid;
 	o->uid = BPF_CORE_READ(task, cred, uid.val);

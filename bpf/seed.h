@@ -6,7 +6,7 @@
 #ifndef TCPLEDGER_SEED_H
 #define TCPLEDGER_SEED_H
 
-#include "conn.h"
+#include "listener.h"
 
 /* Without bpf_sock_from_file, which 5.10 lacks. */
 static __always_inline struct sock *sock_of(struct file *file)
@@ -31,11 +31,13 @@ static __always_inline void seed_conn(struct here *h, struct sock *sk, struct ta
 	u64 key = (u64)sk;
 	int err; /* not long: before 6.4 the upper half of the result is not set */
 
+	if (state == TCP_LISTEN)
+		note_listener(sk, task);
 	if (state == TCP_CLOSE || state == TCP_LISTEN)
 		return;
 	c = find_conn(sk);
 	if (c) {
-		if (c->owner.how == HOW_UNKNOWN)
+		if (anonymous(c))
 			set_owner(c, task, pid, HOW_SEED);
 		return;
 	}

@@ -4,6 +4,7 @@
 #define TCPLEDGER_STATE_H
 
 #include "connection.h"
+#include "listener.h"
 
 static __always_inline void note_first_fin(struct here *h, const struct sock *sk,
 					   struct conn_state *c, u8 who)
@@ -23,6 +24,8 @@ static __always_inline void note_change(struct here *h, const struct sock *sk,
 {
 	if (new == TCP_ESTABLISHED && c->opened_at && c->connect_us == ABSENT32)
 		c->connect_us = (h->now - c->opened_at) / 1000;
+	if (new == TCP_ESTABLISHED)
+		hint_owner(sk, c);
 	if (new == TCP_FIN_WAIT1 && BPF_CORE_READ(sk, sk_lock.owned))
 		learn_owner(c, HOW_CLOSE);
 	if (new == TCP_FIN_WAIT1)
@@ -48,11 +51,23 @@ static __always_inline void note_close(struct here *h, struct sock *sk, struct c
 	c->state_at = h->now;
 }
 
+/* A listener is no connection, but its children have nobody else at first. */
+static __always_inline bool listening(const struct sock *sk, u8 old, u8 new)
+{
+	if (new == TCP_LISTEN)
+		note_listener(sk, current_task());
+	else if (old == TCP_LISTEN && new == TCP_CLOSE)
+		forget_listener(sk);
+	else
+		return false;
+	return true;
+}
+
 static __always_inline void follow(struct here *h, struct sock *sk, u8 old, u8 new)
 {
 	struct conn_state *c, fresh;
 
-	if (old == new || new == TCP_LISTEN || (old == TCP_LISTEN && new == TCP_CLOSE))
+	if (old == new || listening(sk, old, new))
 		return;
 	if (new == TCP_SYN_SENT || (old == TCP_LISTEN && new == TCP_SYN_RECV)) {
 		open_conn(h, sk, new);

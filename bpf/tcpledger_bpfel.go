@@ -20,6 +20,7 @@ const (
 	tcpledgerMapConns          = "conns"
 	tcpledgerMapCpus           = "cpus"
 	tcpledgerMapIgnoredDrops   = "ignored_drops"
+	tcpledgerMapListeners      = "listeners"
 	tcpledgerMapOwnCookies     = "own_cookies"
 	tcpledgerMapOwnPids        = "own_pids"
 	tcpledgerMapRing           = "ring"
@@ -113,6 +114,7 @@ type tcpledgerMapSpecs struct {
 	Conns        *ebpf.MapSpec `ebpf:"conns"`
 	Cpus         *ebpf.MapSpec `ebpf:"cpus"`
 	IgnoredDrops *ebpf.MapSpec `ebpf:"ignored_drops"`
+	Listeners    *ebpf.MapSpec `ebpf:"listeners"`
 	OwnCookies   *ebpf.MapSpec `ebpf:"own_cookies"`
 	OwnPids      *ebpf.MapSpec `ebpf:"own_pids"`
 	Ring         *ebpf.MapSpec `ebpf:"ring"`
@@ -160,6 +162,7 @@ type tcpledgerMaps struct {
 	Conns        *ebpf.Map `ebpf:"conns"`
 	Cpus         *ebpf.Map `ebpf:"cpus"`
 	IgnoredDrops *ebpf.Map `ebpf:"ignored_drops"`
+	Listeners    *ebpf.Map `ebpf:"listeners"`
 	OwnCookies   *ebpf.Map `ebpf:"own_cookies"`
 	OwnPids      *ebpf.Map `ebpf:"own_pids"`
 	Ring         *ebpf.Map `ebpf:"ring"`
@@ -175,6 +178,7 @@ func (m *tcpledgerMaps) Close() error {
 		m.Conns,
 		m.Cpus,
 		m.IgnoredDrops,
+		m.Listeners,
 		m.OwnCookies,
 		m.OwnPids,
 		m.Ring,

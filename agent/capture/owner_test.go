@@ -89,7 +89,7 @@ func TestMappedAddress(t *testing.T) {
 	require.EqualValues(t, 10, c.connection(to, from).Tuple.Family)
 }
 
-// TestListenerClosed: a child that was never accepted has no owner, and no context is guessed.
+// TestListenerClosed: a child that was never accepted has no owner but its listener's hint, and no context is guessed.
 func TestListenerClosed(t *testing.T) {
 	privileged(t)
 	namespace(t)
@@ -101,8 +101,7 @@ func TestListenerClosed(t *testing.T) {
 	closeListener(t, listener)
 	from, to := client.LocalAddr().(*net.TCPAddr).AddrPort(), listener.Addr().(*net.TCPAddr).AddrPort()
 	end := c.connection(to, from)
-	require.Equal(t, bpf.HowUnknown, end.Owner.How)
-	require.Zero(t, end.Owner.PID)
+	listenersHint(t, end.Owner)
 	require.False(t, end.Evidence.Has(bpf.Owned))
 	require.True(t, end.Evidence.Has(bpf.NoSocket))
 	require.False(t, end.Evidence.Has(bpf.SockDead))

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Who listens where: all there is to say of a child that nobody has used yet.
+ * Nothing in a child points back to its listener, so it is found as the kernel
+ * finds it: by namespace, port and address, then without the address.
+ */
+#ifndef TCPLEDGER_LISTENER_H
+#define TCPLEDGER_LISTENER_H
+
+#include "conn.h"
+
+FUNCTION void fill_listen_key(struct listen_key *key, const struct sock *sk)
+{
+	struct tuple t = {};
+
+	fill_tuple(&t, sk, true);
+	__builtin_memset(key, 0, sizeof(*key));
+	__builtin_memcpy(key->ip, t.local_ip, sizeof(key->ip));
+	key->netns = t.netns;
+	key->port = t.local_port;
+	key->family = t.family;
+}
+
+FUNCTION void note_listener(const struct sock *sk, struct task_struct *task)
+{
+	struct listener listener = {};
+	struct listen_key key;
+
+	fill_listen_key(&key, sk);
+	BPF_CORE_READ_INTO(&listener.comm, task, group_leader, comm);
+	bpf_map_update_elem(&listeners, &key, &listener, BPF_ANY);
+}
+
+/* Of several that share a port the others are forgotten, too: unknown rather than wrong. */
+FUNCTION void forget_listener(const struct sock *sk)
+{
+	struct listen_key key;
+
+	fill_listen_key(&key, sk);
+	bpf_map_delete_elem(&listeners, &key);
+}
+
+/* A hint, until somebody uses the socket. */
+FUNCTION void hint_owner(const struct sock *sk, struct conn_state *c)
+{
+	struct listener *listener;
+	struct listen_key key;
+
+	if (c->role != ROLE_SERVER || c->owner.how != HOW_UNKNOWN)
+		return;
+	fill_listen_key(&key, sk);
+	listener = bpf_map_lookup_elem(&listeners, &key);
+	if (!listener) {
+		__builtin_memset(key.ip + 12, 0, 4);
+		if (key.family == AF_INET6)
+			__builtin_memset(key.ip, 0, 12);
+		listener = bpf_map_lookup_elem(&listeners, &key);
+	}
+	if (!listener)
+		return;
+	__builtin_memcpy(c->owner.comm, listener->comm, sizeof(listener->comm));
+	c->owner.how = HOW_LISTENER;
+}
+
+#endif
