@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package suite
+
+import (
+	"os"
+	"os/exec"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tcpledger/schema"
+	"tcpledger/test/lab"
+)
+
+// watch is an agent that runs, and what it publishes.
+type watch struct {
+	*ledger
+	t   *testing.T
+	cmd *exec.Cmd
+}
+
+// watching starts an agent and waits until it sees.
+func watching(t *testing.T, args ...string) *watch {
+	t.Helper()
+	addr := broker(t)
+	w := &watch{t: t, cmd: agent(t, addr, args...), ledger: read(t, addr)}
+	require.Eventually(t, func() bool { w.more(t); return len(w.checkpoints) > 0 }, time.Minute, time.Millisecond, "no start checkpoint")
+	return w
+}
+
+// stop ends the agent properly and reads what it published to the last message.
+func (w *watch) stop() {
+	w.t.Helper()
+	require.NoError(w.t, w.cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(w.t, w.cmd.Wait())
+	require.Eventually(w.t, func() bool { w.more(w.t); return w.last().Phase == schema.CheckpointEnd }, time.Minute, time.Millisecond, "no end checkpoint")
+	w.more(w.t)
+}
+
+// last is the checkpoint that came last.
+func (w *watch) last() *schema.Checkpoint { return &w.checkpoints[len(w.checkpoints)-1] }
+
+// total is a counter of the last checkpoint.
+func (w *watch) total(name string) uint64 {
+	w.t.Helper()
+	i := slices.Index(w.last().Names, name)
+	require.GreaterOrEqual(w.t, i, 0, "no total %s", name)
+	return w.last().Totals[i]
+}
+
+// place tells one namespace from all others: by inode number as long as it lives, and by cookie where the kernel has one.
+type place struct {
+	inode  uint32
+	cookie uint64
+}
+
+func placeOf(t testing.TB, h *lab.Host) place {
+	t.Helper()
+	return place{h.Inode(t), h.Cookie(t)}
+}
+
+func (p place) has(s *schema.Socket) bool {
+	return s.NetNS == p.inode && (p.cookie == 0 || s.NetNSCookie == p.cookie)
+}
+
+func (w *watch) rows(places ...place) []*schema.Connection {
+	var out []*schema.Connection
+	for i := range w.connections {
+		if slices.ContainsFunc(places, func(p place) bool { return p.has(&w.connections[i].Socket) }) {
+			out = append(out, &w.connections[i])
+		}
+	}
+	return out
+}
+
+func (w *watch) happened(kind schema.Kind, places ...place) []*schema.Event {
+	var out []*schema.Event
+	for i := range w.events {
+		e := &w.events[i]
+		if e.Kind == kind && slices.ContainsFunc(places, func(p place) bool { return p.has(&e.Socket) }) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// until reads until so many connections of these places are there.
+func (w *watch) until(n int, places ...place) {
+	w.t.Helper()
+	require.Eventually(w.t, func() bool { w.more(w.t); return len(w.rows(places...)) >= n }, time.Minute, time.Millisecond,
+		"%d connections expected", n)
+}
+
+// inGuest says that the suite runs inside another kernel's small machine.
+func inGuest() bool { return os.Getenv("TCPLEDGER_TEST_AGENT") != "" }
