@@ -52,6 +52,11 @@ test: setup-test ## Run every test, on real parts
 	go vet ./...
 	$(REQUIRE) $(GOTEST) ./...
 
+.PHONY: test-kernels
+test-kernels: ## Run the endings on other kernels, in emulation, and write docs/kernels.md
+	@deploy/setup.sh kernels
+	TCPLEDGER_TEST_KERNELS=all $(REQUIRE) go test -count=1 -timeout 60m -v -run '^TestKernels$$' ./test/kernels
+
 .PHONY: quick
 quick: ## Run the tests without Apache Kafka, skipping what this machine cannot do
 	TCPLEDGER_TEST_QUICK=1 $(GOTEST) -short $$(go list ./... | grep -v '^tcpledger/test/apachekafka$$')

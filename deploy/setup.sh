@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# setup.sh up|test: installs what this machine lacks for `make up` or for `make test`, as root on Debian and Ubuntu; elsewhere it
-# names the one command to run. It says nothing when nothing is missing.
+# setup.sh up|test|kernels: installs what this machine lacks for `make up`, `make test` or `make test-kernels`, as root on Debian
+# and Ubuntu; elsewhere it names the one command to run. It says nothing when nothing is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -58,10 +58,22 @@ needs_test() {
   needs_file /usr/include/bpf/bpf_helpers.h libbpf-dev
 }
 
+needs_kernels() {
+  needs qemu-system-x86_64 qemu-system-x86
+  # The guest has no libraries for a busybox that is not static.
+  if ! [ -e /bin/busybox ] || ldd /bin/busybox >/dev/null 2>&1; then packages+=(busybox-static); fi
+  needs depmod kmod
+  needs xz xz-utils
+  needs nft nftables
+  needs nstat iproute2
+  needs_file /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring
+}
+
 case "${1:-}" in
   up) needs_go; needs_up ;;
   test) needs_go; needs_up; needs_test ;;
-  *) echo "usage: $0 up|test" >&2; exit 2 ;;
+  kernels) needs_go; needs_kernels ;;
+  *) echo "usage: $0 up|test|kernels" >&2; exit 2 ;;
 esac
 
 [ "${#packages[@]}" -gt 0 ] || exit 0

@@ -3,7 +3,9 @@
 package kernels
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,39 +16,120 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"tcpledger/test/endings"
 )
 
-// TestKernels boots each kernel and runs the suite inside. It runs where TCPLEDGER_TEST_KERNELS is set: `make test-kernels`.
+// page holds the table.
+const page = "../../docs/kernels.md"
+
+// TestKernels boots each kernel and runs the suite inside, then on the machine's own, and writes the table where all ran. It
+// runs where TCPLEDGER_TEST_KERNELS is set, to "all" or to names with commas between; TCPLEDGER_TEST_KERNEL_ARGS goes on the
+// guests' command line.
 func TestKernels(t *testing.T) {
-	only := os.Getenv("TCPLEDGER_TEST_KERNELS")
+	only, arguments := os.Getenv("TCPLEDGER_TEST_KERNELS"), os.Getenv("TCPLEDGER_TEST_KERNEL_ARGS")
 	if only == "" {
 		t.Skip("TCPLEDGER_TEST_KERNELS is not set: make test-kernels")
 	}
+	kernels := chosen(only)
+	require.NotEmpty(t, kernels, "no kernel named %s", only)
+	var scenarios []string
+	for _, s := range endings.Scenarios() {
+		scenarios = append(scenarios, s.Name)
+	}
 	suite, agent := build(t)
-	for _, k := range Kernels() {
-		if only != "all" && !slices.Contains(strings.Split(only, ","), k.Name) {
-			continue
-		}
+	var runs []*Run
+	for _, k := range kernels {
+		r := &Run{Kernel: k.Name}
+		runs = append(runs, r)
 		t.Run(k.Name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
-			defer cancel()
-			u, err := k.Fetch(ctx, cacheDir(t))
-			require.NoError(t, err)
-			log, err := os.Create(filepath.Join(t.TempDir(), "console"))
-			require.NoError(t, err)
-			err = u.Boot(ctx, suite, agent, os.Getenv("TCPLEDGER_TEST_KERNEL_ARGS"), func(line string) {
-				_, _ = fmt.Fprintln(log, line)
-				if strings.HasPrefix(line, "VERDICT\t") || strings.HasPrefix(line, "GUEST ") || strings.Contains(line, "FAIL") {
-					fmt.Println(k.Name, line)
-				}
-			})
-			require.NoError(t, log.Close())
-			if err != nil {
-				text, _ := os.ReadFile(log.Name())
-				t.Fatalf("%v\n%s", err, text)
-			}
+			r.judge(t, scenarios, func(line func(string)) error { return r.guest(t, k, suite, agent, arguments, line) })
 		})
 	}
+	if only != "all" {
+		return
+	}
+	own := machineRun(t)
+	t.Run("own", func(t *testing.T) {
+		own.judge(t, scenarios, func(line func(string)) error { return here(t, suite, agent, line) })
+	})
+	runs = append(runs, own)
+	slices.SortStableFunc(runs, func(a, b *Run) int { return strings.Compare(sortable(a.Kernel), sortable(b.Kernel)) })
+	if arguments == "" {
+		require.NoError(t, WriteTable(page, Table(scenarios, runs)))
+	}
+}
+
+// chosen gives the kernels that the comma-separated names mean, exactly.
+func chosen(only string) []Kernel {
+	return slices.DeleteFunc(Kernels(), func(k Kernel) bool {
+		return only != "all" && !slices.Contains(strings.Split(only, ","), k.Name)
+	})
+}
+
+// judge runs and fails with what was wrong, or where the run itself failed.
+func (r *Run) judge(t *testing.T, scenarios []string, run func(line func(string)) error) {
+	var console strings.Builder
+	began := time.Now()
+	err := run(func(line string) {
+		console.WriteString(line + "\n")
+		if r.Line(line) {
+			t.Log(line)
+		}
+	})
+	t.Logf("%s took %s", r.Release, time.Since(began).Round(time.Second))
+	wrongs := r.Wrongs(scenarios)
+	if err != nil || len(wrongs) > 0 {
+		t.Fatalf("%v\n%s\n%s", err, strings.Join(wrongs, "\n"), console.String())
+	}
+}
+
+// guest boots the kernel, once more where it dies before the suite begins.
+func (r *Run) guest(t *testing.T, k Kernel, suite, agent, arguments string, line func(string)) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	defer cancel()
+	u, err := k.Fetch(ctx, cacheDir(t))
+	require.NoError(t, err)
+	r.Release = u.Release
+	err = u.Boot(ctx, suite, agent, arguments, line)
+	if errors.Is(err, ErrNotBegun) {
+		line("AGAIN " + err.Error())
+		err = u.Boot(ctx, suite, agent, arguments, line)
+	}
+	return err
+}
+
+// machineRun is the column of the kernel that runs this test.
+func machineRun(t *testing.T) *Run {
+	var name unix.Utsname
+	require.NoError(t, unix.Uname(&name))
+	release := unix.ByteSliceToString(name.Release[:])
+	number, _, _ := strings.Cut(release, "-") // the rest is the machine's own business
+	parts := strings.SplitN(number, ".", 3)
+	return &Run{Kernel: strings.Join(parts[:2], ".") + " (not emulated)", Release: number}
+}
+
+// here runs the suite on the machine's own kernel.
+func here(t *testing.T, suite, agent string, line func(string)) error {
+	cmd := exec.Command(suite, "-test.v", "-test.timeout=20m", "-test.run=^TestEndings$")
+	cmd.Env = append(os.Environ(), "TCPLEDGER_TEST_AGENT="+agent, "TCPLEDGER_REQUIRE_PRIVILEGED=1")
+	cmd.Dir = t.TempDir()
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	cmd.Stderr = cmd.Stdout
+	require.NoError(t, cmd.Start())
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		line(lines.Text())
+	}
+	return errors.Join(lines.Err(), cmd.Wait())
+}
+
+// sortable makes kernels' names sort by their numbers.
+func sortable(name string) string {
+	return digits.ReplaceAllStringFunc(name, func(n string) string { return fmt.Sprintf("%6s", n) })
 }
 
 func cacheDir(t *testing.T) string {

@@ -33,14 +33,27 @@ var shown = []struct {
 
 func named(reason string) bool { return reason != "" && reason != notSpecified }
 
-// shows prints, for the page of kernels, what the endings of these labs showed beside their rows.
+// shows prints, for the page of kernels, what the endings of these labs showed beside their rows: yes, no, or some where
+// only some of the rows have it.
 func (l *ledger) shows(t *testing.T, worlds []*lab.Lab) {
 	mine, connections := among(t, worlds), l.in(t, worlds...)
 	for _, s := range shown {
-		seen := s.connection != nil && slices.ContainsFunc(connections, s.connection)
-		for i := range l.events {
-			seen = seen || s.event != nil && mine(&l.events[i].Socket) && s.event(&l.events[i])
+		if s.connection != nil {
+			lack := slices.DeleteFunc(slices.Clone(connections), s.connection)
+			fmt.Printf("SHOWS\t%s\t%s\n", s.what, howMany(len(connections)-len(lack), len(connections)))
+			continue
 		}
-		fmt.Printf("SHOWS\t%s\t%t\n", s.what, seen)
+		seen := slices.ContainsFunc(l.events, func(e schema.Event) bool { return mine(&e.Socket) && s.event(&e) })
+		fmt.Printf("SHOWS\t%s\t%s\n", s.what, map[bool]string{true: "yes", false: "no"}[seen])
 	}
+}
+
+func howMany(have, all int) string {
+	switch have {
+	case 0:
+		return "no"
+	case all:
+		return "yes"
+	}
+	return "some"
 }
