@@ -9,16 +9,17 @@
 
 #include "conn.h"
 
+/* Without a struct tuple: a connection's state lies on the caller's stack already. */
 FUNCTION void fill_listen_key(struct listen_key *key, const struct sock *sk)
 {
-	struct tuple t = {};
-
-	fill_tuple(&t, sk, true);
 	__builtin_memset(key, 0, sizeof(*key));
-	__builtin_memcpy(key->ip, t.local_ip, sizeof(key->ip));
-	key->netns = t.netns;
-	key->port = t.local_port;
-	key->family = t.family;
+	key->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	key->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	key->port = local_port(sk, true);
+	if (key->family == AF_INET6)
+		BPF_CORE_READ_INTO(&key->ip, sk, __sk_common.skc_v6_rcv_saddr);
+	else
+		map_v4(key->ip, __builtin_preserve_access_index(&sk->__sk_common.skc_rcv_saddr));
 }
 
 FUNCTION void note_listener(const struct sock *sk, struct task_struct *task)
