@@ -19,7 +19,7 @@ func sampleConnection() Connection {
 		Identity: Identity{Stream: 5, Seq: 41, At: 9_000_000_000, Weight: 1},
 		Socket: Socket{Conn: 77, Cookie: 9, NetNS: 4026531840, NetNSCookie: 1, LocalIP: netip.MustParseAddr("10.0.0.1"),
 			LocalPort: 43210, RemoteIP: netip.MustParseAddr("2001:db8::2"), RemotePort: 443},
-		Owner:    Owner{PID: 12, UID: 1000, Start: 5, How: OwnerConnect, Comm: "curl", Exe: "/usr/bin/curl", CgroupID: 3, CgroupHow: CgroupV2, Container: "abc"},
+		Owner:    Owner{PID: 12, UID: 1000, Start: 5, How: OwnerConnect, Comm: "curl", Exe: "/usr/bin/curl", CgroupID: 3, CgroupHow: CgroupV2, Container: "abc", Service: "web.service"},
 		Context:  Context{PID: 0, Comm: "swapper/1", Kind: CtxIdle},
 		Evidence: Evidence{LastState: StateLastAck, Error: -1, Flags: FlagOwned | FlagFinReceived, FirstFin: SidePeer, ResetReason: "TCP_STATE", ResetReasonRaw: Some(14)},
 		Counters: Counters{BytesSentRaw: 100, BytesReceivedRaw: 51, RcvNxt: 52, CopiedSeq: 52, SRTTUS: Some(0)},
@@ -91,7 +91,7 @@ func TestLingeringRoundTrip(t *testing.T) {
 func TestGoldenBatch(t *testing.T) {
 	path := filepath.Join("testdata", "batch.v1.hex")
 	message, want := sampleBatch(t)
-	if os.Getenv("TCPLEDGER_WRITE_GOLDEN") != "" {
+	if os.Getenv("TCPLEDGER_TEST_WRITE_GOLDEN") != "" {
 		require.NoError(t, os.WriteFile(path, []byte(hex.EncodeToString(message)+"\n"), 0o644))
 	}
 	text, err := os.ReadFile(path)

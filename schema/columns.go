@@ -71,7 +71,7 @@ func ownerColumns() []Column {
 		col("container_id", "String", codecPlain, "Container id from the cgroup path"),
 		col("k8s_namespace", typeName, "", "Kubernetes namespace"),
 		col("k8s_pod", typeName, "", "Kubernetes pod"),
-		col("service", typeName, "", "systemd unit or service name from the cgroup path"),
+		col("service", typeName, "", "systemd unit from the cgroup path"),
 		col("ctx_pid", "UInt32", codecPlain, "Whatever ran on the CPU; often not the owner"),
 		col("ctx_comm", typeName, "", "Its name"),
 		col("ctx_kind", typeName, "", "task, softirq, idle, kernel_thread, hardirq or unknown"),

@@ -18,7 +18,7 @@ func TestMigrationsAreGolden(t *testing.T) {
 		require.Equal(t, i+1, m.Step)
 		text := strings.Join(m.Statements, ";\n\n") + ";\n"
 		path := filepath.Join("testdata", fmt.Sprintf("migration.%04d.sql", m.Step))
-		if os.Getenv("TCPLEDGER_WRITE_GOLDEN") != "" {
+		if os.Getenv("TCPLEDGER_TEST_WRITE_GOLDEN") != "" {
 			require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 		}
 		golden, err := os.ReadFile(path)

@@ -31,7 +31,7 @@ func TestTablesPage(t *testing.T) {
 		}
 	}
 	path := filepath.Join("..", "docs", "tables.md")
-	if os.Getenv("TCPLEDGER_WRITE_GOLDEN") != "" {
+	if os.Getenv("TCPLEDGER_TEST_WRITE_GOLDEN") != "" {
 		require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o644))
 	}
 	page, err := os.ReadFile(path)

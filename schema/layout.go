@@ -32,6 +32,7 @@ func (o *Owner) visit(c codec) {
 	c.u64(&o.CgroupID)
 	c.u8((*uint8)(&o.CgroupHow))
 	c.text(&o.Container)
+	c.text(&o.Service)
 }
 
 func (x *Context) visit(c codec) {

@@ -30,7 +30,7 @@ func sampleSymbols(n int) []Symbol {
 
 func golden(t *testing.T, name string, message []byte) []byte {
 	path := filepath.Join("testdata", name)
-	if os.Getenv("TCPLEDGER_WRITE_GOLDEN") != "" {
+	if os.Getenv("TCPLEDGER_TEST_WRITE_GOLDEN") != "" {
 		require.NoError(t, os.WriteFile(path, []byte(hex.EncodeToString(message)+"\n"), 0o644))
 	}
 	text, err := os.ReadFile(path)

@@ -48,7 +48,8 @@ type Owner struct {
 	Exe       string
 	CgroupID  uint64
 	CgroupHow CgroupHow
-	Container string
+	Container string // container id from the cgroup's path
+	Service   string // systemd unit from the cgroup's path
 }
 
 // Context is whatever ran on the CPU when the kernel made the record; often not the owner.

@@ -40,11 +40,12 @@ func New(proc, cgroup string) (*Names, error) {
 	return n, nil
 }
 
-// Fill sets o.Exe and o.Container where they can be known; "" otherwise. A reused pid never names another process's
+// Fill sets o.Exe, o.Container and o.Service where they can be known; "" otherwise. A reused pid never names another process's
 // executable: its start must be o's. Executables of other users' processes take CAP_SYS_PTRACE to read.
 func (n *Names) Fill(o *schema.Owner) {
 	o.Exe = n.exe(o)
-	o.Container = ContainerID(n.Cgroup(o))
+	path := n.Cgroup(o)
+	o.Container, o.Service = ContainerID(path), Unit(path)
 }
 
 // Cgroup gives the path of the owner's cgroup in its hierarchy, "" where it is not known.

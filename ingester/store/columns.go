@@ -47,7 +47,7 @@ func tupleColumns[R any](rec recordOf[R]) []column[R] {
 	}
 }
 
-// ownerColumns: the Kubernetes names and the service are not on the wire yet.
+// ownerColumns: the Kubernetes names are not on the wire yet.
 func ownerColumns[R any](rec recordOf[R]) []column[R] {
 	none := func(*R) string { return "" }
 	return []column[R]{
@@ -62,7 +62,7 @@ func ownerColumns[R any](rec recordOf[R]) []column[R] {
 		text("container_id", func(r *R) string { return rec(r).Owner.Container }),
 		named("k8s_namespace", none),
 		named("k8s_pod", none),
-		named("service", none),
+		named("service", func(r *R) string { return rec(r).Owner.Service }),
 		u32("ctx_pid", func(r *R) uint32 { return rec(r).Context.PID }),
 		named("ctx_comm", func(r *R) string { return rec(r).Context.Comm }),
 		named("ctx_kind", func(r *R) string { return rec(r).Context.Kind.String() }),
