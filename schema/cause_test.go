@@ -126,6 +126,14 @@ var endings = []struct {
 		c.LastState, c.Flags, c.ResetReason = StateFinWait1, FlagResetAfter|FlagNoSocket|FlagSockDead, "TCP_ABORT_ON_MEMORY"
 		firstFin(c, SideLocal, closedFile)
 	}},
+	{"too many orphans, on a kernel that gives no reasons", Verdict{CauseOutOfMemory, InitiatorLocal, ResetSent}, func(c *Connection) {
+		c.LastState, c.Flags = StateFinWait1, closedFile|FlagResetAfter
+		firstFin(c, SideLocal, closedFile)
+	}},
+	{"late data resets an orphan on such a kernel", Verdict{CauseDataAfterClose, InitiatorLocal, ResetSent}, func(c *Connection) {
+		c.LastState, c.Flags = StateFinWait1, FlagSockDead|FlagResetAfter|FlagResetAnswers
+		firstFin(c, SideLocal, closedFile)
+	}},
 	{"TCP_LINGER2 off", Verdict{CauseLinger2Timeout, InitiatorLocal, ResetSent}, func(c *Connection) {
 		c.LastState, c.Flags = StateFinWait2, FlagLinger2Off|FlagResetAfter
 		firstFin(c, SideLocal, closedFile)

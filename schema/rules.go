@@ -50,6 +50,7 @@ var rules = []rule{
 
 	// No error: the host itself ended it with a reset.
 	{CauseOutOfMemory, func(c *Connection) bool { return c.ResetReason == resetOnMemory && sentReset(c) }},
+	{CauseOutOfMemory, func(c *Connection) bool { return c.ResetReason == "" && abandonedByKernel(c) }},
 	{CauseLinger2Timeout, func(c *Connection) bool {
 		return c.LastState == StateFinWait2 && c.Flags.Has(FlagLinger2Off) && sentReset(c)
 	}},
@@ -91,6 +92,13 @@ func finished(applies func(*Connection) bool) func(*Connection) bool {
 	return func(c *Connection) bool {
 		return (finWait(c.LastState) || c.LastState == StateLastAck || c.LastState == StateClosing) && applies(c)
 	}
+}
+
+// abandonedByKernel holds where a kernel that gives no reasons resets a socket that nobody holds any more and whose FIN is
+// still on its way: only too many orphans or too little memory makes it do that.
+func abandonedByKernel(c *Connection) bool {
+	waiting := c.LastState == StateFinWait1 || c.LastState == StateLastAck || c.LastState == StateClosing
+	return waiting && sentReset(c) && c.Flags&(FlagFileDead|FlagSockDead) != 0 && c.Flags&(FlagLinger0|FlagResetAnswers) == 0
 }
 
 func openState(s State) bool { return s == StateEstablished || s == StateCloseWait }
