@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package suite
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"tcpledger/schema"
+	"tcpledger/test/endings"
+	"tcpledger/test/lab"
+)
+
+// TestCountersAgree: over every ending of the suite and more, what docs/counters.md derives from the ledger is what the
+// kernel counted in the same namespaces.
+func TestCountersAgree(t *testing.T) {
+	world := lab.New(t)
+	places := []place{placeOf(t, world.A), placeOf(t, world.B)}
+	w := watching(t, "--budget", "reset_sent=0", "--budget", "retransmit=0", "--budget", "retransmit_synack=0")
+	before := counters(t, world)
+	rows := 0
+	for _, s := range endings.Scenarios() {
+		t.Run(s.Name, func(t *testing.T) { rows += len(s.Run(t, world)) })
+		world.A.Sysctl(t, "net/ipv4/tcp_fin_timeout", "60")
+	}
+	for _, name := range slices.Sorted(maps.Keys(moreLoad)) {
+		t.Run(name, func(t *testing.T) { rows += moreLoad[name](t, world) })
+	}
+	w.until(rows, places...)
+	kernel := counters(t, world)
+	for name := range kernel {
+		kernel[name] -= before[name]
+	}
+	w.stop()
+	require.Equal(t, rows, len(w.rows(places...)))
+	require.Empty(t, w.losses)
+	book := derive(w.rows(places...), func(k schema.Kind) []*schema.Event { return w.happened(k, places...) })
+	for _, name := range slices.Sorted(maps.Keys(book)) {
+		fmt.Printf("COUNTER\t%s\tkernel %d\tledger %d\n", name, kernel[name], book[name])
+	}
+	agree(t, kernel, book, slices.ContainsFunc(w.events, func(e schema.Event) bool { return e.Kind == schema.KindResetSent && e.ReasonRaw.Known }))
+	t.Logf("totals: %v", totals(w.last()))
+}
+
+// counters sums those of both hosts.
+func counters(t testing.TB, world *lab.Lab) map[string]int64 {
+	t.Helper()
+	sum := world.A.Counters(t)
+	for name, value := range world.B.Counters(t) {
+		sum[name] += value
+	}
+	return sum
+}
+
+func totals(c *schema.Checkpoint) map[string]uint64 {
+	out := map[string]uint64{}
+	for i, name := range c.Names {
+		if c.Totals[i] > 0 {
+			out[name] = c.Totals[i]
+		}
+	}
+	return out
+}
+
+// moreLoad is what the scenarios lack; each gives how many rows it makes.
+var moreLoad = map[string]func(testing.TB, *lab.Lab) int{
+	"refusals":                 manyRefused,
+	"aborts":                   manyAborts,
+	"lost SYN":                 lostSyn,
+	"lost SYN-ACK":             lostSynAck,
+	"reset of a request":       embryonic,
+	"a burst retransmitted":    lostBurst,
+	"exit with linger":         exitLinger,
+	"late data to TIME_WAIT":   lateToMinisock,
+	"linger2 off in FIN_WAIT2": linger2InFinWait2,
+}
+
+func manyRefused(t testing.TB, l *lab.Lab) int {
+	a := l.A.Actor(t, "client")
+	for _, ip := range []netip.Addr{l.B.IPv4, l.B.IPv6} {
+		a.StartRefusals(netip.AddrPortFrom(ip, 9), 50)
+		a.FinishStorm()
+	}
+	return 100
+}
+
+func manyAborts(t testing.TB, l *lab.Lab) int {
+	l.B.Actor(t, "storm").Storm(netip.MustParseAddr("127.0.0.1"), 100)
+	return 200
+}
+
+// lostSyn: the first SYN is dropped, the second gets through.
+func lostSyn(t testing.TB, l *lab.Lab) int {
+	listener := l.B.Actor(t, "server").Listen(l.B.IPv4, 4)
+	stop := dropping(t, l.B, "input", "tcp flags & (syn|ack) == syn")
+	client := l.A.Actor(t, "client").Open(l.B.IPv4).StartConnect(listener.Local)
+	require.Eventually(t, func() bool { return retransmitted(t, l.A) }, 30*time.Second, time.Millisecond)
+	stop()
+	server := listener.Accept()
+	client.Close()
+	server.Read(1)
+	server.Close()
+	return 2
+}
+
+// lostSynAck: the server's kernel sends it again by its timer.
+func lostSynAck(t testing.TB, l *lab.Lab) int {
+	listener := l.B.Actor(t, "server").Listen(l.B.IPv4, 4)
+	before := l.B.Counters(t)["TcpRetransSegs"]
+	stop := dropping(t, l.A, "input", "tcp flags & (syn|ack) == (syn|ack)")
+	client := l.A.Actor(t, "client").Open(l.B.IPv4).StartConnect(listener.Local)
+	require.Eventually(t, func() bool { return l.B.Counters(t)["TcpRetransSegs"] > before+1 }, 30*time.Second, time.Millisecond)
+	stop()
+	server := listener.Accept()
+	client.Close()
+	server.Read(1)
+	server.Close()
+	return 2
+}
+
+// embryonic: the client gives up, the SYN-ACK that comes then is answered with a reset.
+func embryonic(t testing.TB, l *lab.Lab) int {
+	listener := l.B.Actor(t, "server").Listen(l.B.IPv4, 4)
+	before := l.B.Counters(t)["TcpExtEmbryonicRsts"]
+	stop := dropping(t, l.A, "input", "tcp flags & (syn|ack) == (syn|ack)")
+	client := l.A.Actor(t, "client").Open(l.B.IPv4).StartConnect(listener.Local)
+	client.Close()
+	stop()
+	require.Eventually(t, func() bool { return l.B.Counters(t)["TcpExtEmbryonicRsts"] > before }, 30*time.Second, time.Millisecond)
+	return 1
+}
+
+// lostBurst: a window of segments is lost and sent again, several to a packet.
+func lostBurst(t testing.TB, l *lab.Lab) int {
+	listener := l.B.Actor(t, "server").Listen(l.B.IPv4, 4)
+	client := l.A.Actor(t, "client").Dial(listener.Local)
+	server := listener.Accept()
+	stop := dropping(t, l.B, "input", "meta l4proto tcp")
+	before := l.A.Counters(t)["TcpRetransSegs"]
+	client.Write(60_000)
+	require.Eventually(t, func() bool { return l.A.Counters(t)["TcpRetransSegs"] > before }, 30*time.Second, time.Millisecond)
+	stop()
+	require.Equal(t, 60_000, server.Read(60_000))
+	client.Close()
+	server.Read(1)
+	server.Close()
+	return 2
+}
+
+// exitLinger: a process with SO_LINGER 0 is killed.
+func exitLinger(t testing.TB, l *lab.Lab) int {
+	listener := l.B.Actor(t, "server").Listen(l.B.IPv6, 4)
+	client := l.A.Actor(t, "client").Dial(listener.Local)
+	server := listener.Accept()
+	client.Linger0()
+	client.Actor.Kill()
+	server.Wait(5 * time.Second)
+	return 2
+}
+
+// lateToMinisock: the client's socket is a FIN_WAIT2 minisock when data comes; its reset belongs to no counter of aborts.
+func lateToMinisock(t testing.TB, l *lab.Lab) int {
+	listener := l.B.Actor(t, "server").Listen(l.B.IPv4, 4)
+	client := l.A.Actor(t, "client").Dial(listener.Local)
+	server := listener.Accept()
+	client.Close()
+	server.Read(1)
+	server.Write(10)
+	server.Wait(5 * time.Second)
+	return 2
+}
+
+func retransmitted(t testing.TB, h *lab.Host) bool {
+	return strings.Contains(h.Run(t, "ss", "-Htnoi", "state", "syn-sent"), "retrans:")
+}
+
+// dropping is Drop, ended with the test at the latest, for the next load's sake.
+func dropping(t testing.TB, h *lab.Host, hook, match string) func() {
+	t.Helper()
+	stop := sync.OnceFunc(h.Drop(t, hook, match))
+	t.Cleanup(stop)
+	return stop
+}
+
+// linger2InFinWait2: the FIN is acknowledged when a socket that would not wait for the peer's closes.
+func linger2InFinWait2(t testing.TB, l *lab.Lab) int {
+	listener := l.B.Actor(t, "server").Listen(l.B.IPv4, 4)
+	client := l.A.Actor(t, "client").Dial(listener.Local)
+	server := listener.Accept()
+	client.Set(unix.IPPROTO_TCP, unix.TCP_LINGER2, -1)
+	client.Shutdown(unix.SHUT_WR)
+	server.Read(1)
+	require.Eventually(t, func() bool {
+		return l.A.Run(t, "ss", "-Htan", "state", "fin-wait-2", "dport", "=", strconv.Itoa(int(listener.Local.Port()))) != ""
+	},
+		30*time.Second, time.Millisecond)
+	client.Close()
+	server.Wait(5 * time.Second)
+	return 2
+}
