@@ -4,6 +4,7 @@ package endings
 
 import (
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,25 @@ func zeroWindow(t testing.TB, l *lab.Lab) []Expect {
 	p.server.Close()
 	return p.both(t, clean(schema.CauseZeroWindowTimeout, schema.InitiatorKernel).failed("ETIMEDOUT").anyBytes(),
 		sent(schema.CauseCloseUnreadData, schema.InitiatorLocal).anyBytes())
+}
+
+// outOfMemory: the host allows no orphans, so the kernel gives up a closed socket whose FIN nobody acknowledges. The limit is
+// the whole machine's: only a guest may change it.
+func outOfMemory(t testing.TB, l *lab.Lab) []Expect {
+	const limit = "/proc/sys/net/ipv4/tcp_max_orphans"
+	if os.Getenv("TCPLEDGER_TEST_GUEST") == "" {
+		t.Skip("net.ipv4.tcp_max_orphans is the whole machine's: only in a guest")
+	}
+	before, err := os.ReadFile(limit)
+	require.NoError(t, err)
+	p := connect(t, l, v4)
+	defer l.B.Drop(t, "input", "tcp flags & fin == fin")()
+	require.NoError(t, os.WriteFile(limit, []byte("0"), 0o644))
+	p.client.Close()
+	p.server.Wait(20 * time.Second)
+	require.NoError(t, os.WriteFile(limit, before, 0o644))
+	return p.both(t, sent(schema.CauseOutOfMemory, schema.InitiatorLocal).bytes(greeting, greeting, 0),
+		resetBy(schema.InitiatorPeer).bytes(greeting, greeting, 0))
 }
 
 // simultaneous: both close before either sees the other's FIN.

@@ -34,6 +34,7 @@ func Scenarios() []Scenario {
 		{"retransmit timeout", retransmitTimeout},
 		{"keepalive timeout", keepaliveTimeout},
 		{"zero window", zeroWindow},
+		{"out of memory", outOfMemory},
 		{"simultaneous close", simultaneous},
 		{"port reused out of TIME_WAIT", portReused},
 		{"descriptor passed", passed},

@@ -29,7 +29,7 @@ mount -t bpf bpf /sys/fs/bpf
 ip link set lo up
 for m in $(cat /modules/order); do insmod /modules/$m.ko || echo "no module $m"; done
 echo "GUEST BEGINS $(uname -r)"
-export TCPLEDGER_TEST_AGENT=/agent TCPLEDGER_REQUIRE_PRIVILEGED=1 HOME=/tmp
+export TCPLEDGER_TEST_AGENT=/agent TCPLEDGER_TEST_GUEST=1 TCPLEDGER_REQUIRE_PRIVILEGED=1 HOME=/tmp
 cd /tmp
 /suite.test -test.v -test.timeout=20m -test.run='^TestEndings$'
 echo "GUEST ENDS $?"
