@@ -34,7 +34,7 @@ func identityColumns() []Column {
 		col("session", "UInt64", codecPlain, "One life of the kernel-side maps"),
 		col("stream", "UInt32", codecPlain, "cpu * 4 + nesting level"),
 		col("seq", "UInt64", codecDelta, "Number in the stream, from 0"),
-		alias("cpu", "UInt32", "intDiv(stream, 4)", "The CPU it was recorded on"),
+		alias("cpu", "Nullable(UInt32)", "if(stream < 2147483648, intDiv(stream, 4), NULL)", "The CPU it was recorded on; NULL for what the agent itself recorded"),
 	}
 }
 
