@@ -122,13 +122,26 @@ func linger2Off(t testing.TB, l *lab.Lab) []Expect {
 }
 
 // listenerCloses: a connection that was never accepted ends with its listener.
-func listenerCloses(t testing.TB, l *lab.Lab) []Expect {
-	listener := l.B.Actor(t, "server").Listen(l.B.IPv4, 16)
-	client := l.A.Actor(t, "client").Dial(listener.Local)
+func listenerCloses(t testing.TB, l *lab.Lab) []Expect { return neverAccepted(t, l, 16, 1) }
+
+// fullQueueCloses: the same with as many as the listener's queue holds.
+func fullQueueCloses(t testing.TB, l *lab.Lab) []Expect { return neverAccepted(t, l, 3, 4) }
+
+func neverAccepted(t testing.TB, l *lab.Lab, backlog, clients int) []Expect {
+	listener := l.B.Actor(t, "server").Listen(l.B.IPv4, backlog)
+	actor := l.A.Actor(t, "client")
+	var dialed []*lab.Socket
+	for range clients {
+		dialed = append(dialed, actor.Dial(listener.Local))
+	}
 	listener.Close()
-	client.Wait(5 * time.Second)
-	child := sent(schema.CauseListenerClosed, schema.InitiatorLocal).server(t, l.B, listener)
-	child.Remote, child.OwnerPID, child.OwnerHow = client.Local, 0, []schema.OwnerHow{schema.OwnerListener, schema.OwnerUnknown}
-	child.OwnerComm = ""
-	return []Expect{resetBy(schema.InitiatorPeer).client(t, l.A, client), child}
+	var rows []Expect
+	for _, client := range dialed {
+		client.Wait(5 * time.Second)
+		child := sent(schema.CauseListenerClosed, schema.InitiatorLocal).server(t, l.B, listener)
+		child.Remote, child.OwnerPID, child.OwnerHow = client.Local, 0, []schema.OwnerHow{schema.OwnerListener, schema.OwnerUnknown}
+		child.OwnerComm = ""
+		rows = append(rows, resetBy(schema.InitiatorPeer).client(t, l.A, client), child)
+	}
+	return rows
 }

@@ -24,6 +24,7 @@ func Scenarios() []Scenario {
 		{"killed", killed},
 		{"linger2 off", linger2Off},
 		{"listener closes", listenerCloses},
+		{"listener closes with a full queue", fullQueueCloses},
 		{"refused v4", refused(v4)},
 		{"refused v6", refused(v6)},
 		{"refused by ICMP", refusedByICMP},
