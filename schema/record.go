@@ -114,7 +114,6 @@ func (l Loss) Lost() uint64 { return l.SeqTo - l.SeqFrom + 1 }
 const (
 	LossRingFull      = "ring_full"      // the kernel's ring buffer had no room
 	LossQueueOverflow = "queue_overflow" // the agent's queue to Kafka had no room
-	LossMalformed     = "malformed"      // the agent could not decode what the kernel side wrote
 	LossTooLarge      = "too_large"      // the broker refuses a message of this size
 )
 
