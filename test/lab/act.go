@@ -14,14 +14,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// act is the actor's loop: one JSON command a line, one socket call, one answer. It gives the exit status.
-func act(in io.Reader, out io.Writer) int {
+// act is the actor's loop: one JSON command a line, one socket call, one answer.
+func act(in io.Reader, out io.Writer) error {
 	runtime.LockOSThread()
 	lines, answers := bufio.NewScanner(in), json.NewEncoder(out)
 	for lines.Scan() {
 		var c command
 		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
-			return 2
+			return err
 		}
 		do := perform
 		if c.Thread != "" {
@@ -32,13 +32,13 @@ func act(in io.Reader, out io.Writer) int {
 		if errors.As(err, &errno) {
 			ans.Errno = int(errno)
 		} else if err != nil {
-			return 3
+			return err
 		}
 		if err := answers.Encode(ans); err != nil {
-			return 4
+			return err
 		}
 	}
-	return 0
+	return lines.Err()
 }
 
 func perform(c *command) (answer, error) {

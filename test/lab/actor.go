@@ -82,11 +82,15 @@ func (h *Host) Actor(t testing.TB, comm string) *Actor {
 	return a
 }
 
-// RunIfActor never returns where the process is an actor: call it first in TestMain.
-func RunIfActor() {
-	if strings.HasPrefix(filepath.Base(os.Args[0]), actorPrefix) {
-		os.Exit(act(os.Stdin, os.Stdout))
+// RunIfActor does an actor's work where the process is one, and says so: TestMain returns then.
+func RunIfActor() bool {
+	if !strings.HasPrefix(filepath.Base(os.Args[0]), actorPrefix) {
+		return false
 	}
+	if err := act(os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, filepath.Base(os.Args[0])+":", err)
+	}
+	return true
 }
 
 func (a *Actor) do(c command) answer {

@@ -11,7 +11,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	RunIfActor()
+	if RunIfActor() {
+		return
+	}
 	m.Run()
 }
 
