@@ -7,21 +7,20 @@ type Flags uint32
 
 // The facts. Their bits are part of the wire format.
 const (
-	FlagOwned              Flags = 1 << iota // a task held the socket (sk_lock.owned)
-	FlagFileDead                             // the socket's file was being released
-	FlagExiting                              // that task was exiting (PF_EXITING)
-	FlagLinger0                              // SO_LINGER with time 0
-	FlagSockDead                             // SOCK_DEAD: orphaned
-	FlagNoSocket                             // no struct socket: never accepted, or orphaned
-	FlagFinReceived                          // SOCK_DONE: the peer's FIN was received
-	FlagLinger2Off                           // TCP_LINGER2 below 0
-	FlagResetReceived                        // tcp_receive_reset ran before `-> CLOSE`
-	FlagResetSent                            // a reset was sent before `-> CLOSE`
-	FlagResetAfter                           // a reset was sent just after `-> CLOSE` (settled)
-	FlagResetAnswers                         // that reset answered a packet
-	FlagBeganBefore                          // the connection began before the agent
-	FlagNoCloseSeen                          // the socket was destroyed without `-> CLOSE`
-	FlagResetAnswersBefore                   // the reset before `-> CLOSE` answered a packet
+	FlagOwned         Flags = 1 << iota // a task held the socket (sk_lock.owned)
+	FlagFileDead                        // the socket's file was being released
+	FlagExiting                         // that task was exiting (PF_EXITING)
+	FlagLinger0                         // SO_LINGER with time 0
+	FlagSockDead                        // SOCK_DEAD: orphaned
+	FlagNoSocket                        // no struct socket: never accepted, or orphaned
+	FlagFinReceived                     // SOCK_DONE: the peer's FIN was received
+	FlagLinger2Off                      // TCP_LINGER2 below 0
+	FlagResetReceived                   // tcp_receive_reset ran before `-> CLOSE`
+	FlagResetSent                       // a reset was sent before `-> CLOSE`
+	FlagResetAfter                      // a reset was sent just after `-> CLOSE` (settled)
+	FlagResetAnswers                    // that reset answered a packet
+	FlagBeganBefore                     // the connection began before the agent
+	FlagNoCloseSeen                     // the socket was destroyed without `-> CLOSE`
 )
 
 // Has reports whether all of these facts hold.

@@ -122,7 +122,7 @@ func TestNames(t *testing.T) {
 		"SRTTUS": "srtt_us", "CPUs": "cpus", "TCPFlags": "tcp_flags", "BytesSentRaw": "bytes_sent_raw", "LocalIP": "local_ip", "At": "at", "UserStackID": "user_stack_id"} {
 		require.Equal(t, want, snake(name))
 	}
-	require.Equal(t, []string{"owned", "reset_answers_before", "bit_31"}, flags(schema.FlagOwned|schema.FlagResetAnswersBefore|1<<31))
+	require.Equal(t, []string{"owned", "no_close_seen", "bit_31"}, flags(schema.FlagOwned|schema.FlagNoCloseSeen|1<<31))
 	require.Empty(t, flags(0))
 }
 
