@@ -30,6 +30,7 @@ const actorPrefix = "act-"
 type Actor struct {
 	Comm string
 	PID  uint32
+	Host *Host
 	t    testing.TB
 	cmd  *exec.Cmd
 	in   *json.Encoder
@@ -67,7 +68,7 @@ func (h *Host) Actor(t testing.TB, comm string) *Actor {
 	require.NoError(t, err)
 	link := filepath.Join(t.TempDir(), actorPrefix+comm)
 	require.NoError(t, os.Symlink(self, link))
-	a := &Actor{Comm: actorPrefix + comm, t: t, cmd: exec.Command(link)}
+	a := &Actor{Comm: actorPrefix + comm, Host: h, t: t, cmd: exec.Command(link)}
 	a.cmd.Stderr = os.Stderr
 	a.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	in, err := a.cmd.StdinPipe()

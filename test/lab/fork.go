@@ -34,7 +34,7 @@ func (s *Socket) Inherit(comm string) *Socket {
 	require.NoError(t, err)
 	out, err := os.OpenFile(link+".out", os.O_RDONLY|unix.O_NONBLOCK, 0)
 	require.NoError(t, err)
-	child := &Actor{Comm: actorPrefix + comm, t: t, in: json.NewEncoder(in), out: bufio.NewScanner(out), pipe: in}
+	child := &Actor{Comm: actorPrefix + comm, Host: s.Actor.Host, t: t, in: json.NewEncoder(in), out: bufio.NewScanner(out), pipe: in}
 	child.PID = uint32(s.Actor.must(command{Op: "fork", FD: s.FD, IP: link}).N)
 	t.Cleanup(func() { child.End(); _ = out.Close() })
 	heir := *s

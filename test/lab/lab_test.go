@@ -43,3 +43,19 @@ func TestRulesAndSettings(t *testing.T) {
 	l.A.Sysctl(t, "net/ipv4/tcp_fin_timeout", "7")
 	require.Equal(t, "7\n", l.A.Run(t, "cat", "/proc/sys/net/ipv4/tcp_fin_timeout"))
 }
+
+func TestAwaits(t *testing.T) {
+	l := New(t)
+	listener := l.B.Actor(t, "server").Listen(l.B.IPv4, 4)
+	listener.AwaitQueue(0)
+	client := l.A.Actor(t, "client").Dial(listener.Local)
+	listener.AwaitQueue(1)
+	server := listener.Accept()
+	client.Await("established")
+	client.Close()
+	server.Await("close-wait")
+	client.Await("fin-wait-2")
+	server.Close()
+	server.AwaitGone()
+	client.Await("time-wait")
+}
