@@ -68,7 +68,7 @@ func answerUnread(t testing.TB, l *lab.Lab) []Expect {
 	p.server.Read(1)
 	p.server.Write(5_000)
 	p.server.Close()
-	waitUnread(t, p.client, 5_000)
+	p.client.Await("time-wait")
 	require.Equal(t, 5_000, p.client.Read(5_001))
 	p.client.Close()
 	return p.both(t, clean(schema.CauseLocalShutdown, schema.InitiatorLocal).bytes(greeting, greeting+5_000, 5_000),

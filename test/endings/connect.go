@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -101,11 +100,11 @@ func retransmitTimeout(t testing.TB, l *lab.Lab) []Expect {
 	p.client.Set(unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 1_500)
 	stop := l.B.Drop(t, "input", "meta l4proto tcp")
 	p.client.Write(10)
-	p.client.Wait(20 * time.Second)
+	p.client.Wait(patience)
 	p.client.Close()
-	stop()
 	p.server.Linger0()
 	p.server.Close()
+	stop()
 	client := clean(schema.CauseRetransmitTimeout, schema.InitiatorKernel).failed("ETIMEDOUT").bytes(greeting+10, greeting, 0)
 	return p.both(t, client, sent(schema.CauseLingerAbort, schema.InitiatorLocal).bytes(greeting, greeting, 0))
 }
@@ -117,11 +116,11 @@ func keepaliveTimeout(t testing.TB, l *lab.Lab) []Expect {
 	}
 	p.client.Set(unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 	stop := l.B.Drop(t, "input", "meta l4proto tcp")
-	p.client.Wait(20 * time.Second)
+	p.client.Wait(patience)
 	p.client.Close()
-	stop()
 	p.server.Linger0()
 	p.server.Close()
+	stop()
 	return p.both(t, sent(schema.CauseKeepaliveTimeout, schema.InitiatorKernel).failed("ETIMEDOUT").bytes(greeting, greeting, 0),
 		sent(schema.CauseLingerAbort, schema.InitiatorLocal).bytes(greeting, greeting, 0))
 }

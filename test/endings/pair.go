@@ -5,6 +5,7 @@ package endings
 import (
 	"net/netip"
 	"testing"
+	"time"
 
 	"tcpledger/test/lab"
 )
@@ -15,6 +16,9 @@ type pair struct {
 	client, server *lab.Socket
 	listener       *lab.Socket
 }
+
+// patience is how long a scenario waits for what must happen.
+const patience = 30 * time.Second
 
 // greeting is what connect exchanges: the client sends so much and the server answers the same.
 const greeting = 100

@@ -5,9 +5,7 @@ package endings
 import (
 	"net/netip"
 	"os"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -21,14 +19,14 @@ func zeroWindow(t testing.TB, l *lab.Lab) []Expect {
 	listener := l.B.Actor(t, "server").Listen(l.B.IPv4, 16)
 	listener.Set(unix.SOL_SOCKET, unix.SO_RCVBUF, 4_096)
 	p := &pair{lab: l, listener: listener, client: l.A.Actor(t, "client").Dial(listener.Local), server: listener.Accept()}
-	p.client.Set(unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 1_500)
 	p.client.Fill()
-	require.Eventually(t, func() bool { return strings.Contains(l.A.Run(t, "ss", "-Hton"), "(persist") }, 10*time.Second, 20*time.Millisecond)
+	p.client.AwaitPersist()
 	stop := l.B.Drop(t, "input", "meta l4proto tcp")
-	p.client.Wait(30 * time.Second)
+	p.client.Set(unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 1_500)
+	p.client.Wait(patience)
 	p.client.Close()
-	stop()
 	p.server.Close()
+	stop()
 	return p.both(t, clean(schema.CauseZeroWindowTimeout, schema.InitiatorKernel).failed("ETIMEDOUT").anyBytes(),
 		sent(schema.CauseCloseUnreadData, schema.InitiatorLocal).anyBytes())
 }
@@ -46,7 +44,7 @@ func outOfMemory(t testing.TB, l *lab.Lab) []Expect {
 	defer l.B.Drop(t, "input", "tcp flags & fin == fin")()
 	require.NoError(t, os.WriteFile(limit, []byte("0"), 0o644))
 	p.client.Close()
-	p.server.Wait(20 * time.Second)
+	p.server.Wait(patience)
 	require.NoError(t, os.WriteFile(limit, before, 0o644))
 	return p.both(t, sent(schema.CauseOutOfMemory, schema.InitiatorLocal).bytes(greeting, greeting, 0),
 		resetBy(schema.InitiatorPeer).bytes(greeting, greeting, 0))
@@ -71,6 +69,8 @@ func portReused(t testing.TB, l *lab.Lab) []Expect {
 	first.server.Close()
 	first.client.Read(1)
 	first.client.Close()
+	first.client.AwaitGone()
+	first.server.Await("time-wait")
 	again := first.client.Actor.Open(l.B.IPv4)
 	again.BindTo(first.client.Local)
 	again.Connect(first.client.Remote)
@@ -119,6 +119,7 @@ func mptcpListener(t testing.TB, l *lab.Lab) []Expect {
 func silentServer(t testing.TB, l *lab.Lab) []Expect {
 	p := connectSilent(t, l, v4)
 	p.client.Close()
+	p.server.Await("close-wait")
 	p.server.Actor.Kill()
 	return p.both(t, clean(schema.CauseLocalClose, schema.InitiatorLocal).bytes(0, 0, 0),
 		clean(schema.CausePeerClose, schema.InitiatorPeer).bytes(0, 0, 0))

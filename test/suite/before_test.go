@@ -5,8 +5,6 @@ package suite
 import (
 	"net/netip"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +19,6 @@ import (
 type older struct {
 	name           string
 	client, server *lab.Socket
-	host           *lab.Host // the server's
 	prepare, end   func(t *testing.T, o *older)
 	wantClient     oldEnd
 	wantServer     oldEnd
@@ -50,11 +47,11 @@ var olderOnes = []older{
 		wantClient: oldEnd{cause: schema.CauseProcessExit, initiator: schema.InitiatorLocal},
 		wantServer: oldEnd{cause: schema.CausePeerClose, initiator: schema.InitiatorPeer}},
 	// Who shut down first the state says; whether by close() or shutdown() nobody knows any more.
-	{name: "CLOSE_WAIT", prepare: func(t *testing.T, o *older) { o.client.Shutdown(unix.SHUT_WR); o.atServer(t, "close-wait") },
+	{name: "CLOSE_WAIT", prepare: func(_ *testing.T, o *older) { o.client.Shutdown(unix.SHUT_WR); o.server.Await("close-wait") },
 		end:        serverEnds,
 		wantClient: oldEnd{cause: schema.CauseUnknown, initiator: schema.InitiatorLocal},
 		wantServer: oldEnd{cause: schema.CausePeerClose, initiator: schema.InitiatorPeer}},
-	{name: "FIN_WAIT2 without a process", prepare: func(t *testing.T, o *older) { o.client.Close(); o.atServer(t, "close-wait") },
+	{name: "FIN_WAIT2 without a process", prepare: func(_ *testing.T, o *older) { o.client.Close(); o.server.Await("close-wait") },
 		end:        func(_ *testing.T, o *older) { o.server.Close() },
 		wantClient: oldEnd{cause: schema.CauseUnknown, initiator: schema.InitiatorLocal, orphan: true},
 		wantServer: oldEnd{cause: schema.CausePeerClose, initiator: schema.InitiatorPeer}},
@@ -63,14 +60,6 @@ var olderOnes = []older{
 func clientEnds(_ *testing.T, o *older) { o.client.Close(); o.server.Read(1); o.server.Close() }
 
 func serverEnds(_ *testing.T, o *older) { o.server.Close(); o.client.Read(1); o.client.Close() }
-
-// atServer waits until the server's socket is in that state, as ss spells it.
-func (o *older) atServer(t *testing.T, state string) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		return strings.Contains(o.host.Run(t, "ss", "-Htan", "state", state), ":"+strconv.Itoa(int(o.server.Remote.Port())))
-	}, 10*time.Second, time.Millisecond)
-}
 
 // TestBeganBefore: what was established before the agent came has no known start, a cause only where evidence is left, and
 // its owner.
@@ -86,7 +75,6 @@ func TestBeganBefore(t *testing.T) {
 			o.server = listener.Accept()
 			o.client.Write(7)
 			o.server.Read(7)
-			o.host = world.B
 			o.name += " over " + ip.String()
 			if o.prepare != nil {
 				o.prepare(t, &o)

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -175,6 +174,7 @@ func lateToMinisock(t testing.TB, l *lab.Lab) int {
 	server := listener.Accept()
 	client.Close()
 	server.Read(1)
+	client.Await("fin-wait-2")
 	server.Write(10)
 	server.Wait(5 * time.Second)
 	return 2
@@ -200,10 +200,7 @@ func linger2InFinWait2(t testing.TB, l *lab.Lab) int {
 	client.Set(unix.IPPROTO_TCP, unix.TCP_LINGER2, -1)
 	client.Shutdown(unix.SHUT_WR)
 	server.Read(1)
-	require.Eventually(t, func() bool {
-		return l.A.Run(t, "ss", "-Htan", "state", "fin-wait-2", "dport", "=", strconv.Itoa(int(listener.Local.Port()))) != ""
-	},
-		30*time.Second, time.Millisecond)
+	client.Await("fin-wait-2")
 	client.Close()
 	server.Wait(5 * time.Second)
 	return 2

@@ -66,9 +66,9 @@ func TestEndings(t *testing.T) {
 	}
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, cmd.Wait())
-	l.more(t)
+	require.Eventually(t, func() bool { l.more(t); return l.checkpoints[len(l.checkpoints)-1].Phase == schema.CheckpointEnd },
+		time.Minute, time.Millisecond, "no end checkpoint")
 	require.Empty(t, l.losses)
-	require.Equal(t, schema.CheckpointEnd, l.checkpoints[len(l.checkpoints)-1].Phase)
 	require.Len(t, l.in(t, worlds...), judged, "rows came after their scenario was judged")
 	l.shows(t, worlds)
 }
