@@ -4,6 +4,7 @@ package kernels
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,9 +15,10 @@ import (
 	"strings"
 )
 
-// Boot starts the kernel in software emulation with the suite and the agent inside and gives every line of its console to
-// line. It returns when the guest powers off or ctx ends; the error says so where the suite did not pass, and is
-// ErrNotBegun where the guest died before it came to the suite.
+// Boot starts the kernel in software emulation with the suite and the agent inside and gives every line that they print to
+// line; the kernel's own messages have a console of their own, so that none falls into such a line, and follow where the
+// suite did not pass. Boot returns when the guest powers off or ctx ends; the error is ErrNotBegun where the guest died
+// before it came to the suite.
 func (u *Unpacked) Boot(ctx context.Context, suite, agent, arguments string, line func(string)) error {
 	dir, err := os.MkdirTemp("", "tcpledger-guest-")
 	if err != nil {
@@ -31,10 +33,9 @@ func (u *Unpacked) Boot(ctx context.Context, suite, agent, arguments string, lin
 	if err := os.WriteFile(initrd, packed, 0o600); err != nil {
 		return err
 	}
-	// QEMU 7.2 emulates cmpxchg16b wrongly when it is interrupted (the flags get the low half of rax: a double fault).
-	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max,-cx16", "-m", "1536", "-smp", "2", "-kernel", u.Image,
-		"-initrd", initrd, "-append", "console=ttyS0 panic=1 quiet no_timer_check "+arguments, "-nographic", "-no-reboot", "-nic", "none")
-	console, err := cmd.StdoutPipe()
+	console := filepath.Join(dir, "console")
+	cmd := u.qemu(ctx, initrd, console, arguments)
+	said, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
 	}
@@ -42,8 +43,25 @@ func (u *Unpacked) Boot(ctx context.Context, suite, agent, arguments string, lin
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	begun, status := follow(console, line)
-	err = cmd.Wait()
+	begun, status := follow(said, line)
+	err = u.ended(ctx, begun, status, cmd.Wait())
+	if err != nil {
+		kernelSaid, _ := os.ReadFile(console)
+		_, _ = follow(bytes.NewReader(kernelSaid), line)
+	}
+	return err
+}
+
+// qemu is the machine: the kernel's own messages go to the file console, the second serial line to standard output.
+func (u *Unpacked) qemu(ctx context.Context, initrd, console, arguments string) *exec.Cmd {
+	// QEMU 7.2 emulates cmpxchg16b wrongly when it is interrupted (the flags get the low half of rax: a double fault).
+	return exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max,-cx16", "-m", "1536", "-smp", "2", "-no-reboot",
+		"-kernel", u.Image, "-initrd", initrd, "-append", "console=ttyS0 panic=1 quiet no_timer_check "+arguments,
+		"-display", "none", "-monitor", "none", "-nic", "none", "-serial", "file:"+console, "-serial", "stdio")
+}
+
+// ended says what was wrong with a guest that has ended.
+func (u *Unpacked) ended(ctx context.Context, begun bool, status string, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", u.Release, ctx.Err())
@@ -60,9 +78,9 @@ func (u *Unpacked) Boot(ctx context.Context, suite, agent, arguments string, lin
 // ErrNotBegun is a guest that died before the suite began: trouble of the emulation, worth another try.
 var ErrNotBegun = errors.New("the guest died before the suite began")
 
-// follow reads the console to its end. It says whether the suite began and gives its exit status, "" where it never ended.
-func follow(console io.Reader, line func(string)) (begun bool, status string) {
-	lines := bufio.NewScanner(console)
+// follow reads what is said to its end. It says whether the suite began and gives its exit status, "" where it never ended.
+func follow(said io.Reader, line func(string)) (begun bool, status string) {
+	lines := bufio.NewScanner(said)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		text := strings.TrimRight(lines.Text(), "\r")

@@ -14,7 +14,7 @@ import (
 	"github.com/cavaliergopher/cpio"
 )
 
-// initScript is the guest's first process. It ends with the machine.
+// initScript is the guest's first process. It ends with the machine. The second serial line carries what the suite says.
 const initScript = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
 export PATH=/bin:/usr/sbin:/usr/bin:/sbin
@@ -28,11 +28,13 @@ mount -t cgroup2 cgroup /sys/fs/cgroup
 mount -t bpf bpf /sys/fs/bpf
 ip link set lo up
 for m in $(cat /modules/order); do insmod /modules/$m.ko || echo "no module $m"; done
+exec >/dev/ttyS1 2>&1
 echo "GUEST BEGINS $(uname -r)"
 export TCPLEDGER_TEST_AGENT=/agent TCPLEDGER_TEST_GUEST=1 TCPLEDGER_REQUIRE_PRIVILEGED=1 HOME=/tmp
 cd /tmp
 /suite.test -test.v -test.timeout=20m -test.run='^TestEndings$'
 echo "GUEST ENDS $?"
+exec >/dev/console 2>&1 # to close a serial line waits until all was sent
 poweroff -f
 `
 

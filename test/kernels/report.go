@@ -26,6 +26,7 @@ type Run struct {
 	cells   map[string]cell
 	shows   map[string]string // what it shows beside the rows: yes, some or no
 	shown   []string          // the keys of shows in the order in which they came
+	failure string            // why it does not count
 }
 
 // cell is the worst verdict of a scenario's rows with its reason.
