@@ -18,12 +18,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// built is the folder that build made; TestMain removes it.
+var built string
+
 // build builds the three programs once and gives the folder they are in.
 var build = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "tcpledger-e2e-")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	cmd := exec.Command("go", "build", "-o", dir+"/", "tcpledger/agent", "tcpledger/ingester", "tcpledger/cmd/tcpledger")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -24,6 +24,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	kafkatest.Main(m) // which lets the test binary be either child
+	_ = os.RemoveAll(built)
 }
 
 // kafkas are the brokers the chain is proven on. The quick run leaves the slow one out.
