@@ -5,8 +5,7 @@ package publish
 import "tcpledger/schema"
 
 // Message is one Kafka message. Ranges are the numbers of its rows, Losses the loss rows in it: what must be counted if
-// the message is dropped. At is the kernel time of its first row. A message without Ranges and Losses holds no records
-// and is dropped last.
+// the message is dropped. At is the kernel time of its first row.
 type Message struct {
 	Topic       string
 	Key         []byte
@@ -24,9 +23,6 @@ const messageOverhead = 256
 func (m *Message) size() int64 {
 	return int64(len(m.Key) + len(m.Value) + 24*len(m.Ranges) + 56*len(m.Losses) + messageOverhead)
 }
-
-// counted reports whether dropping the message loses records.
-func (m *Message) counted() bool { return len(m.Ranges) > 0 || len(m.Losses) > 0 || m.Checkpoints > 0 }
 
 // numbered counts the numbers in the ranges.
 func (m *Message) numbered() uint64 {

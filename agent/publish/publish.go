@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/segmentio/kafka-go"
 
@@ -27,27 +26,23 @@ type Config struct {
 	Registry   prometheus.Registerer
 }
 
-// Publisher is the queue to Kafka and its one sender. Offer and TakeLosses are safe for concurrent use with Run.
+// Publisher is the queues to Kafka with a sender each. Offer and TakeLosses are safe for concurrent use with Run.
 type Publisher struct {
 	config  Config
 	client  *kafka.Client
 	metrics *metrics
-	retry   *backoff.ExponentialBackOff
-	wake    chan struct{}
+	senders [2]*sender
 
 	mu       sync.Mutex
-	queue    queue
+	queues   queues
 	losses   losses
 	finished bool
 	overflow time.Time         // when the queue last overflowed
 	dropped  map[string]uint64 // messages by topic
 }
 
-const (
-	retryFirst  = 100 * time.Millisecond
-	retryLast   = 3 * time.Second
-	overflowFor = time.Minute
-)
+// overflowFor is how long an overflow makes the queue unhealthy.
+const overflowFor = time.Minute
 
 // New makes a publisher; nothing is connected before Run.
 func New(config Config) *Publisher {
@@ -55,12 +50,10 @@ func New(config Config) *Publisher {
 		config:  config,
 		client:  &kafka.Client{Addr: kafka.TCP(config.Brokers...), Transport: config.Transport, Timeout: requestTimeout},
 		metrics: newMetrics(config.Registry),
-		retry:   backoff.NewExponentialBackOff(),
-		wake:    make(chan struct{}, 1),
-		queue:   queue{limit: config.QueueBytes},
+		queues:  queues{limit: config.QueueBytes},
 		dropped: map[string]uint64{},
 	}
-	p.retry.InitialInterval, p.retry.MaxInterval = retryFirst, retryLast
+	p.senders = [...]*sender{newSender(p, &p.queues.records), newSender(p, &p.queues.meta)}
 	p.metrics.queueLimit.Set(float64(config.QueueBytes))
 	return p
 }
@@ -69,7 +62,7 @@ func New(config Config) *Publisher {
 // dropped and becomes loss ranges.
 func (p *Publisher) Offer(m Message) {
 	p.mu.Lock()
-	dropped := p.queue.push(m)
+	dropped := p.queues.push(m)
 	for i := range dropped {
 		p.lose(&dropped[i], schema.LossQueueOverflow)
 	}
@@ -82,9 +75,15 @@ func (p *Publisher) Offer(m Message) {
 	if first {
 		p.config.Log.Warn("queue to Kafka is full, dropping the oldest batches; they become loss ranges", "limit", p.config.QueueBytes)
 	}
-	select {
-	case p.wake <- struct{}{}:
-	default:
+	p.wake()
+}
+
+func (p *Publisher) wake() {
+	for _, s := range p.senders {
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -119,54 +118,33 @@ func (p *Publisher) Finish() {
 	p.mu.Lock()
 	p.finished = true
 	p.mu.Unlock()
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
+	p.wake()
 }
 
 // Run sends until Finish was called and the queue is empty, or until ctx ends. Then its error says what was left.
 func (p *Publisher) Run(ctx context.Context) error {
-	for {
-		batch, end := p.next()
-		if batch != nil {
-			p.deliver(ctx, batch)
-		}
-		if end {
-			return nil
-		}
-		if ctx.Err() != nil {
-			return p.left()
-		}
-		if batch == nil {
-			select {
-			case <-p.wake:
-			case <-ctx.Done():
-			}
-		}
+	var g sync.WaitGroup
+	for _, s := range p.senders {
+		g.Go(func() { s.run(ctx) })
 	}
-}
-
-// next gives what to send now, and whether all is done.
-func (p *Publisher) next() (batch []Message, end bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	batch = p.queue.front(requestBytes)
-	return batch, batch == nil && p.finished
+	g.Wait()
+	return p.left()
 }
 
 // left is the error of what could not be delivered, nil for nothing.
 func (p *Publisher) left() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	records := 0
-	for i := p.queue.head; i < len(p.queue.messages); i++ {
-		records += p.queue.messages[i].Records
-	}
-	if p.queue.len() == 0 {
+	if p.queues.len() == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d messages with %d records were not delivered to Kafka", p.queue.len(), records)
+	records := 0
+	for _, q := range []*queue{&p.queues.records, &p.queues.meta} {
+		for i := q.head; i < len(q.messages); i++ {
+			records += q.messages[i].Records
+		}
+	}
+	return fmt.Errorf("%d messages with %d records were not delivered to Kafka", p.queues.len(), records)
 }
 
 // lose counts a dropped message: its numbers become loss ranges, its loss rows are told again. The lock is held.
@@ -184,7 +162,7 @@ func (p *Publisher) lose(m *Message, cause string) {
 }
 
 func (p *Publisher) gauges() {
-	p.metrics.queueBytes.Set(float64(p.queue.bytes))
-	p.metrics.queueMessages.Set(float64(p.queue.len()))
+	p.metrics.queueBytes.Set(float64(p.queues.bytes()))
+	p.metrics.queueMessages.Set(float64(p.queues.len()))
 	p.metrics.pendingLosses.Set(float64(len(p.losses.ranges)))
 }

@@ -16,7 +16,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"tcpledger/internal/program"
 	"tcpledger/schema"
@@ -233,6 +235,32 @@ func TestTooLargeIsALossAndTheRestGoesOn(t *testing.T) {
 	require.Equal(t, []uint64{0, 1, 3, 4}, got)
 	require.Equal(t, []schema.Loss{{At: 2, SeqFrom: 2, SeqTo: 2, Cause: schema.LossTooLarge}}, p.TakeLosses(10))
 	require.Equal(t, uint64(1), p.Dropped(schema.TopicEvents))
+}
+
+// A meta topic that takes nothing, for want of a right or of a leader, does not keep the records from Kafka.
+func TestTopicsDoNotWaitForEachOther(t *testing.T) {
+	b := newBroker(t)
+	b.start()
+	denied := b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: schema.TopicMeta, Err: kerr.TopicAuthorizationFailed, Count: -1})
+	p, _ := newPublisher(t, b, 64<<20)
+	p.Offer(meta())
+	for n := range uint64(10) {
+		p.Offer(numbered(n))
+	}
+	wait := run(t, p, context.Background())
+	require.Eventually(t, func() bool { return testutil.ToFloat64(p.metrics.records) == 10 && p.config.Outage.Err() != nil },
+		patience, 10*time.Millisecond)
+	require.ErrorContains(t, p.config.Outage.Err(), schema.TopicMeta)
+	for n := range uint64(10) { // the outage goes on though records arrive
+		p.Offer(numbered(10 + n))
+	}
+	require.Eventually(t, func() bool { return testutil.ToFloat64(p.metrics.records) == 20 }, patience, 10*time.Millisecond)
+	require.Error(t, p.config.Outage.Err())
+	denied.Remove()
+	p.Finish()
+	require.NoError(t, wait())
+	require.NoError(t, p.config.Outage.Err())
+	require.Len(t, b.read(schema.TopicMeta, "web-1"), 1)
 }
 
 func TestUnknownTopicSaysHowToMakeIt(t *testing.T) {

@@ -2,43 +2,62 @@
 
 package publish
 
-// queue holds messages in order, bounded in bytes. The first inFlight of them are with the broker and are not dropped:
-// they may have arrived.
+import "tcpledger/schema"
+
+// queues hold what waits for Kafka, bounded in bytes together: records, and what the meta topic tells about them. They are
+// sent each by itself, so that a topic that takes nothing stops the other one only where there is no room for both.
+type queues struct {
+	records queue
+	meta    queue
+	limit   int64
+}
+
+func (q *queues) of(topic string) *queue {
+	if topic == schema.TopicMeta {
+		return &q.meta
+	}
+	return &q.records
+}
+
+func (q *queues) bytes() int64 { return q.records.bytes + q.meta.bytes }
+
+func (q *queues) len() int { return q.records.len() + q.meta.len() }
+
+// push appends m and gives the messages that had to go for it, oldest first, m itself where nothing else is left: records,
+// which become loss ranges, before what tells about them, unless that takes more than half of the room.
+func (q *queues) push(m Message) []Message {
+	q.of(m.Topic).append(m)
+	var dropped []Message
+	for q.bytes() > q.limit {
+		from := &q.records
+		if !from.droppable() || (q.meta.bytes > q.limit/2 && q.meta.droppable()) {
+			from = &q.meta
+		}
+		dropped = append(dropped, from.drop())
+	}
+	return dropped
+}
+
+// queue holds messages in order. The first inFlight of them are with the broker and are not dropped: they may have arrived.
 type queue struct {
 	messages []Message
 	head     int
 	inFlight int
 	bytes    int64
-	limit    int64
 }
 
 func (q *queue) len() int { return len(q.messages) - q.head }
 
-// push appends m and gives the messages that had to go for it, oldest first: those that hold records before those that
-// do not, m itself where nothing else is left.
-func (q *queue) push(m Message) []Message {
+func (q *queue) append(m Message) {
 	q.messages = append(q.messages, m)
 	q.bytes += m.size()
-	var dropped []Message
-	for q.bytes > q.limit {
-		dropped = append(dropped, q.remove(q.victim()))
-	}
-	return dropped
 }
 
-// victim is the index of the message to drop. There is one: the message just pushed is never in flight.
-func (q *queue) victim() int {
-	oldest := q.head + q.inFlight
-	for i := oldest; i < len(q.messages); i++ {
-		if q.messages[i].counted() {
-			return i
-		}
-	}
-	return oldest
-}
+func (q *queue) droppable() bool { return q.len() > q.inFlight }
 
-// remove takes out one message. What stands before it moves up by one: few, since the oldest are dropped.
-func (q *queue) remove(i int) Message {
+// drop takes out the oldest message that is not in flight. What is in flight moves up by one.
+func (q *queue) drop() Message {
+	i := q.head + q.inFlight
 	m := q.messages[i]
 	copy(q.messages[q.head+1:i+1], q.messages[q.head:i])
 	q.advance(1)

@@ -23,39 +23,58 @@ func meta() Message {
 
 func TestOldestBatchIsDroppedFirst(t *testing.T) {
 	one := sample(0, 0, 0)
-	q := queue{limit: 3 * one.size()}
+	q := queues{limit: 3 * one.size()}
 	require.Empty(t, q.push(meta()))
 	require.Empty(t, q.push(sample(0, 1, 1)))
 	require.Empty(t, q.push(sample(0, 2, 2)))
 	require.Equal(t, []Message{sample(0, 1, 1)}, q.push(sample(0, 3, 3)), "not the older message without records")
-	require.Equal(t, []Message{meta()}, q.front(1<<20))
+	require.Equal(t, []Message{meta()}, q.meta.front(1<<20))
+	require.Equal(t, []Message{sample(0, 2, 2), sample(0, 3, 3)}, q.records.front(1<<20))
+}
+
+// Stacks that find no way to Kafka leave half of the room to the records.
+func TestMetaTakesHalfAtMost(t *testing.T) {
+	m := meta()
+	q := queues{limit: 10 * m.size()}
+	for range 10 {
+		require.Empty(t, q.push(m))
+	}
+	require.Equal(t, []Message{m, m}, q.push(sample(0, 0, 0)))
+	for n := uint64(1); n < 20; n++ {
+		q.push(sample(0, n, n))
+	}
+	require.Equal(t, 5, q.meta.len())
+	require.Equal(t, uint64(19), q.records.messages[len(q.records.messages)-1].At)
+	require.Greater(t, q.records.bytes, q.limit/4)
 }
 
 func TestInFlightIsNotDropped(t *testing.T) {
 	one := sample(0, 0, 0)
-	q := queue{limit: 2 * one.size()}
+	q := queues{limit: 2 * one.size()}
 	q.push(sample(0, 1, 1))
-	require.Len(t, q.front(1<<20), 1)
+	require.Len(t, q.records.front(1<<20), 1)
 	q.push(sample(0, 2, 2))
 	require.Equal(t, []Message{sample(0, 2, 2)}, q.push(sample(0, 3, 3)))
-	q.done(0)
+	q.records.done(0)
 	require.Equal(t, []Message{sample(0, 1, 1)}, q.push(sample(0, 4, 4)), "the try failed")
 }
 
 func TestFrontIsOnePartitionAndBounded(t *testing.T) {
-	q := queue{limit: 1 << 30}
+	var q queue
 	for i := range uint64(3) {
-		q.push(sample(0, i, i))
+		q.append(sample(0, i, i))
 	}
-	q.push(meta())
-	q.push(sample(0, 9, 9))
+	other := sample(0, 9, 9)
+	other.Key = []byte("web-2")
+	q.append(other)
+	q.append(sample(0, 10, 10))
 	require.Len(t, q.front(2000), 2)
 	q.done(2)
-	require.Len(t, q.front(2000), 1, "the next goes to another topic")
+	require.Len(t, q.front(3000), 1, "the next has another key")
 	q.done(1)
-	require.Equal(t, []Message{meta()}, q.front(1), "one always goes")
+	require.Equal(t, []Message{other}, q.front(1), "one always goes")
 	q.done(1)
-	require.Equal(t, []Message{sample(0, 9, 9)}, q.front(2000))
+	require.Equal(t, []Message{sample(0, 10, 10)}, q.front(2000))
 	q.done(1)
 	require.Empty(t, q.front(2000))
 	require.Zero(t, q.bytes)
@@ -65,7 +84,7 @@ func TestFrontIsOnePartitionAndBounded(t *testing.T) {
 func TestQueueAgainstModel(t *testing.T) {
 	for seed := range uint64(100) {
 		rng := rand.New(rand.NewPCG(seed, 3))
-		q := queue{limit: 20_000}
+		q := queues{limit: 20_000}
 		seen := map[uint64]int{}
 		pushed, lastOut := uint64(0), uint64(0)
 		out := func(ms []Message) {
@@ -83,13 +102,14 @@ func TestQueueAgainstModel(t *testing.T) {
 			case p < 7:
 				out(q.push(meta()))
 			default:
-				batch := q.front(rng.IntN(4000))
+				one := q.of([]string{schema.TopicEvents, schema.TopicMeta}[rng.IntN(2)])
+				batch := one.front(rng.IntN(4000))
 				for range rng.IntN(5) {
 					pushed++
 					out(q.push(sample(0, pushed, pushed)))
 				}
 				if rng.IntN(2) == 0 {
-					q.done(0)
+					one.done(0)
 					continue
 				}
 				out(batch)
@@ -99,16 +119,18 @@ func TestQueueAgainstModel(t *testing.T) {
 						lastOut = m.Ranges[0].From
 					}
 				}
-				q.done(len(batch))
+				one.done(len(batch))
 			}
-			require.LessOrEqual(t, q.bytes, q.limit)
+			require.LessOrEqual(t, q.bytes(), q.limit)
 		}
-		for q.len() > 0 {
-			batch := q.front(5000)
-			out(batch)
-			q.done(len(batch))
+		for _, one := range []*queue{&q.records, &q.meta} {
+			for one.len() > 0 {
+				batch := one.front(5000)
+				out(batch)
+				one.done(len(batch))
+			}
 		}
-		require.Zero(t, q.bytes)
+		require.Zero(t, q.bytes())
 		require.Len(t, seen, int(pushed))
 		for n, times := range seen {
 			require.Equal(t, 1, times, "message %d", n)

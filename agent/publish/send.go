@@ -7,8 +7,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/segmentio/kafka-go"
 
 	"tcpledger/schema"
@@ -22,78 +24,135 @@ const (
 	compression = kafka.Lz4
 )
 
+const (
+	retryFirst = 100 * time.Millisecond
+	retryLast  = 3 * time.Second
+)
+
+// sender brings one queue to Kafka, in order. It is for one goroutine; failing and the queue are under the publisher's lock.
+type sender struct {
+	*Publisher
+	queue   *queue
+	retry   *backoff.ExponentialBackOff
+	wake    chan struct{}
+	failing bool
+}
+
+func newSender(p *Publisher, q *queue) *sender {
+	s := &sender{Publisher: p, queue: q, retry: backoff.NewExponentialBackOff(), wake: make(chan struct{}, 1)}
+	s.retry.InitialInterval, s.retry.MaxInterval = retryFirst, retryLast
+	return s
+}
+
+// run sends until Finish was called and the queue is empty, or until ctx ends.
+func (s *sender) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		batch, end := s.next(min(requestBytes, int(s.config.QueueBytes/4)))
+		switch {
+		case batch != nil:
+			s.deliver(ctx, batch)
+		case end:
+			return
+		default:
+			select {
+			case <-s.wake:
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
+// next gives what to send now, at least one message and together at most most bytes, and whether all is done.
+func (s *sender) next(most int) (batch []Message, end bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	batch = s.queue.front(most)
+	return batch, batch == nil && s.finished
+}
+
 // deliver sends one request's messages and reports whether they left the queue: they are with the broker, or refused for
 // ever. Otherwise this try failed, and it has waited.
-func (p *Publisher) deliver(ctx context.Context, batch []Message) bool {
+func (s *sender) deliver(ctx context.Context, batch []Message) bool {
 	began := time.Now()
-	err := p.produce(ctx, batch)
+	err := s.produce(ctx, batch)
 	switch {
 	case err == nil:
-		p.config.Outage.Recovered()
-		p.retry.Reset()
-		p.metrics.produceSeconds.Observe(time.Since(began).Seconds())
-		p.delivered(batch)
+		s.metrics.produceSeconds.Observe(time.Since(began).Seconds())
+		s.delivered(batch)
 		return true
 	case tooLarge(err) && len(batch) > 1:
-		return p.deliverSingly(ctx, len(batch))
+		return s.deliverSingly(ctx, len(batch))
 	case tooLarge(err):
-		p.refused(&batch[0], err)
+		s.refused(&batch[0], err)
 		return true
 	}
-	p.failed(ctx, err)
+	s.failed(ctx, err)
 	return false
 }
 
 // deliverSingly sends the first n messages one by one, which were too large together.
-func (p *Publisher) deliverSingly(ctx context.Context, n int) bool {
+func (s *sender) deliverSingly(ctx context.Context, n int) bool {
 	for range n {
-		p.mu.Lock()
-		first := p.queue.front(0)
-		p.mu.Unlock()
-		if len(first) == 0 || !p.deliver(ctx, first) {
+		first, _ := s.next(0)
+		if len(first) == 0 || !s.deliver(ctx, first) {
 			return false
 		}
 	}
 	return true
 }
 
-func (p *Publisher) delivered(batch []Message) {
+func (s *sender) delivered(batch []Message) {
 	for i := range batch {
 		m := &batch[i]
-		p.metrics.messages.WithLabelValues(m.Topic).Inc()
-		p.metrics.bytes.WithLabelValues(m.Topic).Add(float64(len(m.Value)))
-		p.metrics.records.Add(float64(m.Records))
+		s.metrics.messages.WithLabelValues(m.Topic).Inc()
+		s.metrics.bytes.WithLabelValues(m.Topic).Add(float64(len(m.Value)))
+		s.metrics.records.Add(float64(m.Records))
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.queue.done(len(batch))
-	p.gauges()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue.done(len(batch))
+	s.gauges()
+	s.answered()
+}
+
+// answered notes that the broker took a message, or will never. The outage is over when that holds for both queues. The lock
+// is held.
+func (s *sender) answered() {
+	s.retry.Reset()
+	s.failing = false
+	if !slices.ContainsFunc(s.senders[:], func(other *sender) bool { return other.failing }) {
+		s.config.Outage.Recovered()
+	}
 }
 
 // refused drops a message that the broker will never take.
-func (p *Publisher) refused(m *Message, err error) {
-	p.mu.Lock()
-	p.lose(m, schema.LossTooLarge)
-	p.queue.done(1)
-	p.gauges()
-	p.mu.Unlock()
-	p.config.Log.Warn("Kafka refuses a message; its records become a loss range", "topic", m.Topic, "bytes", len(m.Value),
+func (s *sender) refused(m *Message, err error) {
+	s.mu.Lock()
+	s.lose(m, schema.LossTooLarge)
+	s.queue.done(1)
+	s.gauges()
+	s.answered()
+	s.mu.Unlock()
+	s.config.Log.Warn("Kafka refuses a message; its records become a loss range", "topic", m.Topic, "bytes", len(m.Value),
 		"records", m.Records, "err", err)
 }
 
 // failed gives the messages back to the queue and waits before the next try. The transport's connections are closed, so
 // that the next try learns where the partitions are now; kafka-go would look again only after its metadata's lifetime.
-func (p *Publisher) failed(ctx context.Context, err error) {
-	p.mu.Lock()
-	p.queue.done(0)
-	p.mu.Unlock()
-	p.metrics.errors.Inc()
+func (s *sender) failed(ctx context.Context, err error) {
+	s.metrics.errors.Inc()
+	s.mu.Lock()
+	s.queue.done(0)
+	if ctx.Err() == nil {
+		s.failing = true
+		s.config.Outage.Failing(err)
+	}
+	s.mu.Unlock()
 	if ctx.Err() != nil {
 		return
 	}
-	p.config.Outage.Failing(err)
-	p.config.Transport.CloseIdleConnections()
-	timer := time.NewTimer(p.retry.NextBackOff())
+	s.config.Transport.CloseIdleConnections()
+	timer := time.NewTimer(s.retry.NextBackOff())
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -102,9 +161,9 @@ func (p *Publisher) failed(ctx context.Context, err error) {
 }
 
 // produce sends messages of one topic and key in one record batch and waits until every in-sync replica has it.
-func (p *Publisher) produce(ctx context.Context, batch []Message) error {
+func (s *sender) produce(ctx context.Context, batch []Message) error {
 	topic := batch[0].Topic
-	partition, err := p.partition(ctx, topic, batch[0].Key)
+	partition, err := s.partition(ctx, topic, batch[0].Key)
 	if err != nil {
 		return err
 	}
@@ -115,7 +174,7 @@ func (p *Publisher) produce(ctx context.Context, batch []Message) error {
 		records[i] = kafka.Record{Time: now, Key: kafka.NewBytes(batch[i].Key), Value: kafka.NewBytes(batch[i].Value),
 			Headers: []kafka.Header{{Key: schema.HeaderSentAt, Value: sentAt}}}
 	}
-	response, err := p.client.Produce(ctx, &kafka.ProduceRequest{Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll,
+	response, err := s.client.Produce(ctx, &kafka.ProduceRequest{Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll,
 		Records: kafka.NewRecordReader(records...), Compression: compression})
 	if err == nil {
 		err = response.Error
@@ -127,8 +186,8 @@ func (p *Publisher) produce(ctx context.Context, batch []Message) error {
 }
 
 // partition is where the Java client puts that key (murmur2). The transport answers from its cache.
-func (p *Publisher) partition(ctx context.Context, topic string, key []byte) (int, error) {
-	answer, err := p.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
+func (s *sender) partition(ctx context.Context, topic string, key []byte) (int, error) {
+	answer, err := s.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
 	if err != nil {
 		return 0, err
 	}
