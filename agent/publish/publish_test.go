@@ -210,6 +210,42 @@ func TestOverflowBecomesLossRangesExactly(t *testing.T) {
 	require.Equal(t, lost, numberOf(t, got[0]))
 }
 
+// A leader that took the messages and then failed, or whose answer is lost: they are there, so they are not lost as well,
+// however many come after them.
+func TestWhatMayHaveArrivedIsNotLost(t *testing.T) {
+	b := newBroker(t)
+	b.start()
+	b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: schema.TopicEvents, Err: kerr.NotEnoughReplicasAfterAppend})
+	away := b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: schema.TopicEvents, Err: kerr.NotEnoughReplicas, Count: -1})
+	one := numbered(0)
+	p, _ := newPublisher(t, b, 10*one.size())
+	p.Offer(numbered(0))
+	p.Offer(numbered(1))
+	wait := run(t, p, context.Background())
+	require.Eventually(t, func() bool { return testutil.ToFloat64(p.metrics.errors) >= 2 }, patience, time.Millisecond)
+	for n := range uint64(30) {
+		p.Offer(numbered(2 + n))
+	}
+	away.Remove()
+	p.Finish()
+	require.NoError(t, wait())
+	account := map[uint64]int{}
+	for _, m := range b.read(schema.TopicEvents, "web-1") {
+		account[numberOf(t, m)] = 1 // a second try may be there twice
+	}
+	lost := uint64(0)
+	for _, l := range p.TakeLosses(100) {
+		lost += l.Lost()
+		for seq := l.SeqFrom; seq <= l.SeqTo; seq++ {
+			account[seq]++
+		}
+	}
+	require.Positive(t, lost)
+	for n := range uint64(32) {
+		require.Equal(t, 1, account[n], "number %d", n)
+	}
+}
+
 func TestTooLargeIsALossAndTheRestGoesOn(t *testing.T) {
 	b := newBroker(t)
 	b.start(kfake.BrokerConfigs(map[string]string{"message.max.bytes": "20000"}))

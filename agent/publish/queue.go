@@ -38,11 +38,13 @@ func (q *queues) push(m Message) []Message {
 	return dropped
 }
 
-// queue holds messages in order. The first inFlight of them are with the broker and are not dropped: they may have arrived.
+// queue holds messages in order. The first of them may have arrived and are not dropped, since they would be lost and there:
+// those in flight, and those tried before whose answer did not come.
 type queue struct {
 	messages []Message
 	head     int
 	inFlight int
+	tried    int
 	bytes    int64
 }
 
@@ -53,11 +55,14 @@ func (q *queue) append(m Message) {
 	q.bytes += m.size()
 }
 
-func (q *queue) droppable() bool { return q.len() > q.inFlight }
+// kept counts the messages that may have arrived.
+func (q *queue) kept() int { return max(q.inFlight, q.tried) }
 
-// drop takes out the oldest message that is not in flight. What is in flight moves up by one.
+func (q *queue) droppable() bool { return q.len() > q.kept() }
+
+// drop takes out the oldest message that cannot have arrived. Those that may have move up by one.
 func (q *queue) drop() Message {
-	i := q.head + q.inFlight
+	i := q.head + q.kept()
 	m := q.messages[i]
 	copy(q.messages[q.head+1:i+1], q.messages[q.head:i])
 	q.advance(1)
@@ -83,12 +88,20 @@ func (q *queue) front(most int) []Message {
 	return append([]Message(nil), q.messages[q.head:q.head+n]...)
 }
 
-// done ends the flight: the first n messages leave, the others may be dropped again.
+// done ends the flight: the first n messages leave.
 func (q *queue) done(n int) {
 	for i := q.head; i < q.head+n; i++ {
 		q.bytes -= q.messages[i].size()
 	}
 	q.advance(n)
+	q.inFlight, q.tried = 0, max(q.tried-n, 0)
+}
+
+// back ends the flight without success. arrived says that the messages may be there all the same.
+func (q *queue) back(arrived bool) {
+	if arrived {
+		q.tried = q.kept()
+	}
 	q.inFlight = 0
 }
 

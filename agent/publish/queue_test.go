@@ -55,8 +55,17 @@ func TestInFlightIsNotDropped(t *testing.T) {
 	require.Len(t, q.records.front(1<<20), 1)
 	q.push(sample(0, 2, 2))
 	require.Equal(t, []Message{sample(0, 2, 2)}, q.push(sample(0, 3, 3)))
-	q.records.done(0)
-	require.Equal(t, []Message{sample(0, 1, 1)}, q.push(sample(0, 4, 4)), "the try failed")
+	q.records.back(true)
+	require.Equal(t, []Message{sample(0, 3, 3)}, q.push(sample(0, 4, 4)), "no answer: it may be there")
+	require.Equal(t, []Message{sample(0, 1, 1)}, q.records.front(1))
+	q.records.back(false)
+	require.Equal(t, []Message{sample(0, 4, 4)}, q.push(sample(0, 5, 5)), "that this try failed says nothing of the one before")
+	require.Equal(t, []Message{sample(0, 1, 1)}, q.records.front(1))
+	q.records.done(1)
+	require.Len(t, q.records.front(1<<20), 1)
+	q.records.back(false)
+	require.Empty(t, q.push(sample(0, 6, 6)))
+	require.Equal(t, []Message{sample(0, 5, 5)}, q.push(sample(0, 7, 7)), "refused: it is not there")
 }
 
 func TestFrontIsOnePartitionAndBounded(t *testing.T) {
@@ -109,7 +118,7 @@ func TestQueueAgainstModel(t *testing.T) {
 					out(q.push(sample(0, pushed, pushed)))
 				}
 				if rng.IntN(2) == 0 {
-					one.done(0)
+					one.back(rng.IntN(2) == 0)
 					continue
 				}
 				out(batch)

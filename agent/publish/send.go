@@ -142,7 +142,7 @@ func (s *sender) refused(m *Message, err error) {
 func (s *sender) failed(ctx context.Context, err error) {
 	s.metrics.errors.Inc()
 	s.mu.Lock()
-	s.queue.done(0)
+	s.queue.back(mayHaveArrived(err))
 	if ctx.Err() == nil {
 		s.failing = true
 		s.config.Outage.Failing(err)
@@ -180,9 +180,35 @@ func (s *sender) produce(ctx context.Context, batch []Message) error {
 		err = response.Error
 	}
 	if err != nil {
-		return fmt.Errorf("produce to %s, partition %d: %w", topic, partition, err)
+		return &produceError{topic: topic, partition: partition, err: err}
 	}
 	return nil
+}
+
+// produceError is what became of a request that was sent.
+type produceError struct {
+	topic     string
+	partition int
+	err       error
+}
+
+func (e *produceError) Error() string {
+	return fmt.Sprintf("produce to %s, partition %d: %v", e.topic, e.partition, e.err)
+}
+
+func (e *produceError) Unwrap() error { return e.err }
+
+// mayHaveArrived reports whether the leader may hold the messages of a request that failed: it says so, or its answer did
+// not come.
+func mayHaveArrived(err error) bool {
+	if !errors.As(err, new(*produceError)) {
+		return false
+	}
+	var answer kafka.Error
+	if !errors.As(err, &answer) {
+		return true
+	}
+	return answer == kafka.RequestTimedOut || answer == kafka.NotEnoughReplicasAfterAppend || answer == kafka.Unknown
 }
 
 // partition is where the Java client puts that key (murmur2). The transport answers from its cache.
