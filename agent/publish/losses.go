@@ -12,7 +12,8 @@ import (
 const (
 	// lossBucket keeps the losses of a long outage apart, so that a window finds those that are its own.
 	lossBucket = uint64(300e9)
-	// maxLosses is where ranges are joined whatever their time: memory stays bounded under any outage.
+	// maxLosses is where ranges are joined whatever their time and cause: memory stays bounded under any outage. What had
+	// different causes is all an overflow then, since an overflow is what left it untold.
 	maxLosses = 10_000
 )
 
@@ -25,20 +26,28 @@ func (l *losses) add(loss schema.Loss) {
 	})
 	joined := loss
 	from, to := i, i
-	if i > 0 && l.joins(l.ranges[i-1], loss) {
+	if i > 0 && l.joins(l.ranges[i-1], joined) {
 		from = i - 1
-		joined.SeqFrom, joined.At = l.ranges[from].SeqFrom, min(joined.At, l.ranges[from].At)
+		joined = join(l.ranges[from], joined)
 	}
-	if i < len(l.ranges) && l.joins(loss, l.ranges[i]) {
-		joined.SeqTo, joined.At = l.ranges[i].SeqTo, min(joined.At, l.ranges[i].At)
+	if i < len(l.ranges) && l.joins(joined, l.ranges[i]) {
+		joined = join(joined, l.ranges[i])
 		to = i + 1
 	}
 	l.ranges = slices.Replace(l.ranges, from, to, joined)
 }
 
 func (l *losses) joins(a, b schema.Loss) bool {
-	return a.Stream == b.Stream && a.Cause == b.Cause && a.SeqTo+1 == b.SeqFrom &&
-		(a.At/lossBucket == b.At/lossBucket || len(l.ranges) >= maxLosses)
+	return a.Stream == b.Stream && a.SeqTo+1 == b.SeqFrom &&
+		(a.Cause == b.Cause && a.At/lossBucket == b.At/lossBucket || len(l.ranges) >= maxLosses)
+}
+
+func join(a, b schema.Loss) schema.Loss {
+	if a.Cause != b.Cause {
+		a.Cause = schema.LossQueueOverflow
+	}
+	a.SeqTo, a.At = b.SeqTo, min(a.At, b.At)
+	return a
 }
 
 // take removes and gives at most most ranges.

@@ -4,6 +4,7 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -38,10 +39,11 @@ type Publisher struct {
 	losses   losses
 	finished bool
 	overflow time.Time         // when the queue last overflowed
+	tooLarge time.Time         // when a message was last too large
 	dropped  map[string]uint64 // messages by topic
 }
 
-// overflowFor is how long an overflow makes the queue unhealthy.
+// overflowFor is how long an overflow makes the queue unhealthy, and how long none must have been for the next to be said.
 const overflowFor = time.Minute
 
 // New makes a publisher; nothing is connected before Run.
@@ -96,7 +98,7 @@ func (p *Publisher) TakeLosses(most int) []schema.Loss {
 	return out
 }
 
-// Dropped counts the messages of a topic that were dropped.
+// Dropped counts the messages of a topic that were dropped for want of room.
 func (p *Publisher) Dropped(topic string) uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -121,7 +123,8 @@ func (p *Publisher) Finish() {
 	p.wake()
 }
 
-// Run sends until Finish was called and the queue is empty, or until ctx ends. Then its error says what was left.
+// Run sends until Finish was called and the queue is empty, or until ctx ends. Its error says what was left, also of the
+// loss ranges that nobody took.
 func (p *Publisher) Run(ctx context.Context) error {
 	var g sync.WaitGroup
 	for _, s := range p.senders {
@@ -135,16 +138,24 @@ func (p *Publisher) Run(ctx context.Context) error {
 func (p *Publisher) left() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.queues.len() == 0 {
-		return nil
-	}
-	records := 0
-	for _, q := range []*queue{&p.queues.records, &p.queues.meta} {
-		for i := q.head; i < len(q.messages); i++ {
-			records += q.messages[i].Records
+	var err error
+	if p.queues.len() > 0 {
+		records := 0
+		for _, q := range []*queue{&p.queues.records, &p.queues.meta} {
+			for i := q.head; i < len(q.messages); i++ {
+				records += q.messages[i].Records
+			}
 		}
+		err = fmt.Errorf("%d messages with %d records were not delivered to Kafka", p.queues.len(), records)
 	}
-	return fmt.Errorf("%d messages with %d records were not delivered to Kafka", p.queues.len(), records)
+	untold := uint64(0)
+	for i := range p.losses.ranges {
+		untold += p.losses.ranges[i].Lost()
+	}
+	if untold > 0 {
+		err = errors.Join(err, fmt.Errorf("the loss of %d records could not be told", untold))
+	}
+	return err
 }
 
 // lose counts a dropped message: its numbers become loss ranges, its loss rows are told again. The lock is held.
@@ -155,7 +166,9 @@ func (p *Publisher) lose(m *Message, cause string) {
 	for _, l := range m.Losses {
 		p.losses.add(l)
 	}
-	p.dropped[m.Topic]++
+	if cause == schema.LossQueueOverflow { // what is too large would be so again
+		p.dropped[m.Topic]++
+	}
 	p.metrics.dropped.WithLabelValues(m.Topic, cause).Inc()
 	p.metrics.lost.WithLabelValues(cause).Add(float64(m.numbered()))
 	p.metrics.droppedCheckpoints.Add(float64(m.Checkpoints))

@@ -228,7 +228,7 @@ func TestWhatMayHaveArrivedIsNotLost(t *testing.T) {
 	}
 	away.Remove()
 	p.Finish()
-	require.NoError(t, wait())
+	require.ErrorContains(t, wait(), "could not be told")
 	account := map[uint64]int{}
 	for _, m := range b.read(schema.TopicEvents, "web-1") {
 		account[numberOf(t, m)] = 1 // a second try may be there twice
@@ -263,14 +263,15 @@ func TestTooLargeIsALossAndTheRestGoesOn(t *testing.T) {
 		p.Offer(m)
 	}
 	p.Finish()
-	require.NoError(t, run(t, p, context.Background())())
+	require.EqualError(t, run(t, p, context.Background())(), "the loss of 1 records could not be told", "nobody took it before the end")
 	var got []uint64
 	for _, m := range b.read(schema.TopicEvents, "web-1") {
 		got = append(got, numberOf(t, m))
 	}
 	require.Equal(t, []uint64{0, 1, 3, 4}, got)
 	require.Equal(t, []schema.Loss{{At: 2, SeqFrom: 2, SeqTo: 2, Cause: schema.LossTooLarge}}, p.TakeLosses(10))
-	require.Equal(t, uint64(1), p.Dropped(schema.TopicEvents))
+	require.Equal(t, 1.0, testutil.ToFloat64(p.metrics.dropped.WithLabelValues(schema.TopicEvents, schema.LossTooLarge)))
+	require.Zero(t, p.Dropped(schema.TopicEvents), "offered again it would be too large again")
 }
 
 // A meta topic that takes nothing, for want of a right or of a leader, does not keep the records from Kafka.

@@ -125,16 +125,20 @@ func (s *sender) answered() {
 	}
 }
 
-// refused drops a message that the broker will never take.
+// refused drops a message that the broker will never take, and says so when there was none for a while.
 func (s *sender) refused(m *Message, err error) {
 	s.mu.Lock()
 	s.lose(m, schema.LossTooLarge)
 	s.queue.done(1)
 	s.gauges()
 	s.answered()
+	first := time.Since(s.tooLarge) > overflowFor
+	s.tooLarge = time.Now()
 	s.mu.Unlock()
-	s.config.Log.Warn("Kafka refuses a message; its records become a loss range", "topic", m.Topic, "bytes", len(m.Value),
-		"records", m.Records, "err", err)
+	if first {
+		s.config.Log.Warn("Kafka refuses messages of this size; their records become loss ranges", "topic", m.Topic, "bytes", len(m.Value),
+			"records", m.Records, "err", err)
+	}
 }
 
 // failed gives the messages back to the queue and waits before the next try. The transport's connections are closed, so
