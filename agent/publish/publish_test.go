@@ -5,111 +5,15 @@ package publish
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
-	"log/slog"
-	"net"
-	"strconv"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
-	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"tcpledger/internal/program"
 	"tcpledger/schema"
 )
-
-const patience = 30 * time.Second
-
-// broker is an in-process Kafka on a fixed port with its data on disk, so that it can die and come back.
-type broker struct {
-	t       *testing.T
-	port    int
-	dir     string
-	cluster *kfake.Cluster
-}
-
-func newBroker(t *testing.T) *broker {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	b := &broker{t: t, port: listener.Addr().(*net.TCPAddr).Port, dir: t.TempDir()}
-	require.NoError(t, listener.Close())
-	t.Cleanup(b.stop)
-	return b
-}
-
-func (b *broker) start(opts ...kfake.Opt) {
-	cluster, err := kfake.NewCluster(append([]kfake.Opt{kfake.Ports(b.port), kfake.NumBrokers(1), kfake.DataDir(b.dir), kfake.SyncWrites(),
-		kfake.SeedTopics(3, schema.TopicEvents, schema.TopicMeta)}, opts...)...)
-	require.NoError(b.t, err)
-	b.cluster = cluster
-}
-
-func (b *broker) stop() {
-	if b.cluster != nil {
-		b.cluster.Close()
-		b.cluster = nil
-	}
-}
-
-func (b *broker) addr() string { return "127.0.0.1:" + strconv.Itoa(b.port) }
-
-// read gives all messages of the partition that the Java client gives a key.
-func (b *broker) read(topic, key string) []kafka.Message {
-	reader := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{b.addr()}, Topic: topic, MaxWait: 50 * time.Millisecond,
-		Partition: kafka.Murmur2Balancer{}.Balance(kafka.Message{Key: []byte(key)}, 0, 1, 2)})
-	defer func() { _ = reader.Close() }()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	lag, err := reader.ReadLag(ctx)
-	require.NoError(b.t, err)
-	var out []kafka.Message
-	for range lag {
-		m, err := reader.ReadMessage(ctx)
-		require.NoError(b.t, err)
-		out = append(out, m)
-	}
-	return out
-}
-
-func newPublisher(t *testing.T, b *broker, limit int64) (*Publisher, *kafka.Transport) {
-	transport := &kafka.Transport{DialTimeout: time.Second, MetadataTTL: 15 * time.Second, ClientID: "test"}
-	log := slog.New(slog.DiscardHandler)
-	return New(Config{Brokers: []string{b.addr()}, Transport: transport, QueueBytes: limit, Log: log,
-		Outage: program.NewOutage(log, "kafka"), Registry: prometheus.NewRegistry()}), transport
-}
-
-// run starts the publisher; the result waits for its end.
-func run(t *testing.T, p *Publisher, ctx context.Context) func() error {
-	end := make(chan error, 1)
-	go func() { end <- p.Run(ctx) }()
-	return func() error {
-		select {
-		case err := <-end:
-			return err
-		case <-time.After(patience):
-			t.Fatal("the publisher does not end")
-			return nil
-		}
-	}
-}
-
-func numbered(n uint64) Message {
-	m := sample(0, n, n)
-	copy(m.Value, strconv.FormatUint(n, 10)+" ")
-	return m
-}
-
-func numberOf(t *testing.T, m kafka.Message) (n uint64) {
-	_, err := fmt.Sscanf(string(m.Value), "%d ", &n)
-	require.NoError(t, err)
-	return n
-}
 
 func TestAllArrivesInOrder(t *testing.T) {
 	b := newBroker(t)
@@ -210,42 +114,6 @@ func TestOverflowBecomesLossRangesExactly(t *testing.T) {
 	require.Equal(t, lost, numberOf(t, got[0]))
 }
 
-// A leader that took the messages and then failed, or whose answer is lost: they are there, so they are not lost as well,
-// however many come after them.
-func TestWhatMayHaveArrivedIsNotLost(t *testing.T) {
-	b := newBroker(t)
-	b.start()
-	b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: schema.TopicEvents, Err: kerr.NotEnoughReplicasAfterAppend})
-	away := b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: schema.TopicEvents, Err: kerr.NotEnoughReplicas, Count: -1})
-	one := numbered(0)
-	p, _ := newPublisher(t, b, 10*one.size())
-	p.Offer(numbered(0))
-	p.Offer(numbered(1))
-	wait := run(t, p, context.Background())
-	require.Eventually(t, func() bool { return testutil.ToFloat64(p.metrics.errors) >= 2 }, patience, time.Millisecond)
-	for n := range uint64(30) {
-		p.Offer(numbered(2 + n))
-	}
-	away.Remove()
-	p.Finish()
-	require.ErrorContains(t, wait(), "could not be told")
-	account := map[uint64]int{}
-	for _, m := range b.read(schema.TopicEvents, "web-1") {
-		account[numberOf(t, m)] = 1 // a second try may be there twice
-	}
-	lost := uint64(0)
-	for _, l := range p.TakeLosses(100) {
-		lost += l.Lost()
-		for seq := l.SeqFrom; seq <= l.SeqTo; seq++ {
-			account[seq]++
-		}
-	}
-	require.Positive(t, lost)
-	for n := range uint64(32) {
-		require.Equal(t, 1, account[n], "number %d", n)
-	}
-}
-
 func TestTooLargeIsALossAndTheRestGoesOn(t *testing.T) {
 	b := newBroker(t)
 	b.start(kfake.BrokerConfigs(map[string]string{"message.max.bytes": "20000"}))
@@ -272,32 +140,6 @@ func TestTooLargeIsALossAndTheRestGoesOn(t *testing.T) {
 	require.Equal(t, []schema.Loss{{At: 2, SeqFrom: 2, SeqTo: 2, Cause: schema.LossTooLarge}}, p.TakeLosses(10))
 	require.Equal(t, 1.0, testutil.ToFloat64(p.metrics.dropped.WithLabelValues(schema.TopicEvents, schema.LossTooLarge)))
 	require.Zero(t, p.Dropped(schema.TopicEvents), "offered again it would be too large again")
-}
-
-// A meta topic that takes nothing, for want of a right or of a leader, does not keep the records from Kafka.
-func TestTopicsDoNotWaitForEachOther(t *testing.T) {
-	b := newBroker(t)
-	b.start()
-	denied := b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: schema.TopicMeta, Err: kerr.TopicAuthorizationFailed, Count: -1})
-	p, _ := newPublisher(t, b, 64<<20)
-	p.Offer(meta())
-	for n := range uint64(10) {
-		p.Offer(numbered(n))
-	}
-	wait := run(t, p, context.Background())
-	require.Eventually(t, func() bool { return testutil.ToFloat64(p.metrics.records) == 10 && p.config.Outage.Err() != nil },
-		patience, 10*time.Millisecond)
-	require.ErrorContains(t, p.config.Outage.Err(), schema.TopicMeta)
-	for n := range uint64(10) { // the outage goes on though records arrive
-		p.Offer(numbered(10 + n))
-	}
-	require.Eventually(t, func() bool { return testutil.ToFloat64(p.metrics.records) == 20 }, patience, 10*time.Millisecond)
-	require.Error(t, p.config.Outage.Err())
-	denied.Remove()
-	p.Finish()
-	require.NoError(t, wait())
-	require.NoError(t, p.config.Outage.Err())
-	require.Len(t, b.read(schema.TopicMeta, "web-1"), 1)
 }
 
 func TestUnknownTopicSaysHowToMakeIt(t *testing.T) {

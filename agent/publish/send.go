@@ -141,8 +141,7 @@ func (s *sender) refused(m *Message, err error) {
 	}
 }
 
-// failed gives the messages back to the queue and waits before the next try. The transport's connections are closed, so
-// that the next try learns where the partitions are now; kafka-go would look again only after its metadata's lifetime.
+// failed gives the messages back to the queue and waits before the next try.
 func (s *sender) failed(ctx context.Context, err error) {
 	s.metrics.errors.Inc()
 	s.mu.Lock()
@@ -155,7 +154,9 @@ func (s *sender) failed(ctx context.Context, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	s.config.Transport.CloseIdleConnections()
+	if moved(err) {
+		s.config.Transport.CloseIdleConnections()
+	}
 	timer := time.NewTimer(s.retry.NextBackOff())
 	defer timer.Stop()
 	select {
@@ -213,6 +214,21 @@ func mayHaveArrived(err error) bool {
 		return true
 	}
 	return answer == kafka.RequestTimedOut || answer == kafka.NotEnoughReplicasAfterAppend || answer == kafka.Unknown
+}
+
+// moved reports whether the partition may be elsewhere by now. Without connections the next try learns where; kafka-go would
+// look again only after its metadata's lifetime. A leader that answers and refuses keeps them: a fleet asks it again and again.
+func moved(err error) bool {
+	var answer kafka.Error
+	if !errors.As(err, &answer) {
+		return true
+	}
+	switch answer {
+	case kafka.NotLeaderForPartition, kafka.LeaderNotAvailable, kafka.ReplicaNotAvailable, kafka.BrokerNotAvailable,
+		kafka.UnknownTopicOrPartition, kafka.FencedLeaderEpoch, kafka.UnknownLeaderEpoch, kafka.KafkaStorageError, kafka.NetworkException:
+		return true
+	}
+	return false
 }
 
 // partition is where the Java client puts that key (murmur2). The transport answers from its cache.
