@@ -61,7 +61,8 @@ func build(cmd *cobra.Command, o *options) (*agent, error) {
 			a.kinds = append(a.kinds, k.String())
 		}
 	}
-	if a.transport, err = o.kafka.Transport("tcpledger-agent"); err != nil && !o.stdout {
+	a.transport, err = o.kafka.Transport("tcpledger-agent", schema.TopicEvents, schema.TopicMeta, schema.TopicSymbols, schema.TopicBuilds)
+	if err != nil && !o.stdout {
 		return nil, err
 	}
 	if a.capture, err = capture.New(config); err != nil {

@@ -54,9 +54,10 @@ func (f *Flags) Register(flags *pflag.FlagSet) {
 	program.MarkSecret(flags, "kafka-password")
 }
 
-// Transport makes the transport for a kafka.Writer or kafka.Client; clientID is what the broker logs and quotas by. It
+// Transport makes the transport for a kafka.Writer or kafka.Client; clientID is what the broker logs and quotas by. topics
+// are those that it is for: every few seconds it asks where they are, and without any it asks for all of the cluster's. It
 // connects to nothing; an error is one of the flags. The caller calls CloseIdleConnections at the end.
-func (f *Flags) Transport(clientID string) (*kafka.Transport, error) {
+func (f *Flags) Transport(clientID string, topics ...string) (*kafka.Transport, error) {
 	secure, mechanism, err := f.build()
 	if err != nil {
 		return nil, err
@@ -68,6 +69,8 @@ func (f *Flags) Transport(clientID string) (*kafka.Transport, error) {
 		ClientID:    clientID,
 		TLS:         secure,
 		SASL:        mechanism,
+
+		MetadataTopics: topics,
 	}, nil
 }
 
