@@ -47,10 +47,12 @@ type Publisher struct {
 	wake    chan struct{}
 }
 
-// symbolTable is a table to publish. symbols is nil for one that is taken from the resolver when its time comes.
+// symbolTable is a table to publish. symbols is nil for one that is taken from the resolver when its time comes. sent counts
+// its pieces that Kafka has: the next try goes on there, so that a builds topic that takes nothing does not fill the other.
 type symbolTable struct {
 	module  string
 	symbols []schema.Symbol
+	sent    int
 }
 
 // NewPublisher makes a publisher; it talks to Kafka in Run only.
@@ -192,7 +194,12 @@ func (p *Publisher) publish(ctx context.Context, id string) error {
 		p.settle(id, resultDropped) // another try would end the same
 		return err
 	}
-	if err := p.topics.write(ctx, id, pieces, build); err != nil {
+	if err := p.topics.write(ctx, id, pieces, build, &table.sent); err != nil {
+		if table.sent > 0 {
+			p.mu.Lock()
+			p.waiting[id] = table
+			p.mu.Unlock()
+		}
 		return err
 	}
 	p.settle(id, resultPublished)

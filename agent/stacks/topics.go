@@ -17,6 +17,8 @@ import (
 const (
 	fetchBytes = 4 << 20
 	fetchWait  = 500 * time.Millisecond
+	// answerIn is how long a broker may take: one that is connected and mute is an outage like any other.
+	answerIn = 10 * time.Second
 )
 
 // topics is what the publisher does in Kafka: read the builds topic, write both.
@@ -28,7 +30,7 @@ type topics struct {
 func newTopics(brokers []string, transport *kafka.Transport) *topics {
 	addr := kafka.TCP(brokers...)
 	return &topics{
-		client: &kafka.Client{Addr: addr, Transport: transport},
+		client: &kafka.Client{Addr: addr, Transport: transport, Timeout: answerIn},
 		writer: &kafka.Writer{
 			Addr: addr, Transport: transport, Balancer: kafka.Murmur2Balancer{Consistent: true}, RequiredAcks: kafka.RequireAll,
 			BatchSize: 1, BatchTimeout: time.Millisecond, BatchBytes: schema.MaxMessageBytes, MaxAttempts: 3,
@@ -104,12 +106,15 @@ func records(in kafka.RecordReader, next int64, each func(value []byte)) (int64,
 	}
 }
 
-// write sends the pieces and, once all are acknowledged, says that the build is complete.
-func (t *topics) write(ctx context.Context, buildID string, pieces [][]byte, build []byte) error {
-	for _, piece := range pieces {
-		if err := t.writer.WriteMessages(ctx, kafka.Message{Topic: schema.TopicSymbols, Key: []byte(buildID), Value: piece}); err != nil {
+// write sends the pieces and, once all are acknowledged, says that the build is complete. sent counts those that are
+// acknowledged, here and by an earlier try.
+func (t *topics) write(ctx context.Context, buildID string, pieces [][]byte, build []byte, sent *int) error {
+	for *sent < len(pieces) {
+		err := t.writer.WriteMessages(ctx, kafka.Message{Topic: schema.TopicSymbols, Key: []byte(buildID), Value: pieces[*sent]})
+		if err != nil {
 			return err
 		}
+		*sent++
 	}
 	return t.writer.WriteMessages(ctx, kafka.Message{Topic: schema.TopicBuilds, Key: []byte(buildID), Value: build})
 }
