@@ -52,7 +52,6 @@ func (r *Resolver) readLocked() error {
 	loaded := readModules(r.root)
 	t, err := r.build(loaded)
 	r.read = r.now()
-	r.modules.Store(loaded.hash)
 	if err != nil {
 		if len(r.current.Load().modules) == 0 {
 			r.reason = err
@@ -60,6 +59,7 @@ func (r *Resolver) readLocked() error {
 		return err
 	}
 	r.reason = nil
+	r.modules.Store(loaded.hash)
 	r.current.Store(t)
 	return nil
 }
@@ -132,23 +132,35 @@ func (r *Resolver) Names(s *schema.Stack) []string {
 }
 
 // Stack makes a stack of kernel addresses, innermost first; a 0 ends them. The leading frames of our own BPF programs are
-// left out. What cannot be placed has no build id and its raw address.
+// left out. What cannot be placed, or may be somebody else's by now, has no build id and its raw address.
 func (r *Resolver) Stack(frames []uint64) schema.Stack {
+	s, _ := r.place(frames, nil)
+	return s
+}
+
+// place makes a stack and gives the table to wait for another one than, nil where the stack is final. before is the table
+// when the frames were taken.
+func (r *Resolver) place(frames []uint64, before *table) (s schema.Stack, wait *table) {
 	frames = trimZeros(frames)
-	t := r.current.Load()
-	if r.outdated(t, frames) {
-		t = r.again(frames)
+	t, doubt := r.current.Load(), nothing
+	if len(t.modules) > 0 {
+		if doubt = r.doubt(t, frames, before); doubt != nothing {
+			t, doubt = r.again(frames, doubt)
+		}
+	}
+	if doubt != nothing {
+		wait = t
 	}
 	frames = frames[t.ownFrames(frames):]
-	s := schema.Stack{Frames: make([]schema.Frame, len(frames))}
+	s.Frames = make([]schema.Frame, len(frames))
 	for i, addr := range frames {
 		s.Frames[i] = schema.Frame{Offset: addr}
-		if m := t.find(addr); m != nil {
+		if m := t.find(addr); m != nil && !doubt.of(m) {
 			s.Frames[i] = schema.Frame{Module: m.name, BuildID: m.buildID, Offset: addr - m.base}
 		}
 	}
 	s.ID = schema.StackID(s.Frames)
-	return s
+	return s, wait
 }
 
 func trimZeros(frames []uint64) []uint64 {
@@ -160,35 +172,64 @@ func trimZeros(frames []uint64) []uint64 {
 	return frames
 }
 
-// outdated reports whether the table may place these frames wrongly or not at all: an address is not known, a frame is
-// that of somebody's BPF program (their addresses are reused), or modules came or went.
-func (r *Resolver) outdated(t *table, frames []uint64) bool {
-	if len(t.modules) == 0 {
-		return false
-	}
+// doubt says what of a table may be wrong for some frames.
+type doubt int
+
+const (
+	nothing  doubt = iota
+	missing        // an address that is in no module
+	programs       // somebody's BPF program, and the table may be older: addresses are reused
+	modules        // modules came or went
+)
+
+// of reports whether what the table says of a module may not be used. vmlinux stays where it is.
+func (d doubt) of(m *module) bool { return d == modules && m.name != kernelModule }
+
+// doubt looks for the gravest reason why the table may place these frames wrongly or not at all. before is the table when
+// they were taken, nil for t.
+func (r *Resolver) doubt(t *table, frames []uint64, before *table) doubt {
+	found := nothing
 	for _, addr := range frames[t.ownFrames(frames):] {
-		if m := t.find(addr); m == nil || m.name == bpfModule {
-			return true
+		switch m := t.find(addr); {
+		case m == nil:
+			found = max(found, missing)
+		case m.name == bpfModule && (before == nil || before == t):
+			found = max(found, programs)
 		}
 	}
-	return readModules(r.root).hash != r.modules.Load()
+	if readModules(r.root).hash != r.modules.Load() {
+		found = modules
+	}
+	return found
 }
 
-// again reads again where that is allowed by now, and gives the table to use.
-func (r *Resolver) again(frames []uint64) *table {
+// due reports whether kallsyms may be read again by now.
+func (r *Resolver) due() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if since := r.now().Sub(r.read); since < r.pause {
-		return r.current.Load()
+	return r.now().Sub(r.read) >= r.pause
+}
+
+// again reads again where that is allowed by now, and gives the table to use and what is doubtful about it still.
+func (r *Resolver) again(frames []uint64, d doubt) (*table, doubt) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.now().Sub(r.read) < r.pause {
+		return r.current.Load(), d
 	}
-	err := r.readLocked()
+	if r.readLocked() == nil {
+		d = nothing
+	}
 	t := r.current.Load()
-	if err != nil || unknown(t, frames) {
-		r.pause = min(2*r.pause, lastPause)
-	} else {
-		r.pause = firstPause
+	if unknown(t, frames) {
+		d = max(d, missing)
 	}
-	return t
+	if d == nothing {
+		r.pause = firstPause
+	} else {
+		r.pause = min(2*r.pause, lastPause)
+	}
+	return t, d
 }
 
 func unknown(t *table, frames []uint64) bool {

@@ -163,3 +163,33 @@ func TestReadsAgain(t *testing.T) {
 	r.Stack([]uint64{here.kernel})
 	require.NotSame(t, before, r.current.Load())
 }
+
+// Another module at the place of one that went: until it is read again, nothing is said of the frames there. BPF programs are
+// looked at again too.
+func TestAModulesPlaceIsReused(t *testing.T) {
+	files, now := hostFiles(t, here), time.Unix(1_700_000_000, 0)
+	r := readResolver(t, files)
+	r.now, r.read = func() time.Time { return now }, now
+	files["proc/kallsyms"] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(strings.ReplaceAll(here.symbolsOf(), "[e1000]", "[other]"),
+		otherTag, "aaaaaaaaaaaaaaaa"))}
+	files["proc/modules"] = &fstest.MapFile{Data: []byte("other 180224 0 - Live 0x0\nbare 16384 0 - Live 0x0\n")}
+	frames := []uint64{here.kernel + 0x123, here.module + 0x85}
+	require.Equal(t, []schema.Frame{{Module: "kernel", BuildID: kernelID, Offset: 0x123}, {Offset: here.module + 0x85}}, r.Stack(frames).Frames)
+
+	shown := files["proc/kallsyms"]
+	delete(files, "proc/kallsyms")
+	now = now.Add(firstPause)
+	require.Empty(t, r.Stack(frames).Frames[1].Module, "a reading that failed does not make the old one right")
+	files["proc/kallsyms"] = shown
+	now = now.Add(2 * firstPause)
+	require.Equal(t, "other", r.Stack(frames).Frames[1].Module)
+
+	program := []uint64{here.kernel + 0x123, here.bpf + 0x410}
+	_, wait := r.place(program, nil)
+	require.NotNil(t, wait, "as far as is known")
+	now = now.Add(firstPause)
+	require.NoError(t, r.Read())
+	s, wait := r.place(program, wait)
+	require.Nil(t, wait, "the table is younger than the frames")
+	require.Equal(t, "bpf:aaaaaaaaaaaaaaaa", s.Frames[1].BuildID)
+}
