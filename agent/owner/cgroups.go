@@ -5,6 +5,7 @@ package owner
 import (
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -35,6 +36,19 @@ func newHierarchy(mount string) (*hierarchy, error) {
 		return nil, err
 	}
 	return &hierarchy{mount: mount, paths: paths, now: time.Now}, nil
+}
+
+// learn takes a path that may be the cgroup's: its directory's inode says so. It gives whether it is.
+func (h *hierarchy) learn(id uint64, path string) bool {
+	if h.mount == "" || id == 0 || !strings.HasPrefix(path, "/") || strings.Contains(path, "/..") { // outside of our namespace
+		return false
+	}
+	var s unix.Stat_t
+	if unix.Lstat(filepath.Join(h.mount, path), &s) != nil || s.Ino != id {
+		return false
+	}
+	h.paths.Add(id, path)
+	return true
 }
 
 // path gives the cgroup's path below the mount, "/" for the root, "" where it is not known: gone, or it is too soon to

@@ -4,8 +4,11 @@ package owner
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -80,6 +83,34 @@ func TestContainerOfANewCgroup(t *testing.T) {
 	o := schema.Owner{CgroupHow: schema.CgroupUnknown, CgroupID: 1}
 	n.Fill(&o)
 	require.Empty(t, o.Container)
+}
+
+// Containers that start one right after the other are all known at once, by their processes: no walk, no waiting for the next.
+func TestContainersInQuickSuccession(t *testing.T) {
+	n := newNames(t)
+	own := ownCgroups(t)
+	for how, h := range n.cgroups {
+		for i := range 3 {
+			want := fmt.Sprintf("%064x", i+1)
+			dir := filepath.Join(h.mount, own[how], "docker-"+want+".scope")
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				t.Skip(err)
+			}
+			t.Cleanup(func() { require.Eventually(t, func() bool { return os.Remove(dir) == nil }, patience, pollEvery) })
+			cmd := exec.Command("sleep", "1000")
+			require.NoError(t, cmd.Start())
+			t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(cmd.Process.Pid)), 0))
+			o := schema.Owner{PID: uint32(cmd.Process.Pid), CgroupHow: how, CgroupID: inode(t, dir)}
+			n.Fill(&o)
+			require.Equal(t, want, o.Container, how)
+
+			stranger := schema.Owner{PID: uint32(os.Getpid()), CgroupHow: how, CgroupID: 1 << 40}
+			n.Fill(&stranger)
+			require.Empty(t, n.Cgroup(&stranger), "the process is in another cgroup by now")
+		}
+		require.LessOrEqual(t, h.walks, 1, "for the stranger's")
+	}
 }
 
 // The walk needs directories and their inode numbers only, so that any file system shows how often it is made.

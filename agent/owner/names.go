@@ -48,11 +48,18 @@ func (n *Names) Fill(o *schema.Owner) {
 	o.Container, o.Service = ContainerID(path), Unit(path)
 }
 
-// Cgroup gives the path of the owner's cgroup in its hierarchy, "" where it is not known.
+// Cgroup gives the path of the owner's cgroup in its hierarchy, "" where it is not known. The owner's process tells at once;
+// where it is gone or has moved, the hierarchy is walked now and then.
 func (n *Names) Cgroup(o *schema.Owner) string {
 	h, ok := n.cgroups[o.CgroupHow]
 	if !ok {
 		return ""
+	}
+	if path, ok := h.paths.Get(o.CgroupID); ok {
+		return path
+	}
+	if path := cgroupOf(n.proc, o.PID, o.CgroupHow); h.learn(o.CgroupID, path) {
+		return path
 	}
 	return h.path(o.CgroupID)
 }

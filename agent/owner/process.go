@@ -7,9 +7,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"tcpledger/schema"
 )
 
 // tick is /proc's unit of time, USER_HZ: 100 a second on every architecture that runs BPF.
@@ -18,7 +21,10 @@ const tick = 10 * time.Millisecond
 // startField is where /proc/PID/stat has the start, counted from the field after the name.
 const startField = 19
 
-const maxStat = 4096
+const (
+	maxStat       = 4096
+	maxCgroupFile = 64 << 10
+)
 
 // executable gives the path of a process's executable, "" where the process is gone, is another one by now, is a kernel
 // thread or is not ours to look at. start is CLOCK_BOOTTIME in nanoseconds.
@@ -37,6 +43,39 @@ func executable(proc string, pid uint32, start uint64) string {
 		return ""
 	}
 	return strings.TrimSuffix(exe, " (deleted)") // replaced by an upgrade: still the same service
+}
+
+// cgroupOf gives the path of a process's cgroup as /proc/PID/cgroup has it, "" where that is not to be had. The pid may be
+// another process's by now: the caller knows the cgroup.
+func cgroupOf(proc string, pid uint32, how schema.CgroupHow) string {
+	if pid == 0 {
+		return ""
+	}
+	f, err := os.Open(filepath.Join(proc, strconv.FormatUint(uint64(pid), 10), "cgroup"))
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = f.Close() }() // only read
+	b, err := io.ReadAll(io.LimitReader(f, maxCgroupFile))
+	if err != nil {
+		return ""
+	}
+	return parseCgroup(string(b), how)
+}
+
+// parseCgroup reads lines of "number:controllers:path"; the unified hierarchy's number is 0, and it has no controllers.
+func parseCgroup(text string, how schema.CgroupHow) string {
+	for line := range strings.Lines(text) {
+		number, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ":")
+		controllers, path, ok := strings.Cut(rest, ":")
+		switch {
+		case !ok:
+		case how == schema.CgroupV2 && number == "0" && controllers == "",
+			how == schema.CgroupMemoryController && slices.Contains(strings.Split(controllers, ","), "memory"):
+			return path
+		}
+	}
+	return ""
 }
 
 // started gives the start in ticks since boot.

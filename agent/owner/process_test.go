@@ -149,3 +149,14 @@ func FuzzParseStart(f *testing.F) {
 		require.True(t, ok || ticks == 0 || ticks == 1<<64-1, "a number too large")
 	})
 }
+
+func TestParseCgroup(t *testing.T) {
+	const hybrid = "9:name=systemd:/a\n5:cpu,memory:/kubepods/b:c\n3:memorytrap:/no\n0::/system.slice/d\n"
+	require.Equal(t, "/kubepods/b:c", parseCgroup(hybrid, schema.CgroupMemoryController))
+	require.Equal(t, "/system.slice/d", parseCgroup(hybrid, schema.CgroupV2))
+	require.Empty(t, parseCgroup("0::/d", schema.CgroupMemoryController))
+	require.Empty(t, parseCgroup("4:memory:/d", schema.CgroupV2))
+	for _, text := range []string{"", "0", "0:", ":::", "\n"} {
+		require.Empty(t, parseCgroup(text, schema.CgroupV2), "%q", text)
+	}
+}
