@@ -42,6 +42,7 @@ type rig struct {
 	flags   clickhouse.Flags
 	db      *clickhouse.DB
 	writer  *kafka.Writer
+	silence time.Duration // how long an insert may go without an answer; 0 for the program's
 }
 
 func newRig(t testing.TB) *rig {
@@ -87,6 +88,9 @@ func (r *rig) startWith(group string, flushRows int, interval time.Duration) *ru
 	require.NoError(r.t, err)
 	native, err := r.flags.Native()
 	require.NoError(r.t, err)
+	if r.silence > 0 {
+		native.ReadTimeout = r.silence
+	}
 	symbolizer, err := symbolize.New(r.db, registry)
 	require.NoError(r.t, err)
 	outage := program.NewOutage(log, "clickhouse")

@@ -38,9 +38,10 @@ type inserter struct {
 func (i *inserter) insert(ctx context.Context, table string, input proto.Input, rows int) error {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = firstPause, longestPause
+	patience := i.options.ReadTimeout
 	for refused := 0; ; {
 		started := time.Now()
-		err := i.try(ctx, table, input)
+		err := i.try(ctx, table, input, patience)
 		if err == nil {
 			i.outage.Recovered()
 			i.metrics.inserted(table, rows, time.Since(started))
@@ -51,6 +52,9 @@ func (i *inserter) insert(ctx context.Context, table string, input proto.Input, 
 			return ctx.Err()
 		}
 		i.metrics.failures.Inc()
+		if errors.Is(err, errSilent) {
+			patience *= 2 // it may be slow, not dead: an insert that is always cut short would never end
+		}
 		if !clickhouse.Passing(err) {
 			if refused++; refused == refusals {
 				return fmt.Errorf("insert %d rows into %s: %w", rows, table, err)
@@ -65,7 +69,12 @@ func (i *inserter) insert(ctx context.Context, table string, input proto.Input, 
 	}
 }
 
-func (i *inserter) try(ctx context.Context, table string, input proto.Input) error {
+// errSilent marks an insert that the server did not answer in time.
+var errSilent = errors.New("no answer")
+
+// try inserts once. It ends with ctx, and where the server hangs after patience: the client itself would wait for ever for
+// the answer, and not look at ctx before its own timeout.
+func (i *inserter) try(ctx context.Context, table string, input proto.Input, patience time.Duration) error {
 	if i.client == nil {
 		client, err := ch.Dial(ctx, i.options)
 		if err != nil {
@@ -73,10 +82,19 @@ func (i *inserter) try(ctx context.Context, table string, input proto.Input) err
 		}
 		i.client = client
 	}
-	return i.client.Do(ctx, ch.Query{
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	client := i.client
+	stop := context.AfterFunc(ctx, func() { _ = client.Close() }) // what is under way fails then
+	defer stop()
+	err := client.Do(ctx, ch.Query{
 		Body:  fmt.Sprintf("INSERT INTO `%s`.`%s` %s VALUES", i.database, table, input.Columns()),
 		Input: input,
 	})
+	if err != nil && clickhouse.Code(err) == 0 && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("insert into %s: %w within %s", table, errSilent, patience)
+	}
+	return err
 }
 
 // disconnect drops the connection: after an error its state is unknown.

@@ -29,7 +29,8 @@ type Store struct {
 	metrics     *metrics
 }
 
-// New makes an empty store; it connects at the first flush. outage is told while ClickHouse is away.
+// New makes an empty store; it connects at the first flush. outage is told while ClickHouse is away, and where an insert gets
+// no answer within the options' ReadTimeout.
 func New(options ch.Options, database string, outage *program.Outage, registry prometheus.Registerer) *Store {
 	s := &Store{
 		connections: newTable(schema.Connections().Name, connectionColumns, func(r *row.Connection) row.Micros { return r.At }),

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/stretchr/testify/require"
+
+	"tcpledger/schema"
+)
+
+// line is a way to ClickHouse that can freeze: connections stand and nothing passes. (Stopping the engine itself by a signal
+// is no way: the embedded one does not live through a client that leaves in its handshake.)
+type line struct {
+	listener net.Listener
+	target   string
+	frozen   sync.RWMutex
+}
+
+// lay puts a line between the pipelines to come and ClickHouse.
+func (r *rig) lay() *line {
+	r.t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(r.t, err)
+	r.t.Cleanup(func() { _ = listener.Close() })
+	l := &line{listener: listener, target: r.flags.Addr}
+	r.flags.Addr = listener.Addr().String()
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go l.serve(client.(*net.TCPConn))
+		}
+	}()
+	return l
+}
+
+func (l *line) serve(client *net.TCPConn) {
+	defer func() { _ = client.Close() }()
+	conn, err := net.Dial("tcp", l.target)
+	if err != nil {
+		return
+	}
+	server := conn.(*net.TCPConn)
+	defer func() { _ = server.Close() }()
+	go func() {
+		l.pass(server, client)
+		_ = server.CloseWrite()
+	}()
+	l.pass(client, server)
+	_, _ = io.Copy(io.Discard, server) // to its end: the embedded engine does not live through a reset either
+}
+
+// pass copies until either end closes.
+func (l *line) pass(to io.Writer, from io.Reader) {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		l.frozen.RLock()
+		_, writeErr := to.Write(buf[:n])
+		l.frozen.RUnlock()
+		if err != nil || writeErr != nil {
+			return
+		}
+	}
+}
+
+// members counts the members of a group that all know their partitions.
+func (r *rig) members(group string) int {
+	client := &kafka.Client{Addr: kafka.TCP(r.brokers...)}
+	described, err := client.DescribeGroups(r.t.Context(), &kafka.DescribeGroupsRequest{GroupIDs: []string{group}})
+	if err != nil || described.Groups[0].GroupState != "Stable" {
+		return 0
+	}
+	return len(described.Groups[0].Members)
+}
+
+// until waits for a condition.
+func until(t *testing.T, what string, met func() bool) {
+	t.Helper()
+	require.Eventually(t, met, patience, 20*time.Millisecond, what)
+}
+
+// A ClickHouse that hangs with an insert under way holds up neither a rebalance nor a stop. Every row is there once when it
+// goes on, also those of the insert that was given up.
+func TestClickHouseHangs(t *testing.T) {
+	r := newRig(t)
+	line := r.lay()
+	first := r.start("g") // with the program's own patience, which is longer than the test's
+	r.send(schema.TopicEvents, 1, sampleBatch(t, 1, 1, 0, 10))
+	until(t, "it is committed", func() bool { return first.total(t, "tcpledger_ingester_flushes_total") > 0 && r.lag("g") == 0 })
+	taken := first.total(t, "tcpledger_ingester_messages_total")
+
+	line.frozen.Lock()
+	for p := range partitions {
+		r.send(schema.TopicEvents, p, sampleBatch(t, 2, uint32(p), 0, 10))
+	}
+	until(t, "it takes what it cannot store", func() bool { return first.total(t, "tcpledger_ingester_messages_total") > taken })
+	second := r.start("g")
+	until(t, "both are members", func() bool { return r.members("g") == 2 })
+	first.stop(t)
+	until(t, "one is left", func() bool { return r.members("g") == 1 })
+
+	line.frozen.Unlock()
+	r.eventually((partitions+1)*10, "SELECT count() FROM %s.connections FINAL")
+	r.eventually((partitions+1)*10, "SELECT count() FROM %s.events FINAL")
+	second.stop(t)
+	require.Zero(t, r.lag("g"))
+}
+
+// An insert without an answer is said, given up and tried again, with more patience each time.
+func TestSilentInsertIsRepeated(t *testing.T) {
+	r := newRig(t)
+	line := r.lay()
+	r.silence = 50 * time.Millisecond
+	run := r.start("g")
+	r.send(schema.TopicEvents, 1, sampleBatch(t, 1, 1, 0, 10))
+	until(t, "it is committed", func() bool { return run.total(t, "tcpledger_ingester_flushes_total") > 0 && r.lag("g") == 0 })
+
+	line.frozen.Lock()
+	r.send(schema.TopicEvents, 1, sampleBatch(t, 2, 1, 0, 10))
+	until(t, "it is said", func() bool { return run.config.Outage.Err() != nil })
+	require.ErrorContains(t, run.config.Outage.Err(), "no answer")
+	line.frozen.Unlock()
+	r.eventually(20, "SELECT count() FROM %s.connections FINAL")
+	until(t, "it is over", func() bool { return run.config.Outage.Err() == nil })
+}
