@@ -3,6 +3,9 @@
 package main
 
 import (
+	"net"
+	"os"
+	"os/exec"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -52,4 +55,21 @@ func TestStopsThoughKafkaIsAway(t *testing.T) {
 	require.Equal(t, 1, p.wait(), p.output())
 	require.Regexp(t, `tcpledger-agent: \d+ messages with \d+ records were not delivered to Kafka\n$`, p.output())
 	require.Equal(t, 1, strings.Count(p.output(), "not available, trying on\" part=kafka "), p.output())
+}
+
+// TestGoesOnWhenNobodyReadsItsLog: the end of what reads its standard error (a log shipper) is not the end of the agent.
+func TestGoesOnWhenNobodyReadsItsLog(t *testing.T) {
+	needPrivileges(t)
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	require.NoError(t, read.Close())
+	broker, listen := freeAddr(t), freeAddr(t)
+	p := start(t, func(cmd *exec.Cmd) { cmd.Stderr = write }, "--brokers", broker, "--listen", listen, "--symbols-delay", "0s")
+	require.NoError(t, write.Close())
+	_, port, err := net.SplitHostPort(broker)
+	require.NoError(t, err)
+	newKafka(t, port)
+	p.healthy(listen)
+	p.signal(syscall.SIGTERM)
+	require.Zero(t, p.wait())
 }

@@ -54,9 +54,8 @@ func run(cmd *cobra.Command, o *options) error {
 		ctx, cancel = context.WithTimeout(ctx, o.duration)
 		defer cancel()
 	}
-	if o.stdout {
-		signal.Ignore(syscall.SIGPIPE) // `| head` ends the work, it does not kill it
-	}
+	// `| head` ends the work of --stdout, it does not kill it; a log that nobody reads any more ends nothing.
+	signal.Ignore(syscall.SIGPIPE)
 	if err := a.run(ctx); err != nil && !errors.Is(err, print.ErrClosed) {
 		return err
 	}
