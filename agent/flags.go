@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/pflag"
 
@@ -21,7 +22,11 @@ import (
 	"tcpledger/schema"
 )
 
-const defaultListen = "127.0.0.1:8322"
+const (
+	defaultListen = "127.0.0.1:8322"
+	// mostHostID is what a DNS name may have. No decoder reads names without a bound.
+	mostHostID = 253
+)
 
 // options are the agent's settings.
 type options struct {
@@ -111,6 +116,8 @@ func (o *options) check() error {
 		return program.UsageError(err)
 	}
 	switch {
+	case len(o.hostID) > mostHostID || !utf8.ValidString(o.hostID):
+		return program.UsageError(fmt.Errorf("--host-id: at most %d bytes of UTF-8", mostHostID))
 	case o.queueBytes < 1<<20:
 		return program.UsageError(fmt.Errorf("--queue-bytes %s: at least 1MiB", &o.queueBytes))
 	case o.ringBytes > 1<<30 || o.ringBytes < 4096 || o.ringBytes&(o.ringBytes-1) != 0:

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -88,6 +89,9 @@ func TestBadCommandLines(t *testing.T) {
 		{[]string{"--stacks-per-second", "0"}, "--stacks-per-second 0"},
 		{[]string{"--state-entries", "0"}, "--state-entries 0"},
 		{[]string{"--brokers", "nowhere"}, "--brokers"},
+		{[]string{"--brokers", "127.0.0.1:90920"}, "--brokers 127.0.0.1:90920: a host and a port from 1 to 65535"},
+		{[]string{"--brokers", ":9092"}, "--brokers :9092"},
+		{[]string{"--host-id", strings.Repeat("a", 5000)}, "--host-id: at most 253 bytes"},
 		{[]string{"--batch-agee", "1s"}, "--batch-age"},
 		{[]string{"status", "--listen", "nowhere"}, "--listen nowhere"},
 	} {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -109,8 +110,12 @@ func (f *Flags) checkBrokers() error {
 		return errors.New("--brokers: want at least one host:port")
 	}
 	for _, broker := range f.Brokers {
-		if _, _, err := net.SplitHostPort(broker); err != nil {
+		host, port, err := net.SplitHostPort(broker)
+		if err != nil {
 			return fmt.Errorf("--brokers: %w", err)
+		}
+		if n, err := strconv.ParseUint(port, 10, 16); host == "" || err != nil || n == 0 {
+			return fmt.Errorf("--brokers %s: a host and a port from 1 to 65535 expected", broker)
 		}
 	}
 	return nil
