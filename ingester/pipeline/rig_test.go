@@ -47,10 +47,15 @@ type rig struct {
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
+	return newRigAt(t, clickhousetest.Options(t))
+}
+
+func newRigAt(t testing.TB, options embedded.Options) *rig {
+	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, schema.TopicEvents, schema.TopicMeta), kfake.SeedTopics(1, schema.TopicSymbols))
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
-	r := &rig{t: t, brokers: cluster.ListenAddrs(), options: clickhousetest.Options(t)}
+	r := &rig{t: t, brokers: cluster.ListenAddrs(), options: options}
 	r.engine = clickhousetest.StartAt(t, r.options)
 	r.flags = clickhouse.Flags{Addr: r.engine.Addr(), Database: schema.Database}
 	r.db, err = r.flags.Open()

@@ -41,7 +41,7 @@ func (i *inserter) insert(ctx context.Context, table string, input proto.Input, 
 	patience := i.options.ReadTimeout
 	for refused := 0; ; {
 		started := time.Now()
-		err := i.try(ctx, table, input, patience)
+		err := i.try(ctx, table, input, rows, patience)
 		if err == nil {
 			i.outage.Recovered()
 			i.metrics.inserted(table, rows, time.Since(started))
@@ -57,7 +57,7 @@ func (i *inserter) insert(ctx context.Context, table string, input proto.Input, 
 		}
 		if !clickhouse.Passing(err) {
 			if refused++; refused == refusals {
-				return fmt.Errorf("insert %d rows into %s: %w", rows, table, err)
+				return err
 			}
 		}
 		i.outage.Failing(err)
@@ -74,7 +74,7 @@ var errSilent = errors.New("no answer")
 
 // try inserts once. It ends with ctx, and where the server hangs after patience: the client itself would wait for ever for
 // the answer, and not look at ctx before its own timeout.
-func (i *inserter) try(ctx context.Context, table string, input proto.Input, patience time.Duration) error {
+func (i *inserter) try(ctx context.Context, table string, input proto.Input, rows int, patience time.Duration) error {
 	if i.client == nil {
 		client, err := ch.Dial(ctx, i.options)
 		if err != nil {
@@ -91,10 +91,13 @@ func (i *inserter) try(ctx context.Context, table string, input proto.Input, pat
 		Body:  fmt.Sprintf("INSERT INTO `%s`.`%s` %s VALUES", i.database, table, input.Columns()),
 		Input: input,
 	})
-	if err != nil && clickhouse.Code(err) == 0 && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("insert into %s: %w within %s", table, errSilent, patience)
+	if err == nil {
+		return nil
 	}
-	return err
+	if clickhouse.Code(err) == 0 && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = fmt.Errorf("%w within %s", errSilent, patience)
+	}
+	return fmt.Errorf("insert %d rows into %s: %w", rows, table, err)
 }
 
 // disconnect drops the connection: after an error its state is unknown.

@@ -12,10 +12,22 @@ import (
 // passing are the server's exceptions that go away by themselves: it is overloaded, short of memory or disk, starting,
 // stopping, or its replicas are not ready (src/Common/ErrorCodes.cpp).
 var passing = map[int32]bool{
+	// A disk that is full (of inodes too), read-only or broken, and a server out of file descriptors or memory.
+	74:   true, // CANNOT_READ_FROM_FILE_DESCRIPTOR
+	75:   true, // CANNOT_WRITE_TO_FILE_DESCRIPTOR
+	76:   true, // CANNOT_OPEN_FILE
+	77:   true, // CANNOT_CLOSE_FILE
+	87:   true, // CANNOT_SEEK_THROUGH_FILE
+	88:   true, // CANNOT_TRUNCATE_FILE
+	173:  true, // CANNOT_ALLOCATE_MEMORY
+	204:  true, // CANNOT_FSYNC
+	1001: true, // STD_EXCEPTION: what the file system says to a directory that cannot be made
+
 	32:  true, // ATTEMPT_TO_READ_AFTER_EOF: a connection of its own broke
 	159: true, // TIMEOUT_EXCEEDED
 	164: true, // READONLY
 	198: true, // DNS_ERROR
+	201: true, // QUOTA_EXCEEDED: until its next interval
 	202: true, // TOO_MANY_SIMULTANEOUS_QUERIES
 	203: true, // NO_FREE_CONNECTION
 	209: true, // SOCKET_TIMEOUT

@@ -50,6 +50,7 @@ func TestPassing(t *testing.T) {
 	require.True(t, Passing(io.EOF))
 	require.True(t, Passing(fmt.Errorf("insert: %w", &ch.Exception{Code: proto.ErrTooManyParts})))
 	require.True(t, Passing(&driver.Exception{Code: 241}))
+	require.True(t, Passing(&ch.Exception{Code: proto.ErrCannotOpenFile}), "a disk without inodes, a server without descriptors")
 	require.False(t, Passing(&driver.Exception{Code: 516}), "a wrong password stays wrong")
 	require.False(t, Passing(&ch.Exception{Code: proto.ErrTypeMismatch}))
 	require.Equal(t, int32(516), Code(fmt.Errorf("ping: %w", &driver.Exception{Code: 516})))
