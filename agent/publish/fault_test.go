@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/segmentio/kafka-go/sasl/plain"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -110,6 +111,21 @@ func portOf(t *testing.T, addr string) int {
 	ap, err := netip.ParseAddrPort(addr)
 	require.NoError(t, err)
 	return int(ap.Port())
+}
+
+// Kafka says nothing to a client that does not authenticate, or not rightly: it closes the connection.
+func TestWrongPasswordIsSaid(t *testing.T) {
+	b := newBroker(t)
+	b.start(kfake.EnableSASL(), kfake.Superuser("PLAIN", "agent", "right"))
+	p, transport := newPublisher(t, b, 64<<20)
+	transport.SASL = plain.Mechanism{Username: "agent", Password: "wrong"}
+	p.Offer(numbered(0))
+	ctx, cancel := context.WithCancel(context.Background())
+	wait := run(t, p, ctx)
+	require.Eventually(t, func() bool { return p.config.Outage.Err() != nil }, patience, 10*time.Millisecond)
+	require.ErrorContains(t, p.config.Outage.Err(), "--kafka-sasl and the password")
+	cancel()
+	require.Error(t, wait())
 }
 
 // A leader that only says no costs no new connections: a fleet that asks again every few seconds must not shake hands for it.

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -234,6 +235,9 @@ func moved(err error) bool {
 // partition is where the Java client puts that key (murmur2). The transport answers from its cache.
 func (s *sender) partition(ctx context.Context, topic string, key []byte) (int, error) {
 	answer, err := s.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return 0, fmt.Errorf("%w: Kafka closed the connection; do --kafka-tls, --kafka-sasl and the password fit it?", err)
+	}
 	if err != nil {
 		return 0, err
 	}
