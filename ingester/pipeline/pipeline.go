@@ -91,13 +91,11 @@ func (p *Pipeline) generation(ctx context.Context, g *consume.Generation) error 
 		case m := <-g.Messages():
 			err = p.take(work, &m)
 			if err == nil && (p.config.Store.Rows() >= p.config.FlushRows || p.bytes >= flushBytes) {
-				err = p.flush(work, g)
+				err = p.flushAndLate(work, g)
 				tick.Reset(p.config.FlushInterval)
 			}
 		case <-tick.C:
-			if err = p.flush(work, g); err == nil {
-				err = p.late(work)
-			}
+			err = p.flushAndLate(work, g)
 			tick.Reset(p.config.FlushInterval)
 		case <-g.Ended().Done():
 			return nil
@@ -156,6 +154,14 @@ func (p *Pipeline) flush(ctx context.Context, g *consume.Generation) error {
 	p.failing = false
 	clear(p.offsets)
 	return nil
+}
+
+// flushAndLate is every flush but the last: where rows alone call for one after the other, the tick never comes.
+func (p *Pipeline) flushAndLate(ctx context.Context, g *consume.Generation) error {
+	if err := p.flush(ctx, g); err != nil {
+		return err
+	}
+	return p.late(ctx)
 }
 
 // late completes stacks that had to wait for a symbol table, when all else is stored.

@@ -5,6 +5,7 @@ package pipeline
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -61,6 +62,16 @@ func TestLateSymbolsCompleteStacks(t *testing.T) {
 	r.send(schema.TopicMeta, 1, stackMessage(t, kernelStack("other")))
 	r.eventually(2, "SELECT count() FROM %s.stacks FINAL WHERE fp != 0")
 	require.Equal(t, uint64(1), r.number("SELECT uniqExact(fp) FROM %s.stacks FINAL"))
+}
+
+// So much may flow that rows alone call for every flush: stacks are completed all the same.
+func TestLateSymbolsUnderLoad(t *testing.T) {
+	r := newRig(t)
+	r.startWith("g", 1, time.Hour)
+	r.send(schema.TopicMeta, 2, stackMessage(t, kernelStack(kernelBuild)))
+	r.eventually(1, "SELECT count() FROM %s.stacks FINAL")
+	r.send(schema.TopicSymbols, 0, kernelSymbols(t, kernelBuild, "")...)
+	r.eventually(1, "SELECT count() FROM %s.stacks FINAL WHERE fp != 0")
 }
 
 // An ingester that never saw the table on a topic resolves from ClickHouse, what comes and what another left.
