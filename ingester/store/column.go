@@ -3,8 +3,10 @@
 package store
 
 import (
+	"maps"
 	"math"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/ch-go/proto"
@@ -136,9 +138,29 @@ func u32s[R any](name string, of func(*R) []uint32) column[R] {
 	return &field[R, []uint32]{name, new(proto.ColUInt32).Array(), of}
 }
 
-// totals is a Map(LowCardinality(String), UInt64).
+// totals is a Map(LowCardinality(String), UInt64), in the order of its keys: the order of a map of Go's is another each time,
+// and a message that is read again must make the same row.
 func totals[R any](name string, of func(*R) map[string]uint64) column[R] {
-	return &field[R, map[string]uint64]{name, proto.NewMap[string, uint64](new(proto.ColStr).LowCardinality(), new(proto.ColUInt64)), of}
+	values := sortedMap{proto.NewMap[string, uint64](new(proto.ColStr).LowCardinality(), new(proto.ColUInt64))}
+	return &field[R, map[string]uint64]{name, values, of}
+}
+
+type sortedMap struct {
+	*proto.ColMap[string, uint64]
+}
+
+func (m sortedMap) Append(values map[string]uint64) {
+	sorted := make([]proto.KV[string, uint64], 0, len(values))
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		sorted = append(sorted, proto.KV[string, uint64]{Key: key, Value: values[key]})
+	}
+	m.AppendKV(sorted)
+}
+
+func (m sortedMap) AppendArr(all []map[string]uint64) {
+	for _, values := range all {
+		m.Append(values)
+	}
 }
 
 // errno holds an error number in 16 bits; one that does not fit is the largest, the name beside it has it in full.
