@@ -29,5 +29,10 @@ const (
 	BatchBytes   = 256 << 10
 )
 
+// EndOfTime is the first moment past what the tables take, in seconds since 1970: 2106-01-01. Their keys begin with
+// toStartOfFiveMinutes or toStartOfHour, which are 32 bits wide: a later row would be in its table, but a filter on the time
+// would not find it.
+const EndOfTime = 4_291_747_200
+
 // ErrMalformed marks a message that no decoder of this version can read. It goes to dead_letters with its bytes.
 var ErrMalformed = errors.New("malformed message")

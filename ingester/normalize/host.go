@@ -26,7 +26,7 @@ func Host(m *schema.Meta, a Arrival, source *row.Source, out *row.Set, fault *ro
 	}
 	at := row.Micros(m.At / 1000)
 	if m.At < 0 || at >= endOfTime {
-		fault.Add(row.FaultTime, fmt.Sprintf("%d ns is outside 1970 to 2200", m.At))
+		fault.Add(row.FaultTime, fmt.Sprintf("%d ns is outside 1970 to 2105", m.At))
 		return true
 	}
 	out.Hosts = append(out.Hosts, row.Host{Source: source, StartedAt: at, KernelRelease: m.KernelRelease, Facts: m.Agent})

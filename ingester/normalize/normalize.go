@@ -21,8 +21,7 @@ type Arrival struct {
 	ClockOff   bool // the sender's clock was more than an hour off
 }
 
-// endOfTime is the first moment past what the tables take: 2200-01-01.
-const endOfTime = row.Micros(7_258_118_400_000_000)
+const endOfTime = row.Micros(schema.EndOfTime * 1_000_000)
 
 // Batch appends the rows of b to out and notes in fault what cannot be a row. source is filled; the rows point at it and
 // into b.
@@ -132,10 +131,10 @@ func numberOf(i *schema.Identity) schema.Range {
 }
 
 func outside(boot uint64) string {
-	return fmt.Sprintf("boot time %d ns is outside 1970 to 2200 by the batch's clock", boot)
+	return fmt.Sprintf("boot time %d ns is outside 1970 to 2105 by the batch's clock", boot)
 }
 
-// wall turns a boot-time moment into the wall clock; false outside 1970 to 2200.
+// wall turns a boot-time moment into the wall clock; false outside 1970 to 2105.
 func wall(h *schema.Header, boot uint64) (row.Micros, bool) {
 	if boot > math.MaxInt64 || (h.Clock.Offset > 0 && int64(boot) > math.MaxInt64-h.Clock.Offset) {
 		return 0, false

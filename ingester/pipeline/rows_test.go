@@ -61,7 +61,7 @@ func TestGarbageStopsNothing(t *testing.T) {
 	good := sampleBatch(t, 1, 5, 0, 3)
 	outside := schema.NewBatchEncoder()
 	outside.AddConnection(sampleConnection(9, 1, 1))
-	outside.AddConnection(sampleConnection(9, 2, 6e9)) // 190 years later
+	outside.AddConnection(sampleConnection(9, 2, 3e9)) // 95 years later
 	outside.AddCheckpoint(&schema.Checkpoint{At: 1, Streams: []uint32{1, 2}, Next: []uint64{1}})
 	noBoot := schema.NewBatchEncoder()
 	noBoot.AddConnection(sampleConnection(10, 4, 1))
@@ -94,6 +94,27 @@ func TestGarbageStopsNothing(t *testing.T) {
 	require.Equal(t, uint64(1), r.number("SELECT count() FROM %s.dead_letters FINAL WHERE offset = 4 AND streams = [9] AND seqs_from = [2] AND seqs_to = [2]"))
 	require.Equal(t, uint64(1), r.number("SELECT count() FROM %s.dead_letters FINAL WHERE offset = 5 AND streams = [10] AND seqs_from = [4] AND seqs_to = [5] AND boot_id = 'not a boot'"))
 	require.Equal(t, uint64(1), r.number("SELECT count() FROM %s.dead_letters FINAL WHERE offset = 6 AND streams = [3] AND seqs_from = [99] AND seqs_to = [99] AND host = 'web-1'"))
+}
+
+// What is in a table is found by its time, up to the last moment that a table takes; what is later would not be.
+func TestRowsAreFoundByTheirTime(t *testing.T) {
+	r := newRig(t)
+	r.start("g")
+	end := float64(schema.EndOfTime - sampleDay.Unix())
+	e := schema.NewBatchEncoder()
+	for i, at := range []float64{1, end - 1, end} {
+		e.AddConnection(sampleConnection(1, uint64(2*i), at))
+		e.AddEvent(sampleEvent(schema.KindDrop, 1, uint64(2*i+1), at))
+		e.AddCheckpoint(&schema.Checkpoint{At: uint64(at * 1e9)})
+		e.AddLoss(&schema.Loss{At: uint64(at * 1e9), Stream: 2, SeqFrom: uint64(i), SeqTo: uint64(i)})
+	}
+	r.send(schema.TopicEvents, 0, finish(t, e, sampleHeader(1)))
+	r.eventually(1, "SELECT count() FROM %s.dead_letters FINAL WHERE reason LIKE 'time: %%(and 3 more)'")
+	for table, at := range map[string]string{"connections": "closed_at", "events": "at", "checkpoints": "at", "loss": "at"} {
+		r.eventually(2, "SELECT count() FROM %s."+table+" FINAL")
+		require.Equal(t, uint64(2), r.number("SELECT count() FROM %s."+table+" FINAL WHERE "+at+" >= '2026-01-01'"), table)
+		require.Equal(t, uint64(1), r.number("SELECT count() FROM %s."+table+" FINAL WHERE "+at+" >= '2105-12-31 23:55:00'"), table)
+	}
 }
 
 // withUnknownRow is a newer agent's message: a known row, and one of a kind that this version does not know.
