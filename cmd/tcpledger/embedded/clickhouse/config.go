@@ -93,14 +93,14 @@ var profile = tags{
 	set("use_skip_indexes_if_final_exact_mode", "0"),
 }
 
-// writeConfig writes the engine's configuration into dir and returns its path.
-func writeConfig(dir string) (string, error) {
+// writeConfig writes the configuration of an engine that listens on host into dir and returns its path.
+func writeConfig(dir, host string) (string, error) {
 	memory, err := memoryLimit()
 	if err != nil {
 		return "", err
 	}
 	server := serverConfig{
-		ListenHost:   "127.0.0.1",
+		ListenHost:   host,
 		Users:        filepath.Join(dir, "users.xml"),
 		ShutdownWait: 2,
 		MaxMemory:    memory,

@@ -16,6 +16,7 @@ import (
 	"github.com/ebitengine/purego"
 
 	"tcpledger/cmd/tcpledger/embedded/dirlock"
+	"tcpledger/cmd/tcpledger/embedded/port"
 )
 
 // query starts the listeners and then blocks on standard input, so that closing it ends the server cleanly.
@@ -38,7 +39,14 @@ func Serve(o Options) error {
 	if err != nil {
 		return err
 	}
-	config, err := writeConfig(dir)
+	host := port.Address
+	if o.Engine.Library {
+		host = engineHost
+		if err := relayAll(o); err != nil {
+			return err
+		}
+	}
+	config, err := writeConfig(dir, host)
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,11 @@ func TestDataSurvivesKillAndStop(t *testing.T) {
 func TestServesLoopbackOnlyWithItsSettings(t *testing.T) {
 	o := clickhousetest.Options(t)
 	server := clickhousetest.StartAt(t, o)
-	require.Equal(t, []string{server.Addr(), server.HTTPAddr()}, sorted(server, listening(t, server.PID())))
+	listens := []string{server.Addr(), server.HTTPAddr()}
+	if o.Engine.Library { // behind the relays
+		listens = append(listens, fmt.Sprintf("0200007F:%04X", o.TCPPort), fmt.Sprintf("0200007F:%04X", o.HTTPPort))
+	}
+	require.ElementsMatch(t, listens, sorted(server, listening(t, server.PID())))
 
 	conn := connect(t, server.Addr())
 	require.Equal(t, "default", query(t, conn, "SELECT currentUser()"))
