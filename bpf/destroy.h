@@ -15,8 +15,7 @@ static __always_inline void remember_own(const struct sock *sk)
 		bpf_map_update_elem(&own_cookies, &cookie, &one, BPF_ANY);
 }
 
-SEC("tp_btf/tcp_destroy_sock")
-int BPF_PROG(on_destroy, struct sock *sk)
+static __always_inline int forget_conn(void *ctx, struct sock *sk)
 {
 	struct conn_state *c = find_conn(sk);
 	u64 key = (u64)sk;
@@ -33,6 +32,19 @@ int BPF_PROG(on_destroy, struct sock *sk)
 	bpf_map_delete_elem(&conns, &key);
 	leave(&h);
 	return 0;
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(on_destroy, struct sock *sk)
+{
+	return forget_conn(ctx, sk);
+}
+
+/* Finds nothing, unless the kernel skipped on_destroy: a state that stays would be the next socket's. */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(on_destroy_missed, struct sock *sk)
+{
+	return forget_conn(ctx, sk);
 }
 
 #endif

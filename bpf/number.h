@@ -2,9 +2,12 @@
 /*
  * Numbers that never repeat under nesting. A tracepoint program can be
  * interrupted on its CPU by another: each nesting level counts for itself, and
- * levels restore themselves under strict nesting. Where the kernel has an
- * atomic fetch-and-add the agent patches it over take(), so that numbers hold
- * under kernel preemption too.
+ * levels restore themselves under strict nesting. Kernels whose tracepoints may
+ * be preempted (7.2 was seen to) offer a way to forbid it, which keeps nesting
+ * strict and, above all, short: the kernel skips a program that it finds begun
+ * on its CPU, and a preempted one stays begun for a whole time slice. Where the
+ * kernel has an atomic fetch-and-add the agent patches it over take(), so that
+ * numbers hold whatever happens.
  */
 #ifndef TCPLEDGER_NUMBER_H
 #define TCPLEDGER_NUMBER_H
@@ -29,6 +32,22 @@ static __always_inline u64 take(u64 *counter)
 	return old;
 }
 
+extern void bpf_preempt_disable(void) __weak __ksym;
+extern void bpf_preempt_enable(void) __weak __ksym;
+
+/* Both or neither: on a kernel without them the verifier sees no call at all. */
+static __always_inline void stay(void)
+{
+	if (bpf_preempt_disable)
+		bpf_preempt_disable();
+}
+
+static __always_inline void go(void)
+{
+	if (bpf_preempt_disable)
+		bpf_preempt_enable();
+}
+
 /* Where a program runs: its CPU, nesting level and stream. */
 struct here {
 	void *ctx;
@@ -44,10 +63,13 @@ static __always_inline bool enter(struct here *h, void *ctx)
 	u32 zero = 0;
 	u64 level;
 
+	stay();
 	h->ctx = ctx;
 	h->cpu = bpf_map_lookup_elem(&cpus, &zero);
-	if (!h->cpu)
+	if (!h->cpu) {
+		go();
 		return false;
+	}
 	level = *(volatile u64 *)&h->cpu->level;
 	__sync_fetch_and_add(&h->cpu->level, 1);
 	h->level = level < LEVELS ? level : LEVELS - 1;
@@ -57,12 +79,14 @@ static __always_inline bool enter(struct here *h, void *ctx)
 	if (h->stream)
 		return true;
 	__sync_fetch_and_add(&h->cpu->level, -1);
+	go();
 	return false;
 }
 
 static __always_inline void leave(struct here *h)
 {
 	__sync_fetch_and_add(&h->cpu->level, -1);
+	go();
 }
 
 /* A connection's number: unique in the session, never 0. */

@@ -90,8 +90,7 @@ static __always_inline void reset_sent(struct here *h, const struct sock *sk,
 		note_reset_sent(c, reason);
 }
 
-SEC("tp_btf/tcp_send_reset")
-int on_reset_sent(u64 *ctx)
+static __always_inline int send_reset(u64 *ctx)
 {
 	u32 reason = ABSENT32;
 	struct here h;
@@ -103,6 +102,30 @@ int on_reset_sent(u64 *ctx)
 	reset_sent(&h, (const struct sock *)ctx[0], (const struct sk_buff *)ctx[1], reason);
 	leave(&h);
 	return 0;
+}
+
+SEC("tp_btf/tcp_send_reset")
+int on_reset_sent(u64 *ctx)
+{
+	return send_reset(ctx);
+}
+
+/* As in state.h. A reset without a connection leaves no trace to tell by: missed, it is only counted. */
+SEC("tp_btf/tcp_send_reset")
+int on_reset_sent_missed(u64 *ctx)
+{
+	const struct sock *sk = (const struct sock *)ctx[0];
+	const struct conn_state *c;
+	struct cpu *cpu;
+	u32 zero = 0;
+
+	if (!sk || !full_socket(sk))
+		return 0;
+	c = find_conn(sk);
+	if (c)
+		return c->flags & (STATE_RESET_SENT | STATE_RESET_LATER) ? 0 : send_reset(ctx);
+	cpu = bpf_map_lookup_elem(&cpus, &zero);
+	return cpu && cpu->gone_sk == (u64)sk ? send_reset(ctx) : 0;
 }
 
 static __always_inline void reset_received(struct here *h, struct sock *sk)
@@ -125,8 +148,7 @@ static __always_inline void reset_received(struct here *h, struct sock *sk)
 	emit_event(h, KIND_RESET_RECEIVED, &m);
 }
 
-SEC("tp_btf/tcp_receive_reset")
-int BPF_PROG(on_reset_in, struct sock *sk)
+static __always_inline int receive_reset(void *ctx, struct sock *sk)
 {
 	struct here h;
 
@@ -135,6 +157,22 @@ int BPF_PROG(on_reset_in, struct sock *sk)
 	reset_received(&h, sk);
 	leave(&h);
 	return 0;
+}
+
+SEC("tp_btf/tcp_receive_reset")
+int BPF_PROG(on_reset_in, struct sock *sk)
+{
+	return receive_reset(ctx, sk);
+}
+
+SEC("tp_btf/tcp_receive_reset")
+int BPF_PROG(on_reset_in_missed, struct sock *sk)
+{
+	const struct conn_state *c = find_conn(sk);
+
+	if (!c || c->flags & (STATE_RESET_RECEIVED | STATE_CLOSED))
+		return 0;
+	return receive_reset(ctx, sk);
 }
 
 #endif

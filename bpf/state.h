@@ -101,8 +101,7 @@ static __always_inline void emit_state(struct here *h, struct sock *sk, u8 old, 
 	emit_event(h, KIND_STATE, &m);
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(on_state, struct sock *sk, int old, int new)
+static __always_inline int change(void *ctx, struct sock *sk, int old, int new)
 {
 	struct here h;
 
@@ -113,6 +112,32 @@ int BPF_PROG(on_state, struct sock *sk, int old, int new)
 		emit_state(&h, sk, old, new);
 	leave(&h);
 	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_state, struct sock *sk, int old, int new)
+{
+	return change(ctx, sk, old, new);
+}
+
+/* Not followed yet. Without a state only a beginning is told from a full map. */
+static __always_inline bool missed(const struct conn_state *c, u8 old, u8 new)
+{
+	if (!c)
+		return new == TCP_SYN_SENT || (old == TCP_LISTEN && new == TCP_SYN_RECV);
+	return c->state != new;
+}
+
+/*
+ * The kernel skips on_state where it interrupts itself, a packet a system call.
+ * This one, attached after it, then finds the state not followed, and follows.
+ */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_state_missed, struct sock *sk, int old, int new)
+{
+	if (old == new || new == TCP_LISTEN || (old == TCP_LISTEN && new == TCP_CLOSE))
+		return 0;
+	return missed(find_conn(sk), old, new) ? change(ctx, sk, old, new) : 0;
 }
 
 #endif

@@ -16,38 +16,42 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	tcpledgerMapBudgets        = "budgets"
-	tcpledgerMapConns          = "conns"
-	tcpledgerMapCpus           = "cpus"
-	tcpledgerMapIgnoredDrops   = "ignored_drops"
-	tcpledgerMapListeners      = "listeners"
-	tcpledgerMapOwnCookies     = "own_cookies"
-	tcpledgerMapOwnPids        = "own_pids"
-	tcpledgerMapRing           = "ring"
-	tcpledgerMapScratches      = "scratches"
-	tcpledgerMapStacks         = "stacks"
-	tcpledgerMapStreams        = "streams"
-	tcpledgerMapTotals         = "totals"
-	tcpledgerProgOnConsume     = "on_consume"
-	tcpledgerProgOnDestroy     = "on_destroy"
-	tcpledgerProgOnDrop        = "on_drop"
-	tcpledgerProgOnError       = "on_error"
-	tcpledgerProgOnRead        = "on_read"
-	tcpledgerProgOnResetIn     = "on_reset_in"
-	tcpledgerProgOnResetSent   = "on_reset_sent"
-	tcpledgerProgOnRetransmit  = "on_retransmit"
-	tcpledgerProgOnSeed        = "on_seed"
-	tcpledgerProgOnSend        = "on_send"
-	tcpledgerProgOnState       = "on_state"
-	tcpledgerProgOnSynack      = "on_synack"
-	tcpledgerVarCookieHelper   = "cookie_helper"
-	tcpledgerVarCostNs         = "cost_ns"
-	tcpledgerVarKfreeSkbArgs   = "kfree_skb_args"
-	tcpledgerVarKindsEnabled   = "kinds_enabled"
-	tcpledgerVarRetransmitArgs = "retransmit_args"
-	tcpledgerVarSendResetArgs  = "send_reset_args"
-	tcpledgerVarTickNs         = "tick_ns"
-	tcpledgerVarWakeupBytes    = "wakeup_bytes"
+	tcpledgerMapBudgets            = "budgets"
+	tcpledgerMapConns              = "conns"
+	tcpledgerMapCpus               = "cpus"
+	tcpledgerMapIgnoredDrops       = "ignored_drops"
+	tcpledgerMapListeners          = "listeners"
+	tcpledgerMapOwnCookies         = "own_cookies"
+	tcpledgerMapOwnPids            = "own_pids"
+	tcpledgerMapRing               = "ring"
+	tcpledgerMapScratches          = "scratches"
+	tcpledgerMapStacks             = "stacks"
+	tcpledgerMapStreams            = "streams"
+	tcpledgerMapTotals             = "totals"
+	tcpledgerProgOnConsume         = "on_consume"
+	tcpledgerProgOnDestroy         = "on_destroy"
+	tcpledgerProgOnDestroyMissed   = "on_destroy_missed"
+	tcpledgerProgOnDrop            = "on_drop"
+	tcpledgerProgOnError           = "on_error"
+	tcpledgerProgOnRead            = "on_read"
+	tcpledgerProgOnResetIn         = "on_reset_in"
+	tcpledgerProgOnResetInMissed   = "on_reset_in_missed"
+	tcpledgerProgOnResetSent       = "on_reset_sent"
+	tcpledgerProgOnResetSentMissed = "on_reset_sent_missed"
+	tcpledgerProgOnRetransmit      = "on_retransmit"
+	tcpledgerProgOnSeed            = "on_seed"
+	tcpledgerProgOnSend            = "on_send"
+	tcpledgerProgOnState           = "on_state"
+	tcpledgerProgOnStateMissed     = "on_state_missed"
+	tcpledgerProgOnSynack          = "on_synack"
+	tcpledgerVarCookieHelper       = "cookie_helper"
+	tcpledgerVarCostNs             = "cost_ns"
+	tcpledgerVarKfreeSkbArgs       = "kfree_skb_args"
+	tcpledgerVarKindsEnabled       = "kinds_enabled"
+	tcpledgerVarRetransmitArgs     = "retransmit_args"
+	tcpledgerVarSendResetArgs      = "send_reset_args"
+	tcpledgerVarTickNs             = "tick_ns"
+	tcpledgerVarWakeupBytes        = "wakeup_bytes"
 )
 
 // loadTcpledger returns the embedded CollectionSpec for tcpledger.
@@ -92,18 +96,22 @@ type tcpledgerSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type tcpledgerProgramSpecs struct {
-	OnConsume    *ebpf.ProgramSpec `ebpf:"on_consume"`
-	OnDestroy    *ebpf.ProgramSpec `ebpf:"on_destroy"`
-	OnDrop       *ebpf.ProgramSpec `ebpf:"on_drop"`
-	OnError      *ebpf.ProgramSpec `ebpf:"on_error"`
-	OnRead       *ebpf.ProgramSpec `ebpf:"on_read"`
-	OnResetIn    *ebpf.ProgramSpec `ebpf:"on_reset_in"`
-	OnResetSent  *ebpf.ProgramSpec `ebpf:"on_reset_sent"`
-	OnRetransmit *ebpf.ProgramSpec `ebpf:"on_retransmit"`
-	OnSeed       *ebpf.ProgramSpec `ebpf:"on_seed"`
-	OnSend       *ebpf.ProgramSpec `ebpf:"on_send"`
-	OnState      *ebpf.ProgramSpec `ebpf:"on_state"`
-	OnSynack     *ebpf.ProgramSpec `ebpf:"on_synack"`
+	OnConsume         *ebpf.ProgramSpec `ebpf:"on_consume"`
+	OnDestroy         *ebpf.ProgramSpec `ebpf:"on_destroy"`
+	OnDestroyMissed   *ebpf.ProgramSpec `ebpf:"on_destroy_missed"`
+	OnDrop            *ebpf.ProgramSpec `ebpf:"on_drop"`
+	OnError           *ebpf.ProgramSpec `ebpf:"on_error"`
+	OnRead            *ebpf.ProgramSpec `ebpf:"on_read"`
+	OnResetIn         *ebpf.ProgramSpec `ebpf:"on_reset_in"`
+	OnResetInMissed   *ebpf.ProgramSpec `ebpf:"on_reset_in_missed"`
+	OnResetSent       *ebpf.ProgramSpec `ebpf:"on_reset_sent"`
+	OnResetSentMissed *ebpf.ProgramSpec `ebpf:"on_reset_sent_missed"`
+	OnRetransmit      *ebpf.ProgramSpec `ebpf:"on_retransmit"`
+	OnSeed            *ebpf.ProgramSpec `ebpf:"on_seed"`
+	OnSend            *ebpf.ProgramSpec `ebpf:"on_send"`
+	OnState           *ebpf.ProgramSpec `ebpf:"on_state"`
+	OnStateMissed     *ebpf.ProgramSpec `ebpf:"on_state_missed"`
+	OnSynack          *ebpf.ProgramSpec `ebpf:"on_synack"`
 }
 
 // tcpledgerMapSpecs contains maps before they are loaded into the kernel.
@@ -207,33 +215,41 @@ type tcpledgerVariables struct {
 //
 // It can be passed to loadTcpledgerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tcpledgerPrograms struct {
-	OnConsume    *ebpf.Program `ebpf:"on_consume"`
-	OnDestroy    *ebpf.Program `ebpf:"on_destroy"`
-	OnDrop       *ebpf.Program `ebpf:"on_drop"`
-	OnError      *ebpf.Program `ebpf:"on_error"`
-	OnRead       *ebpf.Program `ebpf:"on_read"`
-	OnResetIn    *ebpf.Program `ebpf:"on_reset_in"`
-	OnResetSent  *ebpf.Program `ebpf:"on_reset_sent"`
-	OnRetransmit *ebpf.Program `ebpf:"on_retransmit"`
-	OnSeed       *ebpf.Program `ebpf:"on_seed"`
-	OnSend       *ebpf.Program `ebpf:"on_send"`
-	OnState      *ebpf.Program `ebpf:"on_state"`
-	OnSynack     *ebpf.Program `ebpf:"on_synack"`
+	OnConsume         *ebpf.Program `ebpf:"on_consume"`
+	OnDestroy         *ebpf.Program `ebpf:"on_destroy"`
+	OnDestroyMissed   *ebpf.Program `ebpf:"on_destroy_missed"`
+	OnDrop            *ebpf.Program `ebpf:"on_drop"`
+	OnError           *ebpf.Program `ebpf:"on_error"`
+	OnRead            *ebpf.Program `ebpf:"on_read"`
+	OnResetIn         *ebpf.Program `ebpf:"on_reset_in"`
+	OnResetInMissed   *ebpf.Program `ebpf:"on_reset_in_missed"`
+	OnResetSent       *ebpf.Program `ebpf:"on_reset_sent"`
+	OnResetSentMissed *ebpf.Program `ebpf:"on_reset_sent_missed"`
+	OnRetransmit      *ebpf.Program `ebpf:"on_retransmit"`
+	OnSeed            *ebpf.Program `ebpf:"on_seed"`
+	OnSend            *ebpf.Program `ebpf:"on_send"`
+	OnState           *ebpf.Program `ebpf:"on_state"`
+	OnStateMissed     *ebpf.Program `ebpf:"on_state_missed"`
+	OnSynack          *ebpf.Program `ebpf:"on_synack"`
 }
 
 func (p *tcpledgerPrograms) Close() error {
 	return _TcpledgerClose(
 		p.OnConsume,
 		p.OnDestroy,
+		p.OnDestroyMissed,
 		p.OnDrop,
 		p.OnError,
 		p.OnRead,
 		p.OnResetIn,
+		p.OnResetInMissed,
 		p.OnResetSent,
+		p.OnResetSentMissed,
 		p.OnRetransmit,
 		p.OnSeed,
 		p.OnSend,
 		p.OnState,
+		p.OnStateMissed,
 		p.OnSynack,
 	)
 }

@@ -24,12 +24,17 @@ type hook struct {
 }
 
 // hooks in the order they are attached: what an ending needs comes before what
-// opens connections, so that none is opened and never closed.
+// opens connections, so that none is opened and never closed. What is named missed comes right after the program whose
+// missed runs it makes up for.
 var hooks = []hook{
 	{"on_destroy", "tcp", "tcp_destroy_sock", true, 0},
+	{"on_destroy_missed", "tcp", "tcp_destroy_sock", true, 0},
 	{"on_reset_sent", "tcp", "tcp_send_reset", false, 0},
+	{"on_reset_sent_missed", "tcp", "tcp_send_reset", false, 0},
 	{"on_reset_in", "tcp", "tcp_receive_reset", false, 0},
+	{"on_reset_in_missed", "tcp", "tcp_receive_reset", false, 0},
 	{"on_state", "sock", "inet_sock_set_state", true, 0},
+	{"on_state_missed", "sock", "inet_sock_set_state", true, 0},
 	{"on_read", "tcp", "tcp_rcv_space_adjust", false, 0},
 	{"on_send", "sock", "sock_send_length", false, 0},
 	{"on_error", "sock", "inet_sk_error_report", false, bpf.KindError},

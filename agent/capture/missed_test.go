@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package capture
+
+import (
+	"io"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tcpledger/bpf"
+)
+
+// without starts a capture that never runs these programs: to those that make up for them every run was missed.
+func without(t *testing.T, programs ...string) *watch {
+	t.Helper()
+	c, err := New(Config{})
+	require.NoError(t, err)
+	for _, name := range programs {
+		require.Contains(t, c.spec.Programs, name)
+		delete(c.spec.Programs, name)
+	}
+	require.NoError(t, c.Start())
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	return watching(t, c)
+}
+
+// TestMissedRunsAreMadeUpFor: where the kernel skips a program that it finds begun on its CPU, the next one follows.
+func TestMissedRunsAreMadeUpFor(t *testing.T) {
+	privileged(t)
+	namespace(t)
+	c := without(t, "on_state", "on_destroy", "on_reset_sent", "on_reset_in")
+	p := connect(t, "127.0.0.1")
+	say(t, p.client, p.server, "question")
+	other := connect(t, "127.0.0.1")
+	require.NoError(t, other.client.SetLinger(0))
+	require.NoError(t, other.client.Close())
+	kept := c.connection(other.to, other.from).Tuple.Conn
+	require.True(t, c.has(t, kept), "its descriptor is open")
+	require.NoError(t, other.server.Close())
+	c.until("the state's end", func() bool { return !c.has(t, kept) })
+	require.NoError(t, p.client.SetLinger(0))
+	require.NoError(t, p.client.Close())
+	_, err := p.server.Read(make([]byte, 1))
+	require.Error(t, err)
+	require.NotErrorIs(t, err, io.EOF)
+	require.NoError(t, p.server.Close())
+
+	client, server := c.connection(p.from, p.to), c.connection(p.to, p.from)
+	require.Equal(t, bpf.Client, client.Role)
+	require.Equal(t, bpf.Server, server.Role)
+	require.False(t, client.Evidence.Has(bpf.BeganBefore))
+	require.NotEqual(t, bpf.Absent32, client.ConnectUS)
+	require.True(t, client.Evidence.Has(bpf.Linger0))
+	require.True(t, server.Evidence.Has(bpf.ResetReceived))
+	ownedByUs(t, client.Owner, bpf.HowConnect, bpf.HowWrite, bpf.HowClose)
+	require.Equal(t, client.Tuple.Conn, c.event(bpf.KindResetSent, between(p.from, p.to)).Tuple.Conn)
+	require.Equal(t, server.Tuple.Conn, c.event(bpf.KindResetReceived, between(p.to, p.from)).Tuple.Conn)
+}
+
+// TestNothingTwice: with both at work, and the state map too small for anything, each record comes once.
+func TestNothingTwice(t *testing.T) {
+	privileged(t)
+	for name, config := range map[string]Config{"room": {}, "no room": {StateEntries: 1}} {
+		t.Run(name, func(t *testing.T) {
+			namespace(t)
+			c := started(t, config)
+			p, q := connect(t, "127.0.0.1"), connect(t, "::1")
+			for _, end := range []pair{p, q} {
+				require.NoError(t, end.client.SetLinger(0))
+				require.NoError(t, end.client.Close())
+				_, err := end.server.Read(make([]byte, 1))
+				require.Error(t, err)
+				require.NoError(t, end.server.Close())
+			}
+			for _, end := range []pair{p, q} {
+				c.connection(end.from, end.to)
+				c.connection(end.to, end.from)
+			}
+			c.drain()
+			require.Len(t, c.connections, 4)
+			require.Len(t, slices.DeleteFunc(c.events, func(e bpf.Event) bool { return e.Head.Kind != bpf.KindResetReceived }), 2)
+		})
+	}
+}
+
+// has says whether the state of the connection is still kept.
+func (w *watch) has(t *testing.T, conn uint64) bool {
+	t.Helper()
+	found, scan := false, w.ScanConns()
+	for more := true; more; {
+		var err error
+		more, err = scan.Next(func(kept *bpf.ConnState) { found = found || kept.Tuple.Conn == conn })
+		require.NoError(t, err)
+	}
+	return found
+}
