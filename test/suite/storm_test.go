@@ -44,8 +44,11 @@ func TestStorm(t *testing.T) {
 	w.stop()
 	witness.stop()
 
+	t.Logf("totals of the witness: %v", totals(witness.last()))
 	require.Zero(t, len(witness.losses), "the witness has room for everything")
-	require.Equal(t, 2*connections, len(witness.rows(here)), "two endings a connection")
+	witnessed := len(witness.rows(here))
+	require.LessOrEqual(t, witnessed, 2*connections, "two endings a connection")
+	require.GreaterOrEqual(t, witnessed+witness.unseen(), 2*connections, "two endings a connection")
 	lost := w.account()
 	seen := len(w.rows(here))
 	t.Logf("%d endings in %s: %d seen, %d numbers lost, the agent's memory peaked at %d MiB", 2*connections, took.Round(time.Millisecond), seen, lost, peak>>20)
@@ -56,8 +59,8 @@ func TestStorm(t *testing.T) {
 	// Ours that were not seen were lost. The kernel's count of lost connection records is the machine's: it exceeds ours by
 	// what was lost of others at most, who are those that the witness saw (it looked longer) and this agent did not.
 	missing := 2*connections - seen
-	others := len(witness.connections) - 2*connections - (len(w.connections) - seen)
-	require.GreaterOrEqual(t, int(w.total("lost_connection")), missing)
+	others := len(witness.connections) - witnessed - (len(w.connections) - seen) + witness.unseen()
+	require.GreaterOrEqual(t, int(w.total("lost_connection"))+w.unseen(), missing)
 	require.LessOrEqual(t, int(w.total("lost_connection")), missing+others)
 }
 
@@ -86,7 +89,10 @@ func TestStormWithinBudget(t *testing.T) {
 	if len(witness.happened(schema.KindResetSent, here)) == 0 {
 		t.Skip("this kernel shows no resets without a socket")
 	}
-	require.Equal(t, happened, len(witness.happened(schema.KindResetSent, here)))
+	// Without a socket a reset leaves no trace in the state map: the kernel counts what it kept from the program.
+	witnessed, unseen := len(witness.happened(schema.KindResetSent, here)), int(witness.total("recursion_misses_on_reset_sent"))
+	require.LessOrEqual(t, witnessed, happened)
+	require.GreaterOrEqual(t, witnessed+unseen, happened)
 	require.Zero(t, w.account(), "a budget loses nothing, it takes no numbers")
 	ours, all := w.happened(schema.KindResetSent, here), everywhere(w, schema.KindResetSent)
 	skipped, weights := int(w.total("over_budget_reset_sent")), 0
@@ -94,16 +100,20 @@ func TestStormWithinBudget(t *testing.T) {
 		weights += int(e.Weight)
 	}
 	t.Logf("%d resets: %d kept, %d over budget; weights say %d of %d; memory %d MiB", happened, len(ours), skipped, weights, len(all)+skipped, peak>>20)
-	others := len(everywhere(witness, schema.KindResetSent)) - happened - (len(all) - len(ours))
-	require.GreaterOrEqual(t, skipped, happened-len(ours))
+	others := len(everywhere(witness, schema.KindResetSent)) - witnessed - (len(all) - len(ours)) + unseen
+	require.GreaterOrEqual(t, skipped+int(w.total("recursion_misses_on_reset_sent")), happened-len(ours))
 	require.LessOrEqual(t, skipped, happened-len(ours)+others)
 	require.Positive(t, skipped, "the budget bites")
 	require.LessOrEqual(t, mostOnOneCPU(ours), int(budget*(1+span(ours).Seconds()))+1, "a bucket of one second")
 	require.LessOrEqual(t, weights, len(all)+skipped, "weights never say more than happened")
 	require.Greater(t, weights, (len(all)+skipped)*99/100, "only what was skipped after the last kept is in no weight")
 	require.Less(t, peak, uint64(mostMemory))
-	require.Equal(t, len(witness.rows(here)), len(w.rows(here)), "connection records have no budget")
+	require.InDelta(t, len(witness.rows(here)), len(w.rows(here)), float64(w.unseen()+witness.unseen()), "connection records have no budget")
 }
+
+// unseen bounds what the kernel kept from this agent: it skips a program that it finds begun on its CPU, and the next one
+// that makes up for it. 0 wherever tracepoints are not preempted.
+func (w *watch) unseen() int { return int(w.total("recursion_misses_on_state_missed")) }
 
 // blow divides n over several actors that storm at a time.
 func blow(t *testing.T, h *lab.Host, n int, begin func(*lab.Actor, int)) {
