@@ -27,18 +27,21 @@ type Topic struct {
 }
 
 // Topics lists what the programs need. No topic is compacted here: an operator whose broker compacts safely may set
-// cleanup.policy=compact on TopicBuilds.
+// cleanup.policy=compact on TopicBuilds. Times are the broker's own on all of them: by an agent's clock that is ahead it
+// would refuse the message for good, by one that is behind delete it early.
 func Topics() []Topic {
-	week, ever := retention(7*24*time.Hour), map[string]string{"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
-	week["message.timestamp.type"] = "LogAppendTime"
 	return []Topic{
-		{Name: TopicEvents, Configs: week},
-		{Name: TopicMeta, Configs: retention(30 * 24 * time.Hour)},
-		{Name: TopicSymbols, Partitions: 1, Configs: ever},
-		{Name: TopicBuilds, Partitions: 1, Configs: ever},
+		{Name: TopicEvents, Configs: kept(7 * 24 * time.Hour)},
+		{Name: TopicMeta, Configs: kept(30 * 24 * time.Hour)},
+		{Name: TopicSymbols, Partitions: 1, Configs: kept(forEver)},
+		{Name: TopicBuilds, Partitions: 1, Configs: kept(forEver)},
 	}
 }
 
-func retention(d time.Duration) map[string]string {
-	return map[string]string{"cleanup.policy": "delete", "retention.ms": strconv.FormatInt(d.Milliseconds(), 10), "retention.bytes": "-1"}
+// forEver is Kafka's retention.ms without a limit.
+const forEver = -time.Millisecond
+
+func kept(d time.Duration) map[string]string {
+	return map[string]string{"cleanup.policy": "delete", "retention.ms": strconv.FormatInt(d.Milliseconds(), 10), "retention.bytes": "-1",
+		"message.timestamp.type": "LogAppendTime"}
 }

@@ -11,6 +11,8 @@ import (
 
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
+
+	"tcpledger/schema"
 )
 
 func TestMessagesSurviveKillAndStop(t *testing.T) {
@@ -40,6 +42,27 @@ func TestMessagesSurviveKillAndStop(t *testing.T) {
 		message, err := reader.ReadMessage(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, want, string(message.Value))
+	}
+}
+
+// TestClocksThatAreOff: a broker refuses what is more than an hour ahead of it, unless the topic's times are its own.
+func TestClocksThatAreOff(t *testing.T) {
+	broker := Start(t)
+	client := &kafkago.Client{Addr: kafkago.TCP(broker.Addr()), Transport: new(kafkago.Transport)}
+	for _, topic := range schema.Topics() {
+		config := kafkago.TopicConfig{Topic: topic.Name, NumPartitions: 1, ReplicationFactor: 1}
+		for name, value := range topic.Configs {
+			config.ConfigEntries = append(config.ConfigEntries, kafkago.ConfigEntry{ConfigName: name, ConfigValue: value})
+		}
+		created, err := client.CreateTopics(t.Context(), &kafkago.CreateTopicsRequest{Topics: []kafkago.TopicConfig{config}})
+		require.NoError(t, err)
+		require.NoError(t, created.Errors[topic.Name])
+		out := &kafkago.Writer{Addr: kafkago.TCP(broker.Addr()), Topic: topic.Name, RequiredAcks: kafkago.RequireAll,
+			BatchTimeout: time.Millisecond, Transport: new(kafkago.Transport)}
+		for _, off := range []time.Duration{2 * time.Hour, -60 * 24 * time.Hour} {
+			require.NoError(t, out.WriteMessages(t.Context(), kafkago.Message{Value: []byte("x"), Time: time.Now().Add(off)}), "%s, %s", topic.Name, off)
+		}
+		require.NoError(t, out.Close())
 	}
 }
 
