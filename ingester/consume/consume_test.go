@@ -179,6 +179,27 @@ func TestDeletedMessagesAreCounted(t *testing.T) {
 	require.Equal(t, 1, lines.count("messages were deleted before they were read"))
 }
 
+// The marks of somebody's transactions take offsets without being messages: they are passed over and not asked for again.
+func TestMarksOfTransactionsArePassedOver(t *testing.T) {
+	brokers := newCluster(t, kfake.SeedTopics(1, "t"))
+	producer, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.TransactionalID("a"), kgo.DefaultProduceTopic("t"))
+	require.NoError(t, err)
+	defer producer.Close()
+	for _, value := range []string{"0", "2"} {
+		require.NoError(t, producer.BeginTransaction())
+		require.NoError(t, producer.ProduceSync(t.Context(), kgo.StringRecord(value)).FirstErr())
+		require.NoError(t, producer.EndTransaction(t.Context(), kgo.TryCommit))
+	}
+	c, lines := newConsumer(t, brokers, "g", "t")
+	p := &partition{generation: &Generation{consumer: c, messages: make(chan Message, 2)}, topic: "t"}
+	require.NoError(t, p.fetch(t.Context()))
+	require.Equal(t, int64(0), (<-p.generation.messages).Offset)
+	require.Equal(t, int64(2), (<-p.generation.messages).Offset)
+	require.Equal(t, int64(4), p.next, "past the last mark")
+	require.Zero(t, testutil.ToFloat64(c.metrics.skipped.WithLabelValues("t")))
+	require.Zero(t, lines.count("deleted"))
+}
+
 // A topic that was made anew is shorter than what was committed of the old one: it is read from its beginning.
 func TestTopicMadeAnewIsRead(t *testing.T) {
 	brokers := newCluster(t, kfake.SeedTopics(1, "t"))

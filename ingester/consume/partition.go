@@ -84,16 +84,35 @@ func (p *partition) fetch(ctx context.Context) error {
 		return response.Error
 	}
 	p.highWatermark.Store(response.HighWatermark)
-	for {
-		record, err := response.Records.ReadRecord()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read a record after offset %d: %w", p.next-1, err)
-		}
-		if err := p.handOn(ctx, record); err != nil {
+	batches := []protocol.RecordReader{response.Records}
+	if stream, ok := response.Records.(*protocol.RecordStream); ok {
+		batches = stream.Records
+	}
+	for _, batch := range batches {
+		if err := p.read(ctx, batch); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// read hands on the records of a batch. A control batch, the mark that a transaction of some producer ended, has none, but
+// takes an offset: where it is the last one, asking for it again and again would be answered at once.
+func (p *partition) read(ctx context.Context, batch protocol.RecordReader) error {
+	_, control := batch.(*protocol.ControlBatch)
+	for {
+		record, err := batch.ReadRecord()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read a record after offset %d: %w", p.next-1, err)
+		case control:
+			p.next = max(p.next, record.Offset+1)
+		default:
+			if err := p.handOn(ctx, record); err != nil {
+				return err
+			}
 		}
 	}
 }
