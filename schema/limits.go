@@ -20,6 +20,7 @@ const (
 	MaxSymbols      = 200_000
 	MaxPieces       = 65_535
 	maxString       = 4_096
+	maxBuildID      = 256 // stands in the row of every symbol: a longer one would make gigabytes of one message
 	maxDepth        = 16
 )
 

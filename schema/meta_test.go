@@ -116,6 +116,16 @@ func TestMalformedMeta(t *testing.T) {
 	}
 }
 
+// The build id stands in the row of each symbol: what it may take is bounded, or a small message would fill the memory.
+func TestLongBuildIDIsMalformed(t *testing.T) {
+	for length, ok := range map[int]bool{maxBuildID: true, maxBuildID + 1: false} {
+		messages, err := EncodeSymbols(strings.Repeat("b", length), "kernel", sampleSymbols(3))
+		require.NoError(t, err)
+		_, err = DecodeSymbols(messages[0])
+		require.Equal(t, ok, err == nil, length)
+	}
+}
+
 func FuzzMeta(f *testing.F) {
 	message, err := EncodeMeta(sampleMeta())
 	require.NoError(f, err)

@@ -83,8 +83,8 @@ func encodePiece(p *SymbolPiece) ([]byte, error) {
 func DecodeSymbols(message []byte) (*SymbolPiece, error) {
 	r, n := openMessage(message, pieceFields)
 	p := &SymbolPiece{BuildID: r.str(), Module: r.str(), Piece: uint32(r.uint(MaxPieces)), Pieces: uint32(r.uint(MaxPieces))}
-	if r.err == nil && (p.BuildID == "" || p.Piece >= p.Pieces) {
-		r.fail("piece %d of %d of build %q", p.Piece, p.Pieces, p.BuildID)
+	if r.err == nil && (p.BuildID == "" || len(p.BuildID) > maxBuildID || p.Piece >= p.Pieces) {
+		r.fail("piece %d of %d of build %.64q with %d bytes", p.Piece, p.Pieces, p.BuildID, len(p.BuildID))
 	}
 	offset := uint64(0)
 	for range r.array(2*MaxSymbols) / 2 {
