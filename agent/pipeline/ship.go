@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// metaStacks closes a message of stacks by count; its age is that of a batch.
-	metaStacks = 100
+	// metaStacks closes a message of stacks by count, so that full ones of 48 frames, each 60 to 110 bytes, stay under a batch's
+	// 256 KiB; its age is that of a batch.
+	metaStacks = 50
 	// metaEvery is how often a host says again what it is.
 	metaEvery = uint64(3600e9)
 	// lossRows bounds the loss ranges told in one batch.
