@@ -129,19 +129,22 @@ LIMIT %d`, l.table("losses"), where, maxRows), parameters}
 }
 
 // knownQuery asks each host's last checkpoint, up to a day after the window: a checkpoint at or after its end says that all
-// before was sent. Hosts that have endings but never a checkpoint are in it too.
+// before was sent. Hosts that have endings but never a checkpoint are in it too. With it come the spans that the checkpoints of
+// one session cover, as far as they touch the window.
 func (l *Ledger) knownQuery(f Filter) Query {
 	parameters, andHost := f.window(), ""
 	if f.Host != "" {
 		parameters["host"], andHost = textParameter(f.Host), " AND host = {host:String}"
 	}
-	return Query{"last checkpoint of each host", fmt.Sprintf(`SELECT toString(host) AS host, max(at) AS last, toString(argMax(phase, at)) AS phase
+	return Query{"last checkpoint of each host", fmt.Sprintf(`SELECT toString(host) AS host, max(until) AS last, toString(argMax(ended, until)) AS phase,
+    arraySort(groupArrayIf([since, until], until >= {from:DateTime64(6, 'UTC')} AND since < {to:DateTime64(6, 'UTC')})) AS sessions
 FROM
 (
-    SELECT host, at, phase FROM %s
+    SELECT host, min(at) AS since, max(at) AS until, argMax(phase, at) AS ended FROM %s
     WHERE at >= {from:DateTime64(6, 'UTC')} - INTERVAL 1 DAY AND at < {to:DateTime64(6, 'UTC')} + INTERVAL 1 DAY%s
+    GROUP BY host, boot_id, session
     UNION ALL
-    SELECT DISTINCT host, toDateTime64(0, 6, 'UTC') AS at, '' AS phase FROM %s
+    SELECT DISTINCT host, toDateTime64(0, 6, 'UTC') AS since, since AS until, '' AS ended FROM %s
     WHERE %s%s
 )
 GROUP BY host

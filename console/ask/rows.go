@@ -103,11 +103,42 @@ type Loss struct {
 }
 
 // Known is how far a host's ledger is known: up to its last checkpoint, which is the zero of Unix time where there is none.
-// Phase "end" means that its agent ended in order.
+// Phase "end" means that its agent ended in order. Sessions has the first and the last checkpoint of each session that touches
+// the window, by their beginning.
 type Known struct {
-	Host  string    `ch:"host" json:"host"`
-	Last  time.Time `ch:"last" json:"last_checkpoint"`
-	Phase string    `ch:"phase" json:"phase"`
+	Host     string        `ch:"host"`
+	Last     time.Time     `ch:"last"`
+	Phase    string        `ch:"phase"`
+	Sessions [][]time.Time `ch:"sessions"`
+}
+
+// Span is a time from From to To.
+type Span struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// Gaps are the parts of the window before the last checkpoint that no session's checkpoints cover: no agent was there, or it
+// died and what it held with it.
+func (k Known) Gaps(from, to time.Time) []Span {
+	if k.Last.Before(to) {
+		to = k.Last
+	}
+	var gaps []Span
+	gap := func(until time.Time) {
+		if until.After(from) {
+			gaps = append(gaps, Span{From: from, To: until})
+		}
+	}
+	for _, session := range k.Sessions {
+		first, last := session[0], session[1]
+		gap(first)
+		if last.After(from) {
+			from = last
+		}
+	}
+	gap(to)
+	return gaps
 }
 
 // Never reports whether there is no checkpoint of that host.

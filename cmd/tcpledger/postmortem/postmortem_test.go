@@ -78,6 +78,11 @@ func TestOnKnownRows(t *testing.T) {
 		golden(t, "report.json", out)
 		require.True(t, json.Valid([]byte(out)))
 	})
+	t.Run("before the agents came", func(t *testing.T) {
+		code, out, errs := run(t, ch, "--from", "2026-11-02 13:50", "--to", "2026-11-02 13:59:57")
+		require.Zero(t, code, errs)
+		golden(t, "before.txt", out)
+	})
 	t.Run("rows add up", func(t *testing.T) { rowsAddUp(t, db) })
 	t.Run("any text is only text", func(t *testing.T) {
 		ctx := t.Context()

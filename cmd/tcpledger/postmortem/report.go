@@ -25,6 +25,7 @@ type Report struct {
 	Losses  []ask.Loss     `json:"losses"`
 	Final   bool           `json:"final"`
 	Open    []Open         `json:"not_yet_known"`
+	Gaps    []Gap          `json:"not_watched"`
 	SQL     []string       `json:"sql,omitempty"`
 }
 
@@ -34,6 +35,12 @@ type Open struct {
 	Host  string     `json:"host"`
 	From  *time.Time `json:"from"`
 	Ended bool       `json:"agent_ended"`
+}
+
+// Gap is a part of the window that no agent on a host vouches for, and never will.
+type Gap struct {
+	Host string `json:"host"`
+	ask.Span
 }
 
 // Collect asks all questions of the report. The window is filter's; top bounds each list.
@@ -55,7 +62,12 @@ func Collect(ctx context.Context, ledger *ask.Ledger, filter ask.Filter, top int
 		return nil, err
 	}
 	r.Open = openHosts(known, filter.To)
-	r.Final = len(known) > 0 && len(r.Open) == 0
+	for _, k := range known {
+		for _, span := range k.Gaps(filter.From, filter.To) {
+			r.Gaps = append(r.Gaps, Gap{k.Host, span})
+		}
+	}
+	r.Final = len(known) > 0 && len(r.Open) == 0 && len(r.Gaps) == 0
 	return r, nil
 }
 

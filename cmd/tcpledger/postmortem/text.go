@@ -204,10 +204,14 @@ func (r *Report) losses(b *strings.Builder, l Layout) {
 
 func (r *Report) known(b *strings.Builder, l Layout) {
 	if r.Final {
-		b.WriteString("\nFINAL   every host's checkpoints reach past the window\n")
+		b.WriteString("\nFINAL   every host's checkpoints cover the window\n")
 		return
 	}
+	r.gaps(b, l)
 	if len(r.Open) == 0 {
+		if len(r.Gaps) > 0 {
+			return
+		}
 		b.WriteString("\nNOT YET KNOWN  no host sent a checkpoint near this window: nothing was watched, or nothing arrived yet\n")
 		return
 	}
@@ -224,5 +228,23 @@ func (r *Report) known(b *strings.Builder, l Layout) {
 		default:
 			fmt.Fprintf(b, "  %s: from %s on, its last checkpoint; later endings may be missing\n", host, when.Show(o.From.In(l.Zone)))
 		}
+	}
+}
+
+// gapsShown is as many gaps as a person reads.
+const gapsShown = 10
+
+func (r *Report) gaps(b *strings.Builder, l Layout) {
+	if len(r.Gaps) == 0 {
+		return
+	}
+	b.WriteString("\nNOT WATCHED\n")
+	for i, g := range r.Gaps {
+		if i == gapsShown {
+			fmt.Fprintf(b, "  … and %s more, see --format json\n", human.Number(uint64(len(r.Gaps)-gapsShown)))
+			return
+		}
+		fmt.Fprintf(b, "  %s: from %s to %s; no agent ran, or it died with what it held\n", sheet.Printable(g.Host), when.Show(g.From.In(l.Zone)),
+			when.Show(g.To.In(l.Zone)))
 	}
 }
