@@ -63,6 +63,8 @@ func (s *Symbolizer) Due(now time.Time) bool { return !now.Before(s.late.next) }
 // Late appends to out the rows of stacks that gain by tables that became complete since they were stored, a page of stacks
 // a call: Due says when to call again. The caller stores the rows before that, and calls Again where it could not.
 func (s *Symbolizer) Late(ctx context.Context, now time.Time, out *row.Set) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
 	err := s.latePage(ctx, now, out)
 	if err != nil {
 		s.late.next = now.Add(s.late.pause)

@@ -22,6 +22,8 @@ const (
 	largest = 2_000_000
 	// missingFor is how long a table that was not complete is not looked for again.
 	missingFor = 5 * time.Second
+	// answerWithin bounds one look into a ClickHouse that hangs: messages wait for it.
+	answerWithin = 30 * time.Second
 )
 
 // tables gives symbol tables by build id, from memory or ClickHouse.
@@ -29,6 +31,9 @@ type tables struct {
 	db    *clickhouse.DB
 	known *lru.Cache[string, known]
 	bytes int
+
+	failed   error // of the last look into ClickHouse, which is not repeated for missingFor; nil where it worked
+	failedAt time.Time
 }
 
 // known is what the last look into ClickHouse found; a nil table was missing or not complete then.
@@ -51,23 +56,36 @@ func newTables(db *clickhouse.DB) (*tables, error) {
 	return t, nil
 }
 
-// get gives the table of a build, nil where it is not complete.
+// get gives the table of a build, nil where it is not complete. After a failure it fails at once for a while: a stack has
+// many frames, a message many stacks, and each would wait anew for a ClickHouse that does not answer.
 func (t *tables) get(ctx context.Context, build string) (*table, error) {
 	if k, ok := t.known.Get(build); ok && (k.table != nil || time.Since(k.asked) < missingFor) {
 		return k.table, nil
 	}
+	if t.failed != nil && time.Since(t.failedAt) < missingFor {
+		return nil, t.failed
+	}
+	loaded, err := t.look(ctx, build)
+	if t.failed, t.failedAt = err, time.Now(); err != nil {
+		return nil, err
+	}
+	t.keep(build, loaded)
+	return loaded, nil
+}
+
+// look reads the table of a build from ClickHouse, nil where it is not complete.
+func (t *tables) look(ctx context.Context, build string) (*table, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
 	complete, err := t.complete(ctx, []string{build})
 	if err != nil {
 		return nil, err
 	}
-	var loaded *table
-	if pieces, ok := complete[build]; ok {
-		if loaded, err = t.load(ctx, build, pieces); err != nil {
-			return nil, err
-		}
+	pieces, ok := complete[build]
+	if !ok {
+		return nil, nil
 	}
-	t.keep(build, loaded)
-	return loaded, nil
+	return t.load(ctx, build, pieces)
 }
 
 func (t *tables) keep(build string, loaded *table) {
