@@ -170,10 +170,7 @@ func (d *BatchDecoder) Decode(message []byte, b *Batch) error {
 	}
 	r.header(&b.Header)
 	r.rows(b)
-	r.skip(n - headerFields)
-	if r.err == nil && r.src.Len() > 0 {
-		r.fail("%d bytes after the message", r.src.Len())
-	}
+	r.closeMessage(n - headerFields)
 	if r.err != nil {
 		b.Connections, b.Events, b.Checkpoints, b.Losses, b.Unknown =
 			b.Connections[:0], b.Events[:0], b.Checkpoints[:0], b.Losses[:0], b.Unknown[:0]

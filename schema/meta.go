@@ -100,7 +100,7 @@ func DecodeMeta(message []byte) (*Meta, error) {
 			break
 		}
 	}
-	r.skip(n - metaFields)
+	r.closeMessage(n - metaFields)
 	return m, r.err
 }
 
@@ -117,6 +117,14 @@ func openMessage(message []byte, fields int) (*reader, int) {
 		r.fail("version %d with %d fields: version %d with at least %d expected", version, n, Version, fields)
 	}
 	return r, n
+}
+
+// closeMessage passes over what a newer version appended; the message ends there.
+func (r *reader) closeMessage(fields int) {
+	r.skip(fields)
+	if r.err == nil && r.src.Len() > 0 {
+		r.fail("%d bytes after the message", r.src.Len())
+	}
 }
 
 func (r *reader) stack() Stack {

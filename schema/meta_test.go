@@ -126,6 +126,24 @@ func TestLongBuildIDIsMalformed(t *testing.T) {
 	}
 }
 
+// A message ends where its array ends: what follows, or half a symbol, is not silently left out.
+func TestBytesAfterTheMessageAreMalformed(t *testing.T) {
+	meta, err := EncodeMeta(sampleMeta())
+	require.NoError(t, err)
+	_, err = DecodeMeta(append(meta, 1))
+	require.ErrorIs(t, err, ErrMalformed)
+	build, err := EncodeBuild(&Build{BuildID: "ab"})
+	require.NoError(t, err)
+	_, err = DecodeBuild(append(build, 1))
+	require.ErrorIs(t, err, ErrMalformed)
+	for _, bad := range [][]byte{{0x96, 1, 0xa1, 'b', 0xa1, 'm', 0, 1, 0x92, 5, 0xa1, 'f', 0}, {0x96, 1, 0xa1, 'b', 0xa1, 'm', 0, 1, 0x93, 5, 0xa1, 'f', 0}} {
+		_, err = DecodeSymbols(bad)
+		require.ErrorIs(t, err, ErrMalformed)
+		_, err = DecodeSymbols(append(bad[:8:8], 0x92, 5, 0xa1, 'f'))
+		require.NoError(t, err)
+	}
+}
+
 func FuzzMeta(f *testing.F) {
 	message, err := EncodeMeta(sampleMeta())
 	require.NoError(f, err)

@@ -94,7 +94,7 @@ func DecodeSymbols(message []byte) (*SymbolPiece, error) {
 			break
 		}
 	}
-	r.skip(n - pieceFields)
+	r.closeMessage(n - pieceFields)
 	return p, r.err
 }
 
@@ -117,6 +117,6 @@ func DecodeBuild(message []byte) (*Build, error) {
 	if r.err == nil && b.BuildID == "" {
 		r.fail("no build id")
 	}
-	r.skip(n - buildFields)
+	r.closeMessage(n - buildFields)
 	return b, r.err
 }
