@@ -45,7 +45,7 @@ func Command() *cobra.Command {
 		Long: `How connections ended in a window of time: by cause, by owner, by remote and by code path, with the losses of the window and
 whether the answer is final.
 
-Times are RFC 3339, "2026-11-23 14:02", 14:02 (today), -10m or now; without a zone they are local.`,
+Times are RFC 3339, "2026-11-23 14:02", 14:02 (today), -10m, -1d or now; without a zone (Z, +01:00, UTC) they are local.`,
 		Example: `  tcpledger postmortem --from 14:00 --to 14:10
   tcpledger postmortem --from -1h --host web-1 --remote 10.1.0.0/16 --format json`,
 		Args: cobra.NoArgs,

@@ -11,10 +11,12 @@ import (
 	"time"
 )
 
-// The forms of a moment that have a date, in the zone of now unless they say otherwise, and those of today.
+// The forms of a moment that have a date, those of today, and the zones that may follow either; without one it is in the zone
+// of now. The last is as Show writes it, so that what a program said can be given to the next.
 var (
-	dated  = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04", "2006-01-02 15:04:05.999999999", "2006-01-02 15:04", "2006-01-02"}
+	dated  = []string{"2006-01-02T15:04:05.999999999", "2006-01-02T15:04", "2006-01-02 15:04:05.999999999", "2006-01-02 15:04", "2006-01-02"}
 	clocks = []string{"15:04:05.999999999", "15:04"}
+	zones  = []string{"", "Z07:00", " MST"}
 )
 
 // The years that a DateTime64(6) of the tables can hold with room for the queries' margins.
@@ -24,7 +26,7 @@ const (
 )
 
 // Parse reads a moment as engineers write it: RFC 3339, `2026-11-23 14:02`, `14:02` (today), `-10m`, `-2d` (before now)
-// or `now`. Without a zone it is in now's.
+// or `now`. Without a zone (`Z`, `+01:00`, ` UTC` or the name of now's) it is in now's.
 func Parse(s string, now time.Time) (time.Time, error) {
 	s = strings.TrimSpace(s)
 	if s == "now" {
@@ -33,18 +35,32 @@ func Parse(s string, now time.Time) (time.Time, error) {
 	if strings.HasPrefix(s, "-") {
 		return before(s, now)
 	}
-	for _, layout := range dated {
-		if t, err := time.ParseInLocation(layout, s, now.Location()); err == nil {
-			return inRange(s, t)
+	if t, ok := in(dated, s, now); ok {
+		return inRange(s, t)
+	}
+	if t, ok := in(clocks, s, now); ok {
+		y, m, d := now.In(t.Location()).Date()
+		return time.Date(y, m, d, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), t.Location()), nil
+	}
+	return time.Time{}, fmt.Errorf("%q is no time: want 2026-11-23T14:02:00Z, \"2026-11-23 14:02\", 14:02 (today), -10m, -1d or now", s)
+}
+
+// in reads a moment in one of the layouts with one of the zones.
+func in(layouts []string, s string, now time.Time) (time.Time, bool) {
+	for _, layout := range layouts {
+		for _, zone := range zones {
+			t, err := time.ParseInLocation(layout+zone, s, now.Location())
+			if err != nil {
+				continue
+			}
+			// A name of a zone that is not now's says nothing of the offset.
+			if zone == " MST" && t.Location() != time.UTC && t.Location() != now.Location() {
+				continue
+			}
+			return t, true
 		}
 	}
-	for _, layout := range clocks {
-		if t, err := time.ParseInLocation(layout, s, now.Location()); err == nil {
-			y, m, d := now.Date()
-			return time.Date(y, m, d, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), now.Location()), nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("%q is no time: want 2026-11-23T14:02:00Z, \"2026-11-23 14:02\", 14:02 (today), -10m or now", s)
+	return time.Time{}, false
 }
 
 // before reads "-10m" and "-2d12h".

@@ -33,6 +33,13 @@ func TestParseTime(t *testing.T) {
 		"2026-11-23T14:02:00Z":      "2026-11-23T14:02:00Z",
 		"2026-11-23T14:02:00.5Z":    "2026-11-23T14:02:00.5Z",
 		"2026-11-23T14:02:00-05:00": "2026-11-23T19:02:00Z",
+		"2026-11-23 14:02:00 UTC":   "2026-11-23T14:02:00Z",
+		"2026-11-23 14:02 UTC":      "2026-11-23T14:02:00Z",
+		"2026-11-23 14:02:00 CET":   "2026-11-23T13:02:00Z",
+		"2026-11-23 14:02+03:00":    "2026-11-23T11:02:00Z",
+		"14:02Z":                    "2026-11-23T14:02:00Z",
+		"14:02 UTC":                 "2026-11-23T14:02:00Z",
+		"01:02+14:00":               "2026-11-23T11:02:00Z", // it is the 24th there
 		"-10m":                      "2026-11-23T13:20:15.0000005Z",
 		"-1h30m":                    "2026-11-23T12:00:15.0000005Z",
 		"-90s":                      "2026-11-23T13:28:45.0000005Z",
@@ -45,9 +52,19 @@ func TestParseTime(t *testing.T) {
 		require.Equal(t, want, got.UTC().Format(time.RFC3339Nano), s)
 	}
 	for _, s := range []string{"", "-", "-d", "-10", "--10m", "-+10m", "-2d-3h", "10m", "25:00", "14:60", "tomorrow", "2026-13-01 10:00",
-		"2026-02-30 10:00", "1969-01-01 00:00", "9999-01-01 00:00", "-65535d", "14", "1795442400"} {
+		"2026-02-30 10:00", "2026-11-23 14:02 PST", "2026-11-23 14:02 XYZ", "14:02 UTC+3", "1969-01-01 00:00", "9999-01-01 00:00", "-65535d", "14", "1795442400"} {
 		_, err := Parse(s, now)
 		require.Error(t, err, s)
+	}
+}
+
+// What a program shows can be asked for.
+func TestParseReadsWhatShowWrites(t *testing.T) {
+	for _, zone := range []*time.Location{time.UTC, time.Local, berlin(t)} {
+		moment := time.Date(2026, 7, 1, 14, 2, 3, 0, zone)
+		got, err := Parse(Show(moment), time.Date(2026, 11, 23, 14, 30, 0, 0, zone))
+		require.NoError(t, err)
+		require.True(t, moment.Equal(got), "%v, not %v", got, moment)
 	}
 }
 
