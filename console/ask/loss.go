@@ -52,6 +52,8 @@ func (l *Loss) Explain() (Meaning, string) {
 		return LeftOut, "tcpledger's own traffic"
 	case strings.HasPrefix(l.Cause, "over_budget_"):
 		return Gone, "not recorded: over the budget"
+	case strings.HasPrefix(l.Cause, "recursion_misses"):
+		return Gone, "not seen: it happened while the same program ran on that CPU"
 	case strings.HasPrefix(l.Cause, "lost_"):
 		return NoLoss, "" // the same records stand as ranges of numbers
 	}

@@ -5,8 +5,10 @@
 package postmortem
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"time"
@@ -88,7 +90,7 @@ func (o *options) run(cmd *cobra.Command, now time.Time) error {
 		return err
 	}
 	ledger := ask.New(db, db.Name, mostTime)
-	report, err := Collect(cmd.Context(), ledger, filter, o.top)
+	report, err := o.collect(cmd.Context(), db, ledger, filter)
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
@@ -104,6 +106,14 @@ func (o *options) run(cmd *cobra.Command, now time.Time) error {
 		return encoder.Encode(report)
 	}
 	return report.WriteText(out, Layout{Zone: now.Location(), Width: width(out)})
+}
+
+// collect asks, and says where it did not find a ClickHouse to ask.
+func (o *options) collect(ctx context.Context, db *clickhouse.DB, ledger *ask.Ledger, filter ask.Filter) (*Report, error) {
+	if err := db.Ping(ctx); err != nil && clickhouse.Code(err) == 0 {
+		return nil, fmt.Errorf("no ClickHouse answers at --clickhouse %s, its native port: %w", o.clickhouse.Addr, err)
+	}
+	return Collect(ctx, ledger, filter, o.top)
 }
 
 // width is the columns of the terminal that out is, 0 for anything else.

@@ -153,7 +153,7 @@ func TestBadInput(t *testing.T) {
 		{2, "is not before --to", []string{"--from", "-5m", "--to", "-6m"}},
 		{2, "unknown command", []string{"today"}},
 		{2, "must be one of text, json", []string{"--format", "xml"}},
-		{1, "ask ", nil}, // no ClickHouse there
+		{1, "tcpledger: no ClickHouse answers at --clickhouse 127.0.0.1:1, its native port: dial tcp 127.0.0.1:1: connect: connection refused", nil},
 	} {
 		code, out, errs := run(t, nobody, c.args...)
 		require.Equal(t, c.code, code, errs)
