@@ -25,9 +25,25 @@ const (
 	leaveWait = 5 * time.Second
 )
 
+// Check finds out what would keep the stack from starting, and starts nothing. The data directory is made where needed.
+func Check(ctx context.Context, o Options) error {
+	lock, err := check(ctx, &o)
+	if err != nil {
+		return err
+	}
+	return lock.Release()
+}
+
 // check finds out what would keep the stack from starting, before anything starts. The data directory's lock that it
-// returns is the caller's.
+// returns is the caller's. It fills in o.Exe.
 func check(ctx context.Context, o *Options) (*dirlock.Lock, error) {
+	if o.Exe == "" {
+		exe, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("finding this program: %w", err)
+		}
+		o.Exe = exe
+	}
 	for _, program := range o.programs() {
 		if _, err := os.Stat(filepath.Join(filepath.Dir(o.Exe), program)); err != nil {
 			return nil, fmt.Errorf("%s is not beside %s: run `make build`", program, o.Exe)

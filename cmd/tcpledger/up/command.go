@@ -3,7 +3,13 @@
 package up
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/spf13/cobra"
+
+	"tcpledger/internal/program"
+	"tcpledger/schema"
 )
 
 // Command is `tcpledger up`. The program must have embedded.Commands too.
@@ -17,10 +23,17 @@ func Command(hooks Hooks) *cobra.Command {
 			"start on the same data goes on where it was.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			if err := errors.Join(kinds("--enable", o.Enable), kinds("--disable", o.Disable)); err != nil {
+				return program.UsageError(err)
+			}
 			o.Out = command.OutOrStdout()
+			if program.Check(command) {
+				return Check(command.Context(), o)
+			}
 			return Run(command.Context(), o)
 		},
 	}
+	program.Checked(command)
 	flags := command.Flags()
 	flags.StringVar(&o.Data, "data", defaultData(), "data `directory`")
 	flags.IntVar(&o.KafkaPort, "kafka-port", 9092, "`port` of the embedded Kafka")
@@ -33,4 +46,14 @@ func Command(hooks Hooks) *cobra.Command {
 	flags.StringSliceVar(&o.Enable, "enable", nil, "capture this `kind` too (repeatable)")
 	flags.StringSliceVar(&o.Disable, "disable", nil, "do not capture this `kind` (repeatable)")
 	return command
+}
+
+// kinds makes sure that the agent will know what it is asked to capture.
+func kinds(flag string, names []string) error {
+	for _, name := range names {
+		if _, err := schema.ParseCaptureKind(name); err != nil {
+			return fmt.Errorf("%s: %w", flag, err)
+		}
+	}
+	return nil
 }

@@ -40,13 +40,6 @@ type run struct {
 // the order of the flow when ctx is done, so that nothing is lost; a second SIGINT or SIGTERM makes that short. What keeps
 // it from starting is an error before anything starts.
 func Run(ctx context.Context, o Options) error {
-	if o.Exe == "" {
-		exe, err := os.Executable()
-		if err != nil {
-			return fmt.Errorf("finding this program: %w", err)
-		}
-		o.Exe = exe
-	}
 	signals := make(chan os.Signal, 4) // held for the whole run: while stopping, a signal must not kill
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	defer signal.Stop(signals)

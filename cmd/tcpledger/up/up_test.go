@@ -144,7 +144,21 @@ func TestWhatCannotStartSaysWhyBeforeAnythingStarts(t *testing.T) {
 		spoil(&o)
 		err := Run(t.Context(), o)
 		require.ErrorContains(t, err, want)
+		require.ErrorContains(t, Check(t.Context(), o), want)
 		require.NoDirExists(t, filepath.Join(o.Data, "log"), "nothing has started")
+	}
+	require.NoError(t, Check(t.Context(), good))
+	require.NoDirExists(t, filepath.Join(good.Data, "log"), "nothing has started")
+}
+
+func TestUnknownKindsAreRefusedBeforeAnythingStarts(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	for _, flag := range []string{"--enable", "--disable"} {
+		command := Command(hooks)
+		command.SetArgs([]string{"--data", data, flag, "drop,everything"})
+		command.SilenceUsage, command.SilenceErrors = true, true
+		require.ErrorContains(t, command.ExecuteContext(t.Context()), flag+`: unknown kind "everything"`)
+		require.NoDirExists(t, data)
 	}
 }
 
