@@ -149,8 +149,6 @@ func (r *replay) flush(ctx context.Context) error {
 	return nil
 }
 
-// The years a row can have in the tables; a message with others would be a dead letter again.
-const firstYear, lastYear = 1970, 2199
 
 // refusal is the text of understand's error, "" where there is none.
 func refusal(topic string, message []byte) string {
@@ -186,9 +184,10 @@ func understand(topic string, message []byte) error {
 	return nil
 }
 
+// inYears refuses times that the tables do not take: the message would be a dead letter again.
 func inYears(wall int64) error {
-	if y := time.Unix(0, wall).UTC().Year(); y < firstYear || y > lastYear {
-		return fmt.Errorf("a row is of the year %d", y)
+	if at := time.Unix(0, wall).UTC(); at.Unix() < 0 || at.Unix() >= schema.EndOfTime {
+		return fmt.Errorf("a row is of the year %d", at.Year())
 	}
 	return nil
 }
