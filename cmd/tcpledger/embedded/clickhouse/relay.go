@@ -22,19 +22,21 @@ const (
 	goodbye = time.Second
 )
 
-// relayAll starts the relays of a library's two protocols.
-func relayAll(o Options) error {
-	native, http := strconv.Itoa(o.TCPPort), strconv.Itoa(o.HTTPPort)
-	return errors.Join(relay(port.Join(o.TCPPort), net.JoinHostPort(engineHost, native), true),
-		relay(port.Join(o.HTTPPort), net.JoinHostPort(engineHost, http), false))
+// relays starts those of a library's two protocols, for as long as this process lives. The library ends the whole process over
+// what another server would log: a client that resets a connection while it waits for the next query, as the kernel does for a
+// client that is killed or cancels with an answer unread; a wrong user, password or database. Behind a relay it sees nothing
+// worse than the end of a stream.
+func relays(o Options) error {
+	native := relay{to: net.JoinHostPort(engineHost, strconv.Itoa(o.TCPPort)), http: net.JoinHostPort(engineHost, strconv.Itoa(o.HTTPPort))}
+	return errors.Join(native.start(port.Join(o.TCPPort)), relay{to: native.http}.start(port.Join(o.HTTPPort)))
 }
 
-// relay passes connections at from on to the engine at to, for as long as this process lives. The library ends the whole
-// process when a client resets a connection that waits for its next query, as the kernel does for a client that is killed or
-// cancels with an answer unread. Behind a relay it sees nothing worse than the end of the stream. With drain, an engine whose
-// client is gone is heard to the end: right for the native protocol, where that end cancels the query; HTTP goes on without a
-// reader, and bears a reset while it answers.
-func relay(from, to string, drain bool) error {
+// relay passes connections on to the engine at to. That of the native protocol knows where HTTP is; there, an engine whose
+// client is gone is heard to the end, which cancels a query. HTTP would go on without a reader, and bears a reset while it answers.
+type relay struct{ to, http string }
+
+// start returns when connections are accepted at from.
+func (r relay) start(from string) error {
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp4", from)
 	if err != nil {
 		return err
@@ -46,16 +48,24 @@ func relay(from, to string, drain bool) error {
 				time.Sleep(acceptPause)
 				continue
 			}
-			go pass(client, to, drain)
+			go r.pass(client)
 		}
 	}()
 	return nil
 }
 
 // pass connects one client with the engine and returns when both are through. A broken connection is an end like any other.
-func pass(client net.Conn, to string, drain bool) {
+func (r relay) pass(client net.Conn) {
 	defer func() { _ = client.Close() }()
-	engine, err := (&net.Dialer{}).DialContext(context.Background(), "tcp4", to)
+	native := r.http != ""
+	var begun []byte
+	if native {
+		var ok bool
+		if begun, ok = admit(client, r.http); !ok {
+			return
+		}
+	}
+	engine, err := (&net.Dialer{}).DialContext(context.Background(), "tcp4", r.to)
 	if err != nil {
 		return // not yet, or no longer, there: the client sees the end of the stream
 	}
@@ -63,21 +73,21 @@ func pass(client net.Conn, to string, drain bool) {
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
-		_, _ = io.Copy(engine, client)
+		if _, err := engine.Write(begun); err == nil {
+			_, _ = io.Copy(engine, client)
+		}
 		endOfStream(engine)
 	}()
-	_, err = io.Copy(client, engine)
-	if err != nil && drain {
-		_, _ = io.Copy(io.Discard, engine)
-	}
-	if err == nil { // the engine closed
+	if _, err = io.Copy(client, engine); err == nil { // the engine closed
 		endOfStream(client)
 		_ = client.SetReadDeadline(time.Now().Add(goodbye))
 	} else {
 		_ = client.Close()
-	}
-	if !drain {
-		_ = engine.Close()
+		if native {
+			_, _ = io.Copy(io.Discard, engine)
+		} else {
+			_ = engine.Close()
+		}
 	}
 	<-sent
 }

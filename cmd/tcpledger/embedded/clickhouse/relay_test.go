@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/ClickHouse/ch-go/proto"
+	driver "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/cmd/tcpledger/embedded/clickhouse/clickhousetest"
 )
 
-// The engine by itself aborts on the first of these.
-func TestClientsThatResetDoNoHarm(t *testing.T) {
+// The engine by itself aborts on the first of these. What one did is seen by the next: the engine has to be there.
+func TestClientsDoNoHarm(t *testing.T) {
 	server := clickhousetest.StartAt(t, clickhousetest.Options(t))
 	t.Run("while they wait", func(t *testing.T) {
 		for range 5 {
@@ -40,6 +41,22 @@ func TestClientsThatResetDoNoHarm(t *testing.T) {
 			require.NoError(t, err)
 			reset(t, client)
 		}
+	})
+	t.Run("without the right to be there", func(t *testing.T) {
+		for want, who := range map[string]driver.Auth{
+			"bob: Authentication failed":      {Username: "bob"},
+			"default: Authentication failed":  {Username: "default", Password: "guess"},
+			"Database nowhere does not exist": {Username: "default", Database: "nowhere"},
+		} {
+			conn, err := driver.Open(&driver.Options{Addr: []string{server.Addr()}, Auth: who})
+			require.NoError(t, err)
+			require.ErrorContains(t, conn.Ping(t.Context()), want)
+			require.NoError(t, conn.Close())
+		}
+		conn, err := driver.Open(&driver.Options{Addr: []string{server.Addr()}, Auth: driver.Auth{Username: "default", Database: "system"}})
+		require.NoError(t, err)
+		require.Equal(t, "system", query(t, conn, "SELECT currentDatabase()"))
+		require.NoError(t, conn.Close())
 	})
 	t.Run("in an answer", func(t *testing.T) {
 		client := greeted(t, server.Addr())

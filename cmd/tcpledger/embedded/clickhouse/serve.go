@@ -42,7 +42,7 @@ func Serve(o Options) error {
 	host := port.Address
 	if o.Engine.Library {
 		host = engineHost
-		if err := relayAll(o); err != nil {
+		if err := relays(o); err != nil {
 			return err
 		}
 	}
