@@ -122,7 +122,7 @@ func finMayBeUnseen(c *Connection) bool {
 
 func decideReset(c *Connection, cause Cause) Reset {
 	switch {
-	case cause == CauseDataAfterClose:
+	case cause == CauseDataAfterClose, answeredAfter(c):
 		return ResetSent // tcp_receive_reset ran too, but no RST arrived: the kernel reset itself
 	case c.Flags.Has(FlagResetReceived):
 		return ResetReceived

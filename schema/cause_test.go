@@ -66,6 +66,24 @@ var endings = []struct {
 		c.LastState, c.Flags, c.Shutdown = StateCloseWait, closedFile|FlagLinger0|FlagResetAfter, 3
 		firstFin(c, SidePeer, 0)
 	}},
+	{"close with unread data after both FINs, on a kernel that gives no reasons", Verdict{CauseCloseUnreadData, InitiatorPeer, ResetSent}, func(c *Connection) {
+		c.LastState, c.Flags, c.Shutdown, c.RcvNxt = StateLastAck, closedFile|FlagFinReceived|FlagResetAfter, 3, 10
+		firstFin(c, SidePeer, 0)
+	}},
+	{"SO_LINGER 0 after both FINs, nothing unsent: no reset", Verdict{CausePeerClose, InitiatorPeer, ResetNone}, func(c *Connection) {
+		c.LastState, c.Flags, c.Shutdown = StateLastAck, closedFile|FlagFinReceived|FlagLinger0, 3
+		firstFin(c, SidePeer, 0)
+	}},
+	{"SO_LINGER 0 after both FINs, the rest unsent", Verdict{CauseLingerAbort, InitiatorPeer, ResetSent}, func(c *Connection) {
+		c.LastState, c.Flags, c.Shutdown = StateLastAck, closedFile|FlagFinReceived|FlagLinger0|FlagResetAfter, 3
+		firstFin(c, SidePeer, 0)
+	}},
+	{"unread and linger 0 in repair mode: no reset", Verdict{CauseUnknown, InitiatorUnknown, ResetNone}, func(c *Connection) {
+		c.LastState, c.Flags, c.Shutdown, c.RcvNxt = StateEstablished, closedFile|FlagLinger0, 3, 10
+	}},
+	{"close with unread data, its reset was lost", Verdict{CauseCloseUnreadData, InitiatorLocal, ResetNone}, func(c *Connection) {
+		c.LastState, c.Flags, c.Shutdown, c.RcvNxt = StateEstablished, closedFile|FlagResetUnseen, 3, 10
+	}},
 	{"connect(AF_UNSPEC)", Verdict{CauseDisconnect, InitiatorLocal, ResetSent}, func(c *Connection) {
 		c.LastState, c.Flags = StateEstablished, FlagOwned|FlagResetAfter
 	}},
@@ -77,6 +95,25 @@ var endings = []struct {
 	{"a real RST after our FIN", Verdict{CausePeerReset, InitiatorLocal, ResetReceived}, func(c *Connection) {
 		c.LastState, c.Error, c.Flags = StateFinWait2, errConnReset, FlagResetReceived
 		firstFin(c, SideLocal, closedFile)
+	}},
+	{"late data or a real RST: the reset that tells was lost", Verdict{CauseUnknown, InitiatorLocal, ResetReceived}, func(c *Connection) {
+		c.LastState, c.Error, c.Flags = StateFinWait2, errConnReset, FlagResetReceived|FlagResetUnseen
+		firstFin(c, SideLocal, closedFile)
+	}},
+	{"late data or none: the reset that tells was lost", Verdict{CauseUnknown, InitiatorLocal, ResetNone}, func(c *Connection) {
+		c.LastState, c.Flags = StateFinWait2, FlagSockDead|FlagResetUnseen
+		firstFin(c, SideLocal, closedFile)
+	}},
+	{"the peer's FIN, whatever was lost", Verdict{CauseLocalClose, InitiatorLocal, ResetNone}, func(c *Connection) {
+		c.LastState, c.Flags = StateFinWait2, FlagSockDead|FlagFinReceived|FlagResetUnseen
+		firstFin(c, SideLocal, closedFile)
+	}},
+	{"a real RST, whatever was lost", Verdict{CausePeerReset, InitiatorPeer, ResetReceived}, func(c *Connection) {
+		c.LastState, c.Error, c.Flags = StateEstablished, errConnReset, FlagResetReceived|FlagResetUnseen
+	}},
+	{"data after the peer's own FIN: no RST arrived", Verdict{CauseUnknown, InitiatorPeer, ResetSent}, func(c *Connection) {
+		c.LastState, c.Error, c.Flags = StateLastAck, errConnReset, FlagResetReceived|FlagResetAfter|FlagResetAnswers
+		firstFin(c, SidePeer, 0)
 	}},
 	{"the peer closes", Verdict{CausePeerClose, InitiatorPeer, ResetNone}, func(c *Connection) {
 		c.LastState = StateLastAck
@@ -94,6 +131,9 @@ var endings = []struct {
 	}},
 	{"refused by ICMP", Verdict{CauseRefused, InitiatorPeer, ResetNone}, func(c *Connection) {
 		c.LastState, c.Error = StateSynSent, errConnRefused
+	}},
+	{"an error that is older than this connect()", Verdict{CauseUnknown, InitiatorUnknown, ResetNone}, func(c *Connection) {
+		c.LastState, c.Error, c.SegsOut = StateSynSent, errConnRefused, 0
 	}},
 	{"connect timeout", Verdict{CauseConnectTimeout, InitiatorKernel, ResetNone}, func(c *Connection) {
 		c.LastState, c.Error = StateSynSent, errTimedOut

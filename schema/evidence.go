@@ -21,6 +21,7 @@ const (
 	FlagResetAnswers                    // that reset answered a packet
 	FlagBeganBefore                     // the connection began before the agent
 	FlagNoCloseSeen                     // the socket was destroyed without `-> CLOSE`
+	FlagResetUnseen                     // a reset sent just after `-> CLOSE` may have gone unseen
 )
 
 // Has reports whether all of these facts hold.

@@ -19,10 +19,10 @@ var rules = []rule{
 	{CauseUnknown, func(c *Connection) bool { return c.Flags.Has(FlagNoCloseSeen) }},
 	{CauseKilled, func(c *Connection) bool { return c.Error == errConnAborted }},
 
-	// connect() that never came to be.
-	{CauseRefused, connecting(func(c *Connection) bool { return c.Error == errConnRefused })},
-	{CauseConnectTimeout, connecting(func(c *Connection) bool { return c.Error == errTimedOut })},
-	{CauseUnreachable, connecting(func(c *Connection) bool { return unreachable(c.Error) })},
+	// connect() that never came to be. An error without a SYN is an older connection's: the socket keeps it until somebody asks.
+	{CauseRefused, connecting(func(c *Connection) bool { return c.Error == errConnRefused && c.SegsOut > 0 })},
+	{CauseConnectTimeout, connecting(func(c *Connection) bool { return c.Error == errTimedOut && c.SegsOut > 0 })},
+	{CauseUnreachable, connecting(func(c *Connection) bool { return unreachable(c.Error) && c.SegsOut > 0 })},
 	{CauseNoLocalPort, connecting(func(c *Connection) bool { return c.Error == 0 && c.LocalPort == 0 && c.SegsOut == 0 })},
 	{CauseConnectAbandoned, connecting(func(c *Connection) bool {
 		return c.Error == 0 && c.Flags.Has(FlagOwned) && c.SegsOut > 0
@@ -36,7 +36,9 @@ var rules = []rule{
 	{CauseDataAfterClose, func(c *Connection) bool {
 		return c.Error == 0 && finWait(c.LastState) && answeredAfter(c) && !c.Flags.Has(FlagLinger2Off)
 	}},
-	{CausePeerReset, func(c *Connection) bool { return resetError(c.Error) && c.Flags.Has(FlagResetReceived) }},
+	{CausePeerReset, func(c *Connection) bool {
+		return resetError(c.Error) && c.Flags.Has(FlagResetReceived) && !answeredAfter(c) && !answerUnseen(c)
+	}},
 
 	// Timers gave up. The window decides between them: which timer fired does not show.
 	{CauseKeepaliveTimeout, func(c *Connection) bool { return c.Error == errTimedOut && c.ProbesOut > 0 && !outstanding(c) }},
@@ -50,7 +52,6 @@ var rules = []rule{
 
 	// No error: the host itself ended it with a reset.
 	{CauseOutOfMemory, func(c *Connection) bool { return c.ResetReason == resetOnMemory && sentReset(c) }},
-	{CauseOutOfMemory, func(c *Connection) bool { return c.ResetReason == "" && abandonedByKernel(c) }},
 	{CauseLinger2Timeout, func(c *Connection) bool {
 		return c.LastState == StateFinWait2 && c.Flags.Has(FlagLinger2Off) && sentReset(c)
 	}},
@@ -60,13 +61,17 @@ var rules = []rule{
 	{CauseCloseUnreadData, closing(func(c *Connection) bool {
 		return c.Shutdown == shutdownBoth && c.BytesUnread(c.Flags.Has(FlagFinReceived)) > 0
 	})},
-	{CauseLingerAbort, closing(func(c *Connection) bool { return c.Flags.Has(FlagLinger0) })},
+	{CauseLingerAbort, closing(func(c *Connection) bool {
+		return c.Flags.Has(FlagLinger0) && (openState(c.LastState) || finWait(c.LastState) || sentReset(c))
+	})},
+	{CauseOutOfMemory, func(c *Connection) bool { return c.ResetReason == "" && abandonedByKernel(c) }},
 	{CauseDisconnect, func(c *Connection) bool {
 		return c.Flags.Has(FlagOwned) && c.Flags&(FlagFileDead|FlagNoSocket) == 0 && (openState(c.LastState) || sentReset(c))
 	}},
 
 	// A clean end: the first FIN names it.
 	{CausePeerClose, finished(func(c *Connection) bool { return c.FirstFin == SidePeer })},
+	{CauseUnknown, func(c *Connection) bool { return answerUnseen(c) && !c.Flags.Has(FlagFinReceived) }},
 	{CauseLocalClose, finished(func(c *Connection) bool {
 		return c.FirstFin == SideLocal && c.FirstFinFlags.Has(FlagOwned|FlagFileDead)
 	})},
@@ -80,18 +85,18 @@ func connecting(applies func(*Connection) bool) func(*Connection) bool {
 	return func(c *Connection) bool { return c.LastState == StateSynSent && applies(c) }
 }
 
-// closing limits a rule to a task that is closing the file of a socket which still had an end to give up.
+// closing limits a rule to a task that resets a connection by closing its file. A socket in repair mode goes without a
+// reset, whatever it holds: its connection goes on elsewhere.
 func closing(applies func(*Connection) bool) func(*Connection) bool {
 	return func(c *Connection) bool {
-		return c.Flags.Has(FlagOwned|FlagFileDead) && (openState(c.LastState) || finWait(c.LastState)) && applies(c)
+		return c.Flags.Has(FlagOwned|FlagFileDead) && (openState(c.LastState) || finState(c.LastState)) &&
+			(sentReset(c) || c.Flags.Has(FlagResetUnseen)) && applies(c)
 	}
 }
 
 // finished limits a rule to the states in which a clean end arrives at CLOSE.
 func finished(applies func(*Connection) bool) func(*Connection) bool {
-	return func(c *Connection) bool {
-		return (finWait(c.LastState) || c.LastState == StateLastAck || c.LastState == StateClosing) && applies(c)
-	}
+	return func(c *Connection) bool { return finState(c.LastState) && applies(c) }
 }
 
 // abandonedByKernel holds where a kernel that gives no reasons resets a socket that nobody holds any more and whose FIN is
@@ -104,6 +109,9 @@ func abandonedByKernel(c *Connection) bool {
 func openState(s State) bool { return s == StateEstablished || s == StateCloseWait }
 
 func finWait(s State) bool { return s == StateFinWait1 || s == StateFinWait2 }
+
+// finState holds where our FIN was sent.
+func finState(s State) bool { return finWait(s) || s == StateLastAck || s == StateClosing }
 
 func resetError(errno int32) bool { return errno == errConnReset || errno == errPipe }
 
@@ -119,3 +127,6 @@ func outstanding(c *Connection) bool { return c.BytesUnsent() > 0 || c.BytesUnac
 func sentReset(c *Connection) bool { return c.Flags&(FlagResetSent|FlagResetAfter) != 0 }
 
 func answeredAfter(c *Connection) bool { return c.Flags.Has(FlagResetAfter | FlagResetAnswers) }
+
+// answerUnseen holds where late data may have been answered with a reset that nobody saw.
+func answerUnseen(c *Connection) bool { return finWait(c.LastState) && c.Flags.Has(FlagResetUnseen) }
