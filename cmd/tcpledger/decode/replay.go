@@ -149,7 +149,6 @@ func (r *replay) flush(ctx context.Context) error {
 	return nil
 }
 
-
 // refusal is the text of understand's error, "" where there is none.
 func refusal(topic string, message []byte) string {
 	if err := understand(topic, message); err != nil {

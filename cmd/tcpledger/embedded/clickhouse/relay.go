@@ -45,7 +45,7 @@ func (r relay) start(from string) error {
 		for {
 			client, err := listener.Accept()
 			if err != nil {
-				time.Sleep(acceptPause)
+				<-time.After(acceptPause)
 				continue
 			}
 			go r.pass(client)
