@@ -10,11 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
-	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 
@@ -38,7 +38,7 @@ type Capture struct {
 	resetReasons reasons
 
 	collection *ebpf.Collection
-	links      []link.Link
+	links      []attachment
 	reader     *ringbuf.Reader
 	raw        ringbuf.Record
 	sweep      sweepBuffers
@@ -171,6 +171,11 @@ func (c *Capture) Read(rec *bpf.Record) error {
 	}
 }
 
+// WatchesResets tells whether every reset that a connection sends is a record, or counted as lost.
+func (c *Capture) WatchesResets() bool {
+	return c.config.Kinds[bpf.KindResetSent] && c.skipped["on_reset_sent"] == ""
+}
+
 // Flush makes a waiting Read return what the ring holds, then ErrFlushed.
 func (c *Capture) Flush() error {
 	if c.reader == nil {
@@ -186,6 +191,7 @@ func (c *Capture) Detach() error {
 	if len(c.links) == 0 {
 		return nil
 	}
+	slices.SortStableFunc(c.links, func(a, b attachment) int { return a.leaves() - b.leaves() })
 	var errs []error
 	for _, l := range c.links {
 		errs = append(errs, l.Close())

@@ -47,15 +47,11 @@ func (c *Capture) Totals() (map[string]uint64, error) {
 	}
 	totals := map[string]uint64{}
 	for slot, name := range bpf.TotalNames() {
-		var perCPU []uint64
-		if err := c.collection.Maps["totals"].Lookup(uint32(slot), &perCPU); err != nil {
-			return nil, fmt.Errorf("read the total %s: %w", name, err)
+		total, err := c.Total(slot)
+		if err != nil {
+			return nil, err
 		}
-		sum := uint64(0)
-		for _, count := range perCPU {
-			sum += count
-		}
-		totals[name] = sum
+		totals[name] = total
 	}
 	for name, program := range c.collection.Programs {
 		stats, err := program.Stats()
@@ -65,4 +61,20 @@ func (c *Capture) Totals() (map[string]uint64, error) {
 		totals["recursion_misses_"+name] = stats.RecursionMisses
 	}
 	return totals, nil
+}
+
+// Total reads one of the counts.
+func (c *Capture) Total(slot bpf.Total) (uint64, error) {
+	if c.collection == nil {
+		return 0, ErrNotStarted
+	}
+	var perCPU []uint64
+	if err := c.collection.Maps["totals"].Lookup(uint32(slot), &perCPU); err != nil {
+		return 0, fmt.Errorf("read the total %s: %w", bpf.TotalNames()[slot], err)
+	}
+	sum := uint64(0)
+	for _, count := range perCPU {
+		sum += count
+	}
+	return sum, nil
 }

@@ -97,10 +97,28 @@ func selectHooks(spec *ebpf.CollectionSpec, kernel *btf.Spec, kinds map[bpf.Kind
 	return skipped, nil
 }
 
-// attach returns the links in the order of hooks. A link that is not referenced
+// attachment is a hook in its place.
+type attachment struct {
+	hook
+	link.Link
+}
+
+// leaves is when a hook goes, the lowest first. Without the hook of state changes that of destruction would take each
+// ending for one nobody saw; a reset follows the ending it belongs to.
+func (h hook) leaves() int {
+	switch h.tracepoint {
+	case "tcp_destroy_sock":
+		return 0
+	case "tcp_send_reset":
+		return 2
+	}
+	return 1
+}
+
+// attach returns what it attached in the order of hooks. A link that is not referenced
 // detaches silently when it is collected: Capture keeps them all.
-func attach(programs map[string]*ebpf.Program) ([]link.Link, error) {
-	var links []link.Link
+func attach(programs map[string]*ebpf.Program) ([]attachment, error) {
+	var links []attachment
 	for _, h := range hooks {
 		program, loaded := programs[h.program]
 		if !loaded {
@@ -110,7 +128,7 @@ func attach(programs map[string]*ebpf.Program) ([]link.Link, error) {
 		if err != nil {
 			return links, fmt.Errorf("attach %s to %s: %w", h.program, h.attachPoint(), err)
 		}
-		links = append(links, attached)
+		links = append(links, attachment{h, attached})
 	}
 	return links, nil
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -53,6 +54,12 @@ func setFilter(t *testing.T, conn *net.TCPConn, deaf bool) {
 	t.Helper()
 	raw, err := conn.SyscallConn()
 	require.NoError(t, err)
+	filter(t, raw, deaf)
+}
+
+// filter makes a socket drop every packet that reaches it, or no more.
+func filter(t *testing.T, raw syscall.RawConn, deaf bool) {
+	t.Helper()
 	var failed error
 	require.NoError(t, raw.Control(func(fd uintptr) {
 		drop := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K}}

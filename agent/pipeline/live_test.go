@@ -44,11 +44,13 @@ func namespace(t *testing.T) uint32 {
 	return uint32(stat.Ino)
 }
 
-// keeper is a Sink that keeps the lingering events and the last checkpoint.
+// keeper is a Sink that keeps the lingering events apart from the others, the endings and the last checkpoint.
 type keeper struct {
-	mu   sync.Mutex
-	all  []schema.Event
-	last schema.Checkpoint
+	mu     sync.Mutex
+	all    []schema.Event
+	events []schema.Event
+	ended  []schema.Connection
+	last   schema.Checkpoint
 }
 
 func (k *keeper) Event(e *schema.Event, _ uint64) error {
@@ -56,6 +58,8 @@ func (k *keeper) Event(e *schema.Event, _ uint64) error {
 	defer k.mu.Unlock()
 	if e.Kind == schema.KindLingering {
 		k.all = append(k.all, *e)
+	} else {
+		k.events = append(k.events, *e)
 	}
 	return nil
 }
@@ -67,19 +71,25 @@ func (k *keeper) Checkpoint(c *schema.Checkpoint, _ uint64) error {
 	return nil
 }
 
-func (k *keeper) Connection(*schema.Connection, uint64) error { return nil }
-func (k *keeper) Loss(*schema.Loss, uint64) error             { return nil }
-func (k *keeper) Stack(*schema.Stack, uint64) error           { return nil }
-func (k *keeper) Tick(uint64) error                           { return nil }
-func (k *keeper) Forgot() bool                                { return false }
-func (k *keeper) Finish(uint64) error                         { return nil }
+func (k *keeper) Connection(c *schema.Connection, _ uint64) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.ended = append(k.ended, *c)
+	return nil
+}
+func (k *keeper) Loss(*schema.Loss, uint64) error   { return nil }
+func (k *keeper) Stack(*schema.Stack, uint64) error { return nil }
+func (k *keeper) Tick(uint64) error                 { return nil }
+func (k *keeper) Forgot() bool                      { return false }
+func (k *keeper) Finish(uint64) error               { return nil }
 
 // live is a pipeline on the running kernel that takes a second for too long.
 type live struct {
 	keeper
-	t     *testing.T
-	netns uint32
-	stop  func() schema.Checkpoint
+	t       *testing.T
+	netns   uint32
+	reports bool // the kernel tells what errors it reports
+	stop    func() schema.Checkpoint
 }
 
 func running(t *testing.T, config capture.Config, here uint32) *live {
@@ -89,7 +99,7 @@ func running(t *testing.T, config capture.Config, here uint32) *live {
 	require.NoError(t, c.Start())
 	owners, err := owner.New("/proc", "/sys/fs/cgroup")
 	require.NoError(t, err)
-	r := &live{t: t, netns: here}
+	r := &live{t: t, netns: here, reports: reports(t, c)}
 	p, err := New(Config{Capture: c, Owners: owners, Resolver: stacks.NewResolver(os.DirFS("/")), Stacks: 1 << 16,
 		LingeringAfter: time.Second, Sink: r, Registry: prometheus.NewRegistry()})
 	require.NoError(t, err)
@@ -104,6 +114,13 @@ func running(t *testing.T, config capture.Config, here uint32) *live {
 	})
 	t.Cleanup(func() { r.stop() })
 	return r
+}
+
+func reports(t *testing.T, c *capture.Capture) bool {
+	t.Helper()
+	status, err := c.Status()
+	require.NoError(t, err)
+	return slices.ContainsFunc(status.Programs, func(p capture.ProgramStatus) bool { return p.Name == "on_error" && p.Attached })
 }
 
 // of gives the events of the test's namespace in a state.

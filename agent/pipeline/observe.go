@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"tcpledger/agent/batch"
 	"tcpledger/agent/capture"
 	"tcpledger/agent/stacks"
 )
@@ -23,10 +22,11 @@ func (p *Pipeline) observe() error {
 	p.metrics.early.Set(float64(stats.Early))
 	p.metrics.repeated.Set(float64(p.ledger.Late()))
 	p.metrics.gaps.Set(float64(p.ledger.Open()))
-	now, err := batch.Boottime()
+	err := p.unseen.look()
 	if err != nil {
 		return err
 	}
+	now := p.unseen.at
 	p.metrics.lag.Set(float64(now-min(now, p.now)) / 1e9)
 	if p.sink.Forgot() {
 		if p.stacks.cache, err = stacks.NewCache(p.resolver, p.remember); err != nil {

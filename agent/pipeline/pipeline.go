@@ -55,6 +55,7 @@ type Pipeline struct {
 	ledger    *ledger.Ledger
 	settle    *settle.Settle
 	lingering *lingering
+	unseen    unseen
 	emit      func(*schema.Connection)
 
 	now           uint64
@@ -62,7 +63,8 @@ type Pipeline struct {
 	observed      uint64
 	checkpointDue uint64
 	pending       *pending
-	err           error // of the sink, met where no error can be returned
+	err           error // of emit, met where no error can be returned
+	resetsWatched bool
 	record        bpf.Record
 	connection    schema.Connection
 	event         schema.Event
@@ -81,8 +83,10 @@ func New(c Config) (*Pipeline, error) {
 		metrics: newMetrics(c.Registry), translate: newTranslator(c.Capture), ledger: ledger.New(), settle: settle.New(settleMost),
 		lingering: newLingering(c.Capture.ScanConns(), c.LingeringAfter)}
 	p.stacks = newStackIDs(p, cache)
+	p.resetsWatched = c.Capture.WatchesResets()
+	p.unseen.read = func() (uint64, error) { return c.Capture.Total(bpf.TotalLost + bpf.Total(bpf.KindResetSent)) }
 	p.emit = func(c *schema.Connection) {
-		if err := p.sink.Connection(c, p.now); err != nil && p.err == nil {
+		if err := errors.Join(p.doubt(c), p.sink.Connection(c, p.now)); err != nil && p.err == nil {
 			p.err = err
 		}
 	}

@@ -32,10 +32,14 @@ func New(most int) *Settle {
 	return &Settle{most: max(most, 1), held: make([]schema.Connection, 64), byID: map[uint64]uint64{}}
 }
 
-// Connection takes a record; c is copied. Where too many are held the oldest leaves through emit.
+// Connection takes a record; c is copied. Where too many are held the oldest leaves through emit, marked as one whose reset
+// may still come.
 func (s *Settle) Connection(c *schema.Connection, emit func(*schema.Connection)) {
 	if int(s.next-s.first) >= s.most {
 		s.stats.Early++
+		if oldest := s.at(s.first); !oldest.Flags.Has(schema.FlagResetAfter) {
+			oldest.Flags |= schema.FlagResetUnseen
+		}
 		s.release(emit)
 	}
 	if int(s.next-s.first) == len(s.held) {

@@ -143,14 +143,22 @@ func TestAgainstModel(t *testing.T) {
 	}
 }
 
+// TestEarlyIsCounted, and marked unless the reset was there already.
 func TestEarlyIsCounted(t *testing.T) {
 	var out []schema.Connection
 	s := New(2)
 	for i := range uint64(5) {
 		s.Connection(connection(i+1, i), collect(&out))
+		if i == 1 {
+			require.True(t, s.Reset(reset(2, 2, "R"), false))
+		}
 	}
 	require.Len(t, out, 3)
-	require.Equal(t, Stats{Held: 2, Early: 3}, s.Stats())
+	require.Equal(t, Stats{Held: 2, Merged: 1, Early: 3}, s.Stats())
+	s.Flush(collect(&out))
+	for i, want := range []schema.Flags{schema.FlagResetUnseen, schema.FlagResetAfter, schema.FlagResetUnseen, 0, 0} {
+		require.Equal(t, want, out[i].Flags, "record %d", i)
+	}
 }
 
 func BenchmarkSettle(b *testing.B) {

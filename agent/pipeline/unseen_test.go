@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vishvananda/netns"
+
+	"tcpledger/agent/capture"
+	"tcpledger/agent/settle"
+	"tcpledger/bpf"
+	"tcpledger/schema"
+)
+
+// waitsItself has a client wait for its peer's FIN itself, not as a minisock, and gives the namespace of the caller's thread.
+func waitsItself(t *testing.T) *os.File {
+	t.Helper()
+	require.NoError(t, os.WriteFile("/proc/sys/net/ipv4/tcp_fin_timeout", []byte("120"), 0o644))
+	here, err := os.Open("/proc/thread-self/ns/net")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, here.Close()) })
+	return here
+}
+
+// lateData makes connections whose client has closed when its peer's data comes, from several threads in a namespace.
+func lateData(t *testing.T, here *os.File, workers, each int, stop *atomic.Bool) {
+	t.Helper()
+	var group sync.WaitGroup
+	for range workers {
+		group.Go(func() {
+			runtime.LockOSThread() // and never unlock: the thread ends with its namespace
+			if err := netns.Set(netns.NsHandle(here.Fd())); err != nil {
+				t.Error(err)
+				return
+			}
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for i := 0; i < each && !stop.Load() && err == nil; i++ {
+				err = oneLate(l)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			_ = l.Close()
+		})
+	}
+	group.Wait()
+}
+
+func oneLate(l net.Listener) error {
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		return err
+	}
+	server, err := l.Accept()
+	if err != nil {
+		return err
+	}
+	if err := client.Close(); err != nil {
+		return err
+	}
+	_, err = server.Write([]byte("late"))
+	_ = server.Close() // the reset came before
+	return err
+}
+
+// named counts how the clients ended.
+func (r *live) named() map[schema.Cause]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	causes := map[schema.Cause]int{}
+	for _, c := range r.ended {
+		if c.NetNS == r.netns && c.Role == schema.RoleClient {
+			causes[schema.Decide(&c).Cause]++
+		}
+	}
+	return causes
+}
+
+func (r *live) onlyLateOrUnknown() int {
+	r.t.Helper()
+	causes := r.named()
+	late := causes[schema.CauseDataAfterClose]
+	delete(causes, schema.CauseDataAfterClose)
+	delete(causes, schema.CauseUnknown)
+	require.Empty(r.t, causes)
+	return late
+}
+
+// TestLostResetLeavesDoubt: where the ring buffer had no room for the reset that tells late data from the peer's reset, and
+// from a clean close, the cause is not known.
+func TestLostResetLeavesDoubt(t *testing.T) {
+	r := running(t, capture.Config{RingBytes: os.Getpagesize(), Kinds: map[bpf.Kind]bool{bpf.KindState: true}}, namespace(t))
+	lateData(t, waitsItself(t), 8, 300, new(atomic.Bool))
+	last := r.stop()
+	require.Contains(t, last.Names, "lost_reset_sent")
+	r.onlyLateOrUnknown()
+}
+
+// TestResetsNotWatched: without reset_sent nothing tells them apart, and no peer is blamed.
+func TestResetsNotWatched(t *testing.T) {
+	r := running(t, capture.Config{Kinds: map[bpf.Kind]bool{bpf.KindResetSent: false}}, namespace(t))
+	lateData(t, waitsItself(t), 1, 20, new(atomic.Bool))
+	r.stop()
+	require.Equal(t, map[schema.Cause]int{schema.CauseUnknown: 20}, r.named())
+}
+
+// TestLastEndingsHaveTheirResets: an agent that ends in the middle of it all names no ending wrong.
+func TestLastEndingsHaveTheirResets(t *testing.T) {
+	here := namespace(t)
+	itself := waitsItself(t)
+	for range 6 {
+		r := running(t, capture.Config{}, here)
+		var stop atomic.Bool
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			lateData(t, itself, 6, 1<<30, &stop)
+		}()
+		r.until("late data", func() bool {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return len(r.ended) > 200
+		})
+		r.stop()
+		stop.Store(true)
+		<-ended
+		require.Positive(t, r.onlyLateOrUnknown())
+	}
+}
+
+func TestWhenResetsWereLost(t *testing.T) {
+	const w = settle.Window
+	var u unseen
+	require.False(t, u.after(5*w))
+	u.note(span{10 * w, 11 * w})
+	u.note(span{20 * w, 21 * w})
+	for at, want := range map[uint64]bool{0: false, 9*w - 1: false, 9 * w: true, 11 * w: true, 11*w + 1: false, 19 * w: true, 21 * w: true, 22 * w: false} {
+		require.Equal(t, want, u.after(at), "at %d", at)
+	}
+	u.note(span{21 * w, 22 * w})
+	require.Len(t, u.when, 2, "one goes on")
+	require.True(t, u.after(22*w))
+	for i := range uint64(2 * mostLosses) {
+		u.note(span{(100 + 10*i) * w, (101 + 10*i) * w})
+	}
+	require.Len(t, u.when, mostLosses)
+	require.False(t, u.after(20*w), "forgotten")
+}
+
+// TestLossesAreLookedAtInTime: the counter is read no earlier than the reset could have been lost.
+func TestLossesAreLookedAtInTime(t *testing.T) {
+	lost := uint64(3)
+	u := unseen{read: func() (uint64, error) { return lost, nil }}
+	require.NoError(t, u.look())
+	first := u.at
+	lost++
+	time.Sleep(time.Millisecond)
+	require.NoError(t, u.look())
+	require.Greater(t, u.at, first)
+	require.True(t, u.after(first))
+	require.NoError(t, u.look())
+	require.False(t, u.after(u.at))
+}
