@@ -149,8 +149,12 @@ func counters(in *bpf.Connection) schema.Counters {
 		SegsIn:           in.SegsIn,
 		SegsOut:          in.SegsOut,
 		Retransmits:      in.TotalRetrans,
-		LastRxAgeMS:      optional(in.LastRxAgeMS),
-		LastTxAgeMS:      optional(in.LastTxAgeMS),
+	}
+	if c.BytesReceived(in.Evidence.Has(bpf.SockDone)) > 0 { // the kernel counts from the handshake until there is data
+		c.LastRxAgeMS = optional(in.LastRxAgeMS)
+	}
+	if c.BytesSentRaw > 0 {
+		c.LastTxAgeMS = optional(in.LastTxAgeMS)
 	}
 	if in.SRTTUS != 0 { // the kernel never measures 0
 		c.SRTTUS = schema.Some(uint64(in.SRTTUS))
