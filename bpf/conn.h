@@ -32,16 +32,14 @@ FUNCTION void init_conn(struct here *h, struct conn_state *c, u8 state)
 	c->state = state;
 }
 
-/* The kept copy; fresh itself when the map is full, good for this event only. */
+/* The kept copy; NULL when the map is full. */
 static __always_inline struct conn_state *keep_conn(const struct sock *sk, struct conn_state *fresh)
 {
 	u64 key = (u64)sk;
-	struct conn_state *c;
 
 	if (bpf_map_update_elem(&conns, &key, fresh, BPF_ANY))
 		count(TOTAL_STATE_MAP_FULL);
-	c = bpf_map_lookup_elem(&conns, &key);
-	return c ? c : fresh;
+	return bpf_map_lookup_elem(&conns, &key);
 }
 
 /* A connection that begins now takes over whatever an earlier one left under its sk. */
@@ -57,7 +55,7 @@ static __always_inline void open_conn(struct here *h, struct sock *sk, u8 state)
 	} else {
 		fresh.role = ROLE_SERVER;
 	}
-	keep_conn(sk, &fresh);
+	h->cpu->unkept_sk = keep_conn(sk, &fresh) ? 0 : (u64)sk;
 }
 
 /* What is on its way to the end, and may stay there: the scan cannot read a socket. */
@@ -83,14 +81,17 @@ static __always_inline void init_old_conn(struct here *h, struct conn_state *fre
 	count(TOTAL_BEGAN_BEFORE);
 }
 
-/* First sight of such a connection. */
+/* First sight of such a connection: fresh itself when the map is full, good for this event only. */
 static __always_inline struct conn_state *meet_conn(struct here *h, struct sock *sk, u8 state,
 						    struct conn_state *fresh)
 {
+	struct conn_state *c;
+
 	want_cookie(sk);
 	init_old_conn(h, fresh, state);
 	note_tuple(sk, fresh, state);
-	return keep_conn(sk, fresh);
+	c = keep_conn(sk, fresh);
+	return c ? c : fresh;
 }
 
 /* Counts what is ours and must stay unseen. */

@@ -64,11 +64,12 @@ static __always_inline bool abnormal(const struct sock *sk, const struct conn_st
 	return old != TCP_LAST_ACK && old != TCP_CLOSING && old != TCP_TIME_WAIT;
 }
 
+/* Weeks may be more than fit. */
 static __always_inline u32 age_ms(u64 jiffies, u32 then)
 {
-	u32 age = (u32)jiffies - then;
+	u64 age = (u64)((u32)jiffies - then) * tick_ns / 1000000;
 
-	return then ? age * tick_ns / 1000000 : ABSENT32;
+	return then && age < ABSENT32 ? age : ABSENT32;
 }
 
 static __always_inline void fill_ages(struct connection *r, const struct tcp_sock *tp)

@@ -26,6 +26,7 @@ enum state_flag {
 	STATE_CLOSED = 1 << 5, /* the record is out */
 	STATE_RESET_LATER = 1 << 6, /* sent after the record was */
 	STATE_MET = 1 << 7, /* state_at is when we met it in its state */
+	STATE_RESET_ANSWER = 1 << 8, /* sent before the record, to refuse a packet */
 };
 
 /* The agent's scan reads it: 192 bytes are the most that 256 of the kernel's hold. */
@@ -71,6 +72,7 @@ struct cpu {
 	u64 level;
 	u64 gone_sk; /* the socket destroyed last: its reset may still follow */
 	u64 gone_conn; /* 0: it was ours */
+	u64 unkept_sk; /* opened last, when the state map was full */
 };
 
 struct budget {

@@ -92,7 +92,7 @@ type Connection struct {
 	TotalRetrans  uint32
 	SndWnd        uint32
 	SRTTUS        uint32
-	LastRxAgeMS   uint32 // Absent32: never
+	LastRxAgeMS   uint32 // of data, else of the handshake; Absent32: never, or longer than fits
 	LastTxAgeMS   uint32
 	Linger2       int32
 	FirstWho      Who

@@ -7,13 +7,16 @@
 
 /*
  * The answer to data after close follows the socket's destruction on the same
- * CPU. False: that socket was ours, its reset is to stay unseen.
+ * CPU, and the socket is still closed: a listener may have its place already.
+ * False: that socket was ours, its reset is to stay unseen.
  */
 static __always_inline bool recall_gone(struct here *h, struct moment *m)
 {
 	if (h->cpu->gone_sk != (u64)m->sk)
 		return true;
 	h->cpu->gone_sk = 0;
+	if (m->state != TCP_CLOSE)
+		return true;
 	m->conn_number = h->cpu->gone_conn;
 	if (m->conn_number)
 		return true;
@@ -21,14 +24,19 @@ static __always_inline bool recall_gone(struct here *h, struct moment *m)
 	return false;
 }
 
-static __always_inline void note_reset_sent(struct conn_state *c, u32 reason)
+#define RESET_NOTED (STATE_RESET_SENT | STATE_RESET_LATER | STATE_RESET_ANSWER)
+
+/* A packet answered before the end is refused, and the connection goes on: SYN_SENT may do that. */
+static __always_inline void note_reset_sent(struct conn_state *c, u32 reason, bool answer)
 {
-	if (c->flags & STATE_CLOSED)
+	if (c->flags & STATE_CLOSED) {
 		c->flags |= STATE_RESET_LATER;
-	if (c->flags & (STATE_CLOSED | STATE_RESET_SENT))
-		return;
-	c->flags |= STATE_RESET_SENT;
-	c->reset_reason = reason;
+	} else if (answer) {
+		c->flags |= STATE_RESET_ANSWER;
+	} else if (!(c->flags & STATE_RESET_SENT)) {
+		c->flags |= STATE_RESET_SENT;
+		c->reset_reason = reason;
+	}
 }
 
 /* What a connection of ours left behind in TIME_WAIT has its cookie, and no more. */
@@ -87,7 +95,7 @@ static __always_inline void reset_sent(struct here *h, const struct sock *sk,
 	c = (struct conn_state *)m.conn;
 	emit_event(h, KIND_RESET_SENT, &m);
 	if (c)
-		note_reset_sent(c, reason);
+		note_reset_sent(c, reason, skb);
 }
 
 static __always_inline int send_reset(u64 *ctx)
@@ -123,7 +131,7 @@ int on_reset_sent_missed(u64 *ctx)
 		return 0;
 	c = find_conn(sk);
 	if (c)
-		return c->flags & (STATE_RESET_SENT | STATE_RESET_LATER) ? 0 : send_reset(ctx);
+		return c->flags & RESET_NOTED ? 0 : send_reset(ctx);
 	cpu = bpf_map_lookup_elem(&cpus, &zero);
 	return cpu && cpu->gone_sk == (u64)sk ? send_reset(ctx) : 0;
 }

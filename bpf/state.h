@@ -26,7 +26,7 @@ static __always_inline void note_change(struct here *h, const struct sock *sk,
 		c->connect_us = (h->now - c->opened_at) / 1000;
 	if (new == TCP_ESTABLISHED)
 		hint_owner(sk, c);
-	if (new == TCP_FIN_WAIT1 && BPF_CORE_READ(sk, sk_lock.owned))
+	if ((new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK) && BPF_CORE_READ(sk, sk_lock.owned))
 		learn_owner(c, HOW_CLOSE);
 	if (new == TCP_FIN_WAIT1)
 		note_first_fin(h, sk, c, WHO_LOCAL);
@@ -51,12 +51,15 @@ static __always_inline void note_close(struct here *h, struct sock *sk, struct c
 	c->state_at = h->now;
 }
 
-/* A listener is no connection, but its children have nobody else at first. */
+/* A listener is no connection, not even the one it was; but its children have nobody else at first. */
 static __always_inline bool listening(const struct sock *sk, u8 old, u8 new)
 {
-	if (new == TCP_LISTEN)
+	u64 key = (u64)sk;
+
+	if (new == TCP_LISTEN) {
+		bpf_map_delete_elem(&conns, &key);
 		note_listener(sk, current_task());
-	else if (old == TCP_LISTEN && new == TCP_CLOSE)
+	} else if (old == TCP_LISTEN && new == TCP_CLOSE)
 		forget_listener(sk);
 	else
 		return false;
@@ -120,12 +123,19 @@ int BPF_PROG(on_state, struct sock *sk, int old, int new)
 	return change(ctx, sk, old, new);
 }
 
-/* Not followed yet. Without a state only a beginning is told from a full map. */
-static __always_inline bool missed(const struct conn_state *c, u8 old, u8 new)
+/* Not followed yet. Without a state only a beginning tells, unless the map was full then. */
+static __always_inline bool missed(const struct sock *sk, u8 old, u8 new)
 {
-	if (!c)
-		return new == TCP_SYN_SENT || (old == TCP_LISTEN && new == TCP_SYN_RECV);
-	return c->state != new;
+	const struct conn_state *c = find_conn(sk);
+	struct cpu *cpu;
+	u32 zero = 0;
+
+	if (c)
+		return c->state != new;
+	if (new != TCP_SYN_SENT && !(old == TCP_LISTEN && new == TCP_SYN_RECV))
+		return false;
+	cpu = bpf_map_lookup_elem(&cpus, &zero);
+	return cpu && cpu->unkept_sk != (u64)sk;
 }
 
 /*
@@ -137,7 +147,7 @@ int BPF_PROG(on_state_missed, struct sock *sk, int old, int new)
 {
 	if (old == new || new == TCP_LISTEN || (old == TCP_LISTEN && new == TCP_CLOSE))
 		return 0;
-	return missed(find_conn(sk), old, new) ? change(ctx, sk, old, new) : 0;
+	return missed(sk, old, new) ? change(ctx, sk, old, new) : 0;
 }
 
 #endif

@@ -12,6 +12,12 @@ import (
 	"tcpledger/bpf"
 )
 
+const (
+	synSent     = 2
+	synReceived = 3
+	listens     = 10
+)
+
 // without starts a capture that never runs these programs: to those that make up for them every run was missed.
 func without(t *testing.T, programs ...string) *watch {
 	t.Helper()
@@ -65,6 +71,7 @@ func TestNothingTwice(t *testing.T) {
 	for name, config := range map[string]Config{"room": {}, "no room": {StateEntries: 1}} {
 		t.Run(name, func(t *testing.T) {
 			namespace(t)
+			config.Kinds = map[bpf.Kind]bool{bpf.KindState: true}
 			c := started(t, config)
 			p, q := connect(t, "127.0.0.1"), connect(t, "::1")
 			for _, end := range []pair{p, q} {
@@ -80,6 +87,13 @@ func TestNothingTwice(t *testing.T) {
 			}
 			c.drain()
 			require.Len(t, c.connections, 4)
+			begun := 0
+			for _, e := range c.events {
+				if e.Head.Kind == bpf.KindState && (e.NewState == synSent || e.OldState == listens && e.NewState == synReceived) {
+					begun++
+				}
+			}
+			require.Equal(t, 4, begun)
 			require.Len(t, slices.DeleteFunc(c.events, func(e bpf.Event) bool { return e.Head.Kind != bpf.KindResetReceived }), 2)
 		})
 	}

@@ -11,8 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"tcpledger/bpf"
 )
@@ -61,6 +63,63 @@ func TestKilledProcess(t *testing.T) {
 	require.Equal(t, bpf.Local, end.FirstWho)
 	require.EqualValues(t, child.Process.Pid, end.Context.PID)
 	require.Equal(t, bpf.ContextTask, end.Context.Kind)
+}
+
+// TestLastToCloseOwns: also after the peer's FIN the process that closes is the one that used it last.
+func TestLastToCloseOwns(t *testing.T) {
+	privileged(t)
+	namespace(t)
+	c := started(t, Config{})
+	p := connect(t, "127.0.0.1")
+	say(t, p.client, p.server, "question")
+	file, err := p.server.File()
+	require.NoError(t, err)
+	heir := exec.Command("cat")
+	heir.ExtraFiles = []*os.File{file}
+	input, err := heir.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, heir.Start())
+	require.NoError(t, file.Close())
+	require.NoError(t, p.server.Close())
+	require.NoError(t, p.client.CloseWrite())
+	scan := c.ScanConns()
+	c.until("the client's FIN", func() bool {
+		kept := false
+		for more := true; more; {
+			more, err = scan.Next(func(s *bpf.ConnState) { kept = kept || s.State == closeWait && s.Tuple.LocalPort == p.to.Port() })
+			require.NoError(t, err)
+		}
+		return kept
+	})
+	raw, err := p.client.SyscallConn()
+	require.NoError(t, err)
+	require.NoError(t, deaf("", "", raw)) // the end comes later, when nobody is in it any more
+	require.NoError(t, input.Close())
+	require.NoError(t, heir.Wait())
+	onSocket(t, p.client, func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0) })
+	end := c.connection(p.to, p.from)
+	require.EqualValues(t, heir.Process.Pid, end.Owner.PID)
+	require.Equal(t, bpf.HowClose, end.Owner.How)
+	require.Equal(t, bpf.Peer, end.FirstWho)
+}
+
+// TestLongAges: an age that does not fit is absent, not the rest of it.
+func TestLongAges(t *testing.T) {
+	privileged(t)
+	namespace(t)
+	c, err := New(Config{})
+	require.NoError(t, err)
+	require.NoError(t, c.spec.Variables["tick_ns"].Set(uint64(100*24*time.Hour))) // a hundred days pass in a tick
+	require.NoError(t, c.Start())
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	w := watching(t, c)
+	p := connect(t, "127.0.0.1")
+	say(t, p.client, p.server, "question")
+	time.Sleep(100 * time.Millisecond) // a tick at least
+	require.NoError(t, p.client.Close())
+	end := w.connection(p.from, p.to)
+	require.EqualValues(t, bpf.Absent32, end.LastTxAgeMS)
+	require.EqualValues(t, bpf.Absent32, end.LastRxAgeMS)
 }
 
 func closeListener(t *testing.T, listener net.Listener) {
