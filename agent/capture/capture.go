@@ -46,7 +46,7 @@ type Capture struct {
 
 // New checks privileges and the kernel, and prepares what Start loads. Its
 // errors are one line that says what to do; they wrap ErrPrivileges, ErrNoBTF,
-// ErrNoRingBuffer or ErrConfig. Nothing has to be closed after it.
+// ErrNoRingBuffer, ErrClock or ErrConfig. Nothing has to be closed after it.
 func New(config Config) (*Capture, error) {
 	config, err := config.normalize()
 	if err != nil {

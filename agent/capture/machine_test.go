@@ -91,6 +91,32 @@ func TestMissingCapabilityIsNamed(t *testing.T) {
 	require.Contains(t, output, "sudo setcap cap_bpf,cap_perfmon,cap_syslog=ep ")
 }
 
+// TestAnotherClockIsRefused: the kernel's records have the kernel's time.
+func TestAnotherClockIsRefused(t *testing.T) {
+	privileged(t)
+	unshare, err := exec.LookPath("unshare")
+	if err != nil {
+		t.Skip("no unshare here: " + err.Error())
+	}
+	self, err := os.Executable()
+	require.NoError(t, err)
+	for offset, refused := range map[string]bool{"0": false, "1000": true, "-300": true} {
+		child := exec.Command(unshare, "--time", "--fork", "--boottime", offset, self)
+		child.Env = append(os.Environ(), childRole+"=1")
+		output, err := child.CombinedOutput()
+		if !refused {
+			require.NoError(t, err, "%s", output)
+			continue
+		}
+		require.Error(t, err)
+		require.Contains(t, string(output), "another clock than the kernel's: this time namespace sets boottime off by "+offset+" s; run in the host's")
+	}
+}
+
+func TestNoTimeNamespaces(t *testing.T) {
+	require.NoError(t, checkClock(filepath.Join(t.TempDir(), "none")))
+}
+
 func TestMissingCapabilities(t *testing.T) {
 	bit := func(capability uint) uint64 { return 1 << capability }
 	require.Empty(t, missingCapabilities(bit(unix.CAP_SYS_ADMIN)))

@@ -19,10 +19,14 @@ var (
 	ErrNoBTF        = errors.New("no kernel BTF")
 	ErrNoRingBuffer = errors.New("no BPF ring buffer")
 	ErrMemlock      = errors.New("memlock limit too low")
+	ErrClock        = errors.New("another clock than the kernel's")
 )
 
 // kernelBTF is where a kernel publishes its types.
 const kernelBTF = "/sys/kernel/btf/vmlinux"
+
+// timeOffsets is how far the clocks of this time namespace are from the kernel's.
+const timeOffsets = "/proc/self/timens_offsets"
 
 // checkMachine refuses, in one actionable line, what cannot work.
 func checkMachine() error {
@@ -40,6 +44,25 @@ func checkMachine() error {
 	}
 	if err := features.HaveMapType(ebpf.RingBuf); errors.Is(err, ebpf.ErrNotSupported) {
 		return fmt.Errorf("%w: the kernel is older than 5.8, tcpledger needs 5.10", ErrNoRingBuffer)
+	}
+	return checkClock(timeOffsets)
+}
+
+// checkClock refuses a time namespace whose CLOCK_BOOTTIME is not that of the records: every wait for what belongs
+// together would be too short, or without an end. Kernels before 5.6 have none.
+func checkClock(path string) error {
+	offsets, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the offsets of the time namespace: %w", err)
+	}
+	for line := range strings.Lines(string(offsets)) {
+		fields := strings.Fields(line)
+		if len(fields) == 3 && fields[0] == "boottime" && (fields[1] != "0" || fields[2] != "0") {
+			return fmt.Errorf("%w: this time namespace sets boottime off by %s s; run in the host's", ErrClock, fields[1])
+		}
 	}
 	return nil
 }
