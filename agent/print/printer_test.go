@@ -66,7 +66,7 @@ func TestGolden(t *testing.T) {
 		require.NoError(t, p.Connection(peerClose("[::1]:43210", "[2001:db8:1234:5678:9abc:def0:1234:5678]:443"), wall))
 		refused := peerClose("10.0.0.1:43211", "10.0.0.9:81")
 		refused.Evidence = schema.Evidence{LastState: schema.StateSynSent, Error: 111}
-		refused.Counters, refused.Owner = schema.Counters{SndNxt: 1}, schema.Owner{Comm: "haproxy", How: schema.OwnerListener}
+		refused.Counters, refused.Owner = schema.Counters{SndNxt: 1, SegsOut: 1}, schema.Owner{Comm: "haproxy", How: schema.OwnerListener}
 		require.NoError(t, p.Connection(refused, wall))
 		require.NoError(t, p.Event(consumed(), wall))
 		require.NoError(t, p.Event(&schema.Event{Kind: schema.KindDrop, Identity: schema.Identity{Weight: 12}, Direction: schema.DirectionIn,
