@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,11 +20,15 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // TestMain lets this test binary be the children of its own tests.
+// The parent death signal is a thread's: capable must run on the first.
+func init() { runtime.LockOSThread() }
+
 func TestMain(m *testing.M) {
-	if RunHidden(&cobra.Command{Use: "echo", RunE: echo}, &cobra.Command{Use: "deaf", RunE: deaf},
+	if RunHidden(&cobra.Command{Use: "echo", RunE: echo}, &cobra.Command{Use: "deaf", RunE: deaf}, &cobra.Command{Use: "capable", RunE: capable},
 		&cobra.Command{Use: "parent", RunE: parent}, &cobra.Command{Use: "fail", RunE: fail},
 		&cobra.Command{Use: "keeping-parent", RunE: keepingParent}, KeeperCommand()) {
 		return
@@ -48,6 +53,20 @@ func deaf(command *cobra.Command, _ []string) error {
 	select {}
 }
 
+// capable is deaf as an agent with file capabilities is: the kernel has forgotten its parent death signal. It says that it heard.
+func capable(command *cobra.Command, _ []string) error {
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, 0, 0, 0, 0); err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM)
+	command.Println("child", os.Getpid(), "started")
+	for range signals {
+		command.Println("heard")
+	}
+	return nil
+}
+
 func fail(*cobra.Command, []string) error { return errors.New("no luck") }
 
 // parent starts a deaf child and waits for ever.
@@ -58,13 +77,13 @@ func parent(*cobra.Command, []string) error {
 	select {}
 }
 
-// keepingParent is parent, with a keeper between it and the deaf child.
+// keepingParent is parent, with a keeper between it and the capable child.
 func keepingParent(*cobra.Command, []string) error {
 	path, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	command := Kept(path, Command{Name: "deaf", Path: path, Args: []string{"deaf"}, Output: os.Stdout}, time.Millisecond)
+	command := Kept(path, Command{Name: "capable", Path: path, Args: []string{"capable"}, Output: os.Stdout}, 200*time.Millisecond)
 	if _, err := Start(command); err != nil {
 		return err
 	}

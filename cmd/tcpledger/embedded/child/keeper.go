@@ -44,6 +44,10 @@ func keep(args []string, grace time.Duration) error {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM)
 	defer signal.Stop(signals)
+	// What the program says on its way out goes to a pipe that nobody reads any more: no reason to die before it has ended.
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	defer signal.Stop(broken)
 	kept, err := Start(Command{Name: strconv.Quote(args[0]), Path: args[0], Args: args[1:], Output: os.Stdout, StopSignal: syscall.SIGTERM})
 	if err != nil {
 		return err
