@@ -52,6 +52,7 @@ func TestWithoutClickHouse(t *testing.T) {
 	require.Contains(t, page, "The tables gave no answer at ")
 	require.Contains(t, page, `<span class="part up"><i></i>Agent <small>ok</small></span>`)
 	require.NotContains(t, page, "Latest endings")
+	require.NotContains(t, page, "0 hosts", "nobody knows how many there are")
 	require.Contains(t, header.Get("Content-Security-Policy"), "default-src 'none'; script-src 'self'")
 	now, _ := get200(t, h, "/now", http.StatusOK)
 	require.NotContains(t, now, "<html")

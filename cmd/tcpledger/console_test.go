@@ -33,7 +33,7 @@ func TestMain(m *testing.M) { clickhousetest.Main(m) }
 const rowsOfNow = `INSERT INTO connections (closed_at, duration_us, host, session, stream, seq, conn, local_ip, local_port, remote_ip, remote_port, service_port, role, cause, initiator, error, reset, last_state, bytes_sent, bytes_received, owner_pid, owner_comm, weight, received_at)
 SELECT now64(6) - 60 + number % 30, 1500, 'web-1', 7, 4, number % 30, 100 + number % 30, toIPv6('10.0.0.1'), 40000 + number % 30, toIPv6('10.0.0.5'), 5432, 5432, 'client', if(number % 3 = 0, 'peer_reset', 'peer_close'), 'peer', '', if(number % 3 = 0, 'received', 'none'), 'LAST_ACK', 1500, 123456, 321, '<script>alert(1)</script>', 1, now64(6) FROM numbers(60);
 INSERT INTO checkpoints (at, host, session, run, phase, streams, next_seqs, totals, received_at) VALUES (now64(6), 'web-1', 7, 1, 'periodic', [4], [30], {}, now64(6));
-INSERT INTO loss (at, host, session, stream, seq_from, seq_to, cause, received_at) VALUES (now64(6) - 5, 'web-1', 7, 5, 3, 7, 'ring_full', now64(6));
+INSERT INTO loss (at, host, session, stream, seq_from, seq_to, cause, received_at) VALUES (now64(6) - 5, 'web-1', 7, 5, 3, 7, 'ring_full', now64(6)), (now64(6) - 5, 'web-1', 7, 5, 9, 8, 'a_cause_with_a_name_that_is_wider_than_a_telephone', now64(6));
 `
 
 // serve runs the console command's own code on free ports and returns its address.
@@ -87,7 +87,9 @@ func kafkaBroker(t *testing.T) string {
 func TestConsoleOnRealRows(t *testing.T) {
 	ch, db := ledgertest.Start(t)
 	base := serve(t, ch, kafkaBroker(t))
-	shows(t, base+"/", "nothing ended; connections appear here")
+	require.Contains(t, shows(t, base+"/", "nothing ended; connections appear here"), "nothing was watched: no host sent a checkpoint")
+	ledgertest.Exec(t, db, "INSERT INTO checkpoints (at, host, session, run, phase, received_at) VALUES (now64(6) - 1, 'web-1', 7, 1, 'start', now64(6))")
+	shows(t, base+"/", "no connection ended in this time")
 	require.JSONEq(t, `{"status":"ok","checks":{"ClickHouse":"ok","Kafka":"ok"}}`, fetch(t, base+"/healthz"))
 
 	ledgertest.Exec(t, db, rowsOfNow)
@@ -113,9 +115,20 @@ func inBrowser(t *testing.T, base string) {
 	target, err := url.Parse(base)
 	require.NoError(t, err)
 	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy.ModifyResponse = func(r *http.Response) error {
+		if r.Request.Header.Get("Sec-Fetch-Dest") == "iframe" {
+			r.Header.Del("Content-Security-Policy")
+			r.Header.Del("X-Frame-Options")
+		}
+		return nil
+	}
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/now" {
 			refreshes.Add(1)
+		}
+		if r.URL.Path == "/phone" {
+			_, _ = io.WriteString(w, phone) // a browser that is gone fails by itself
+			return
 		}
 		proxy.ServeHTTP(w, r)
 	}))
@@ -126,7 +139,13 @@ func inBrowser(t *testing.T, base string) {
 	require.Equal(t, 30, strings.Count(dom, `class="cause"`))
 	require.GreaterOrEqual(t, refreshes.Load(), int32(2), "the page puts what is new in its place by itself")
 	require.Contains(t, dom, "&lt;script&gt;alert(1)&lt;/script&gt; [321]")
+	dom, _ = open(t, chromium, front.URL+"/phone")
+	require.Contains(t, dom, "<title>390 of 390</title>", "the page does not scroll sideways")
 }
+
+// phone says how wide the page is on a screen of 390 points.
+const phone = `<title></title><iframe src="/" width="390" height="2000" style="border:0"></iframe>
+<script>onload = () => { const d = frames[0].document.documentElement; document.title = d.scrollWidth + " of " + d.clientWidth }</script>`
 
 // The page says since when ClickHouse is away, and shows rows again once it is back.
 func TestConsoleOutlivesClickHouse(t *testing.T) {
