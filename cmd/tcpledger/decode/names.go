@@ -13,7 +13,7 @@ import (
 
 // flagNames are the facts of schema.Flags by bit.
 var flagNames = []string{"owned", "file_dead", "exiting", "linger0", "sock_dead", "no_socket", "fin_received", "linger2_off",
-	"reset_received", "reset_sent", "reset_after", "reset_answers", "began_before", "no_close_seen"}
+	"reset_received", "reset_sent", "reset_after", "reset_answers", "began_before", "no_close_seen", "reset_unseen"}
 
 // flags lists the facts that hold; a bit from a newer agent is named by its number.
 func flags(f schema.Flags) []string {
