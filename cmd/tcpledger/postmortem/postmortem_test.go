@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,6 +83,15 @@ func TestOnKnownRows(t *testing.T) {
 		code, out, errs := run(t, ch, "--from", "2026-11-02 13:50", "--to", "2026-11-02 13:59:57")
 		require.Zero(t, code, errs)
 		golden(t, "before.txt", out)
+	})
+	t.Run("on a terminal", func(t *testing.T) {
+		r, err := Collect(t.Context(), ask.New(db, db.Name, time.Minute), day(), 5)
+		require.NoError(t, err)
+		for width, said := range map[int]bool{0: false, 60: true, 80: true, 200: false} {
+			var out bytes.Buffer
+			require.NoError(t, r.WriteText(&out, Layout{Zone: time.UTC, Width: width}))
+			require.Equal(t, said, strings.Contains(out.String(), "CUT     at the terminal's"), out.String())
+		}
 	})
 	t.Run("rows add up", func(t *testing.T) { rowsAddUp(t, db) })
 	t.Run("any text is only text", func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
@@ -36,11 +37,25 @@ func (r *Report) WriteText(w io.Writer, l Layout) error {
 	}
 	r.losses(&b, l)
 	r.known(&b, l)
+	if cut(b.String(), l.Width) {
+		fmt.Fprintf(&b, "\nCUT     at the terminal's %d columns; whole through a pipe: tcpledger postmortem … | cat\n", l.Width)
+	}
 	for _, sql := range r.SQL {
 		b.WriteString("\n" + sql)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// cut reports whether a line of a table did not fit into width.
+func cut(text string, width int) bool {
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		if width > 0 && utf8.RuneCountInString(line) >= width && strings.HasSuffix(line, "…") {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *Report) head(b *strings.Builder, l Layout) {
