@@ -3,9 +3,9 @@
  * Numbers that never repeat under nesting. A tracepoint program can be
  * interrupted on its CPU by another: each nesting level counts for itself, and
  * levels restore themselves under strict nesting. Kernels whose tracepoints may
- * be preempted (7.2 was seen to) offer a way to forbid it, which keeps nesting
- * strict and, above all, short: the kernel skips a program that it finds begun
- * on its CPU, and a preempted one stays begun for a whole time slice. Where the
+ * be preempted (7.2 was seen to) offer a way to forbid it: nesting stays strict,
+ * and no record waits half written. A task whose time is up still goes at the
+ * end, before the kernel takes the program for ended: see state.h. Where the
  * kernel has an atomic fetch-and-add the agent patches it over take(), so that
  * numbers hold whatever happens.
  */
