@@ -98,6 +98,14 @@ func manyAborts(t testing.TB, l *lab.Lab) int {
 	return 200
 }
 
+// closedByClient ends a pair in good order: two rows.
+func closedByClient(client, server *lab.Socket) int {
+	client.Close()
+	server.Read(1)
+	server.Close()
+	return 2
+}
+
 // lostSyn: the first SYN is dropped, the second gets through.
 func lostSyn(t testing.TB, l *lab.Lab) int {
 	listener := l.B.Actor(t, "server").Listen(l.B.IPv4, 4)
@@ -105,11 +113,7 @@ func lostSyn(t testing.TB, l *lab.Lab) int {
 	client := l.A.Actor(t, "client").Open(l.B.IPv4).StartConnect(listener.Local)
 	require.Eventually(t, func() bool { return retransmitted(t, l.A) }, 30*time.Second, time.Millisecond)
 	stop()
-	server := listener.Accept()
-	client.Close()
-	server.Read(1)
-	server.Close()
-	return 2
+	return closedByClient(client, listener.Accept())
 }
 
 // lostSynAck: the server's kernel sends it again by its timer.
@@ -120,11 +124,7 @@ func lostSynAck(t testing.TB, l *lab.Lab) int {
 	client := l.A.Actor(t, "client").Open(l.B.IPv4).StartConnect(listener.Local)
 	require.Eventually(t, func() bool { return l.B.Counters(t)["TcpRetransSegs"] > before+1 }, 30*time.Second, time.Millisecond)
 	stop()
-	server := listener.Accept()
-	client.Close()
-	server.Read(1)
-	server.Close()
-	return 2
+	return closedByClient(client, listener.Accept())
 }
 
 // embryonic: the client gives up, the SYN-ACK that comes then is answered with a reset.
@@ -150,10 +150,7 @@ func lostBurst(t testing.TB, l *lab.Lab) int {
 	require.Eventually(t, func() bool { return l.A.Counters(t)["TcpRetransSegs"] > before }, 30*time.Second, time.Millisecond)
 	stop()
 	require.Equal(t, 60_000, server.Read(60_000))
-	client.Close()
-	server.Read(1)
-	server.Close()
-	return 2
+	return closedByClient(client, server)
 }
 
 // exitLinger: a process with SO_LINGER 0 is killed.

@@ -50,6 +50,14 @@ func (o *owners) pair(client *lab.Actor) (*lab.Socket, *lab.Socket) {
 	return c, s
 }
 
+// abort resets the connection while the server's process does nothing.
+func abort(client, server *lab.Socket) {
+	client.Linger0()
+	client.Close()
+	server.Wait(5 * time.Second)
+	server.Close()
+}
+
 // mixtures are the ways in which sockets change hands; each has its share of the load.
 var mixtures = []struct {
 	name  string
@@ -68,20 +76,14 @@ var mixtures = []struct {
 		c, s := o.pair(o.client)
 		o.by(name, c, o.client)
 		o.by(name, s, o.server)
-		c.Linger0()
-		c.Close()
-		s.Wait(5 * time.Second)
-		s.Close()
+		abort(c, s)
 	}},
 	{"never used by the acceptor", 50, func(o *owners, name string) {
 		c := o.client.Dial(o.listener.Local)
 		s := o.listener.Accept()
 		o.by(name, c, o.client)
 		o.by(name, s, o.server)
-		c.Linger0()
-		c.Close()
-		s.Wait(5 * time.Second)
-		s.Close()
+		abort(c, s)
 	}},
 	{"thread of another name", 100, func(o *owners, name string) {
 		thread := o.client.Thread("poller")
