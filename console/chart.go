@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"tcpledger/console/ask"
-	"tcpledger/console/human"
+	"tcpledger/internal/text"
+	"tcpledger/query"
 	"tcpledger/schema"
 )
 
@@ -81,7 +81,7 @@ func roundUp(n float64) float64 {
 	}
 }
 
-func newChart(rates []ask.Rate, f ask.Filter, zone *time.Location) chart {
+func newChart(rates []query.Rate, f query.Filter, zone *time.Location) chart {
 	c := chart{Width: slots * barStep, Height: int(chartHeight)}
 	totals, sums := map[int64]uint64{}, map[string]uint64{}
 	most := uint64(0)
@@ -104,9 +104,9 @@ func newChart(rates []ask.Rate, f ask.Filter, zone *time.Location) chart {
 func rate(n float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", n), ".0") }
 
 // bars stacks each slot's causes; unit is the height of one ending.
-func (c *chart) bars(rates []ask.Rate, f ask.Filter, zone *time.Location, unit float64) {
+func (c *chart) bars(rates []query.Rate, f query.Filter, zone *time.Location, unit float64) {
 	rates = slices.Clone(rates)
-	slices.SortFunc(rates, func(a, b ask.Rate) int {
+	slices.SortFunc(rates, func(a, b query.Rate) int {
 		if a.Slot != b.Slot {
 			return int(a.Slot - b.Slot)
 		}
@@ -128,13 +128,13 @@ func (c *chart) bars(rates []ask.Rate, f ask.Filter, zone *time.Location, unit f
 		height := float64(r.Endings) * unit
 		below += height
 		c.Bars = append(c.Bars, bar{X: int(n)*barStep + 1, W: barWidth, Y: fmt.Sprintf("%.2f", chartHeight-below), H: fmt.Sprintf("%.2f", height),
-			Class: class(r.Cause), Title: fmt.Sprintf("%s  %s: %s", time.Unix(r.Slot, 0).In(zone).Format(time.TimeOnly), r.Cause, human.Number(r.Endings))})
+			Class: class(r.Cause), Title: fmt.Sprintf("%s  %s: %s", time.Unix(r.Slot, 0).In(zone).Format(time.TimeOnly), r.Cause, text.Number(r.Endings))})
 	}
 }
 
 func (c *chart) legend(sums map[string]uint64) {
 	for cause, n := range sums {
-		c.Legend = append(c.Legend, legend{cause, class(cause), human.Number(n)})
+		c.Legend = append(c.Legend, legend{cause, class(cause), text.Number(n)})
 	}
 	slices.SortFunc(c.Legend, func(a, b legend) int {
 		if d := rank(a.Cause) - rank(b.Cause); d != 0 {

@@ -9,16 +9,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/console/ask"
+	"tcpledger/query"
 )
 
 func TestChart(t *testing.T) {
 	now := time.Date(2026, 11, 2, 14, 15, 7, 0, time.UTC)
-	f := window(ask.Filter{}, now)
+	f := window(query.Filter{}, now)
 	require.Equal(t, "14:00:00", f.From.Format(time.TimeOnly))
 	require.Equal(t, "14:15:00", f.To.Format(time.TimeOnly), "a slot that goes on is not shown")
 	first := f.From.Unix()
-	c := newChart([]ask.Rate{
+	c := newChart([]query.Rate{
 		{Slot: first, Cause: "peer_reset", Endings: 10},
 		{Slot: first, Cause: "peer_close", Endings: 30},
 		{Slot: first, Cause: "of_the_future", Endings: 1},
@@ -40,7 +40,7 @@ func TestChart(t *testing.T) {
 }
 
 func TestEmptyChart(t *testing.T) {
-	c := newChart(nil, window(ask.Filter{}, time.Now()), time.UTC)
+	c := newChart(nil, window(query.Filter{}, time.Now()), time.UTC)
 	require.Empty(t, c.Bars)
 	require.Equal(t, "1", c.Top)
 }
@@ -50,9 +50,9 @@ func FuzzChart(f *testing.F) {
 	f.Add(uint32(1), uint32(2), int8(0))
 	f.Add(uint32(1<<32-1), uint32(0), int8(-3))
 	f.Fuzz(func(t *testing.T, a, b uint32, shift int8) {
-		w := window(ask.Filter{}, time.Unix(1_800_000_000, 0))
+		w := window(query.Filter{}, time.Unix(1_800_000_000, 0))
 		at := w.From.Unix() + 10*int64(shift)
-		for _, bar := range newChart([]ask.Rate{{Slot: at, Cause: "refused", Endings: uint64(a)}, {Slot: at, Cause: "killed", Endings: uint64(b)}}, w, time.UTC).Bars {
+		for _, bar := range newChart([]query.Rate{{Slot: at, Cause: "refused", Endings: uint64(a)}, {Slot: at, Cause: "killed", Endings: uint64(b)}}, w, time.UTC).Bars {
 			y, err := strconv.ParseFloat(bar.Y, 64)
 			if err != nil || y < -0.01 || y > chartHeight || bar.X < 0 || bar.X+bar.W > slots*barStep {
 				t.Fatalf("%+v", bar)

@@ -19,7 +19,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/segmentio/kafka-go"
 
-	"tcpledger/console/human"
+	"tcpledger/internal/text"
 )
 
 // mostAnswer bounds what is read of a program's answer.
@@ -134,5 +134,5 @@ func lag(ctx context.Context, client *http.Client, address string) (string, erro
 	for _, m := range family.GetMetric() {
 		waiting += max(m.GetGauge().GetValue(), 0)
 	}
-	return "lag " + human.Number(uint64(waiting)), nil
+	return "lag " + text.Number(uint64(waiting)), nil
 }

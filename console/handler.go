@@ -16,8 +16,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"tcpledger/console/ask"
 	"tcpledger/internal/program"
+	"tcpledger/query"
 )
 
 //go:embed templates/*.html
@@ -28,7 +28,7 @@ var static embed.FS
 
 // Options are what the console is made of. Ledger answers, Parts are shown with their health; Zone is that of the times shown.
 type Options struct {
-	Ledger  *ask.Ledger
+	Ledger  *query.Ledger
 	Parts   []Part
 	Zone    *time.Location
 	Version string
@@ -36,7 +36,7 @@ type Options struct {
 }
 
 type console struct {
-	ledger  *ask.Ledger
+	ledger  *query.Ledger
 	watch   *watch
 	zone    *time.Location
 	version string
@@ -105,7 +105,7 @@ func (c *console) page(w http.ResponseWriter, r *http.Request, name string) {
 }
 
 // look asks everything that a page shows.
-func (c *console) look(ctx context.Context, n narrowed, filter ask.Filter) *view {
+func (c *console) look(ctx context.Context, n narrowed, filter query.Filter) *view {
 	now := time.Now().In(c.zone)
 	filter = window(filter, now)
 	v := &view{narrowed: n, Version: c.version, Now: now, Window: "last 15 minutes"}

@@ -20,7 +20,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/console/ask"
+	"tcpledger/query"
 	"tcpledger/schema"
 )
 
@@ -31,7 +31,7 @@ func noClickHouse(t *testing.T, parts ...Part) http.Handler {
 	conn, err := clickhouse.Open(&clickhouse.Options{Addr: []string{"127.0.0.1:1"}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, conn.Close()) })
-	h, err := Handler(Options{Ledger: ask.New(conn, schema.Database, time.Second), Parts: append([]Part{ClickHouse(conn)}, parts...),
+	h, err := Handler(Options{Ledger: query.New(conn, schema.Database, time.Second), Parts: append([]Part{ClickHouse(conn)}, parts...),
 		Zone: time.UTC, Version: "v1", Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	return h
@@ -100,14 +100,14 @@ func TestEveryCauseHasAColour(t *testing.T) {
 func TestShownView(t *testing.T) {
 	now := time.Date(2026, 11, 2, 14, 15, 7, 0, time.UTC)
 	v := &view{Version: "v1", Now: now, Window: "last 15 minutes", narrowed: narrowed{Host: "web-1"}}
-	f := window(ask.Filter{}, now)
+	f := window(query.Filter{}, now)
 	us := uint64(1500)
 	v.fill(&answers{
-		rates:  []ask.Rate{{Slot: f.To.Unix() - 10, Cause: "peer_reset", Endings: 30}, {Slot: f.From.Unix(), Cause: "refused", Endings: 2}},
-		causes: []ask.ByCause{{Cause: "peer_reset", Group: ask.Group{Endings: 30, ResetsReceived: 30}}, {Cause: "refused", Group: ask.Group{Endings: 10}}},
-		latest: []ask.Ending{{ClosedAt: now, Host: "web-1", Role: "client", Cause: "peer_reset", Reset: "received", Error: "ECONNRESET", Comm: `<b>x`, PID: 4, DurationUS: &us}},
-		losses: []ask.Loss{{Host: "web-1", Kind: "numbered", Cause: "ring_full", Records: 5}, {Host: "web-1", Kind: "unnumbered", Cause: "own_connection", Records: 9}},
-		known:  []ask.Known{{Host: "gone", Last: now.Add(-26 * time.Hour)}, {Host: "web-1", Last: now.Add(-silence)}, {Host: "old", Last: now.Add(-time.Minute), Phase: "end"}},
+		rates:  []query.Rate{{Slot: f.To.Unix() - 10, Cause: "peer_reset", Endings: 30}, {Slot: f.From.Unix(), Cause: "refused", Endings: 2}},
+		causes: []query.ByCause{{Cause: "peer_reset", Group: query.Group{Endings: 30, ResetsReceived: 30}}, {Cause: "refused", Group: query.Group{Endings: 10}}},
+		latest: []query.Ending{{ClosedAt: now, Host: "web-1", Role: "client", Cause: "peer_reset", Reset: "received", Error: "ECONNRESET", Comm: `<b>x`, PID: 4, DurationUS: &us}},
+		losses: []query.Loss{{Host: "web-1", Kind: "numbered", Cause: "ring_full", Records: 5}, {Host: "web-1", Kind: "unnumbered", Cause: "own_connection", Records: 9}},
+		known:  []query.Known{{Host: "gone", Last: now.Add(-26 * time.Hour)}, {Host: "web-1", Last: now.Add(-silence)}, {Host: "old", Last: now.Add(-time.Minute), Phase: "end"}},
 	}, f)
 	require.Equal(t, []tile{{"endings / s", "0.5", "last minute", ""}, {"endings", "40", "last 15 minutes", ""}, {"with a reset", "30", "75.0 %", "warn"},
 		{"failed connects", "10", "25.0 %", "warn"}, {"records lost", "5", "last 15 minutes", "bad"}}, v.Tiles)

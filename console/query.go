@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"time"
 
-	"tcpledger/console/ask"
+	"tcpledger/query"
 )
 
 // narrowed is what the page's URL asks for: ?cause=peer_reset&host=web-1&remote=10.0.0.0/8.
@@ -17,10 +17,10 @@ type narrowed struct {
 // mostValue bounds a value in the URL.
 const mostValue = 256
 
-func parseQuery(q url.Values) (narrowed, ask.Filter, error) {
+func parseQuery(q url.Values) (narrowed, query.Filter, error) {
 	n := narrowed{Cause: cut(q.Get("cause")), Host: cut(q.Get("host")), Remote: cut(q.Get("remote"))}
-	remote, err := ask.ParseRemote(n.Remote)
-	return n, ask.Filter{Cause: n.Cause, Host: n.Host, Remote: remote}, err
+	remote, err := query.ParseRemote(n.Remote)
+	return n, query.Filter{Cause: n.Cause, Host: n.Host, Remote: remote}, err
 }
 
 func cut(s string) string { return s[:min(len(s), mostValue)] }
@@ -56,7 +56,7 @@ func (n narrowed) Query() string {
 }
 
 // window gives f the slots that are over: a slot that is still going on would look like a fall.
-func window(f ask.Filter, now time.Time) ask.Filter {
+func window(f query.Filter, now time.Time) query.Filter {
 	f.To = now.Truncate(slot)
 	f.From = f.To.Add(-slots * slot)
 	return f

@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"tcpledger/console/ask"
-	"tcpledger/console/human"
+	"tcpledger/internal/text"
+	"tcpledger/query"
 	"tcpledger/schema"
 )
 
@@ -75,14 +75,14 @@ const silence = 30 * time.Second
 
 // answers are what ClickHouse says.
 type answers struct {
-	rates  []ask.Rate
-	causes []ask.ByCause
-	latest []ask.Ending
-	losses []ask.Loss
-	known  []ask.Known
+	rates  []query.Rate
+	causes []query.ByCause
+	latest []query.Ending
+	losses []query.Loss
+	known  []query.Known
 }
 
-func (c *console) ask(ctx context.Context, f ask.Filter, now time.Time) (*answers, error) {
+func (c *console) ask(ctx context.Context, f query.Filter, now time.Time) (*answers, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	var a answers
@@ -100,7 +100,7 @@ func (c *console) ask(ctx context.Context, f ask.Filter, now time.Time) (*answer
 	return &a, nil
 }
 
-func (v *view) fill(a *answers, f ask.Filter) {
+func (v *view) fill(a *answers, f query.Filter) {
 	v.Chart = newChart(a.rates, f, v.Now.Location())
 	v.tiles(a, f)
 	for i := range a.latest {
@@ -108,7 +108,7 @@ func (v *view) fill(a *answers, f ask.Filter) {
 	}
 	for _, l := range a.losses {
 		_, how := l.Explain()
-		v.Losses = append(v.Losses, loss{l.Host, l.Cause, how, human.Number(l.Records)})
+		v.Losses = append(v.Losses, loss{l.Host, l.Cause, how, text.Number(l.Records)})
 	}
 	for _, k := range a.known {
 		v.Hosts = append(v.Hosts, k.Host)
@@ -125,7 +125,7 @@ const recentSlots = int64(time.Minute / slot)
 // connectCauses are the ends of connections that never came to be.
 var connectCauses = []schema.Cause{schema.CauseRefused, schema.CauseConnectTimeout, schema.CauseUnreachable, schema.CauseConnectAbandoned, schema.CauseNoLocalPort}
 
-func (v *view) tiles(a *answers, f ask.Filter) {
+func (v *view) tiles(a *answers, f query.Filter) {
 	var recent, all, resets, connects, lost uint64
 	for _, r := range a.rates {
 		if r.Slot >= f.To.Unix()-recentSlots*int64(slot.Seconds()) {
@@ -140,7 +140,7 @@ func (v *view) tiles(a *answers, f ask.Filter) {
 		}
 	}
 	for _, l := range a.losses {
-		if meaning, _ := l.Explain(); meaning == ask.Gone {
+		if meaning, _ := l.Explain(); meaning == query.Gone {
 			lost += l.Records
 		}
 	}
@@ -152,10 +152,10 @@ func (v *view) tiles(a *answers, f ask.Filter) {
 	}
 	v.Tiles = []tile{
 		{"endings / s", strconv.FormatFloat(float64(recent)/time.Minute.Seconds(), 'f', 1, 64), "last minute", ""},
-		{"endings", human.Number(all), v.Window, ""},
-		{"with a reset", human.Number(resets), share(resets, all), bad(resets, "warn")},
-		{"failed connects", human.Number(connects), share(connects, all), bad(connects, "warn")},
-		{"records lost", human.Number(lost), v.Window, bad(lost, "bad")},
+		{"endings", text.Number(all), v.Window, ""},
+		{"with a reset", text.Number(resets), share(resets, all), bad(resets, "warn")},
+		{"failed connects", text.Number(connects), share(connects, all), bad(connects, "warn")},
+		{"records lost", text.Number(lost), v.Window, bad(lost, "bad")},
 	}
 }
 
@@ -166,12 +166,12 @@ func share(n, of uint64) string {
 	return strconv.FormatFloat(100*float64(n)/float64(of), 'f', 1, 64) + " %"
 }
 
-func newEnding(e *ask.Ending, zone *time.Location) ending {
+func newEnding(e *query.Ending, zone *time.Location) ending {
 	out := ending{At: e.ClosedAt.In(zone), Host: e.Host, Local: endpoint(e.LocalIP, e.LocalPort), Remote: endpoint(e.RemoteIP, e.RemotePort),
 		IP: e.RemoteIP.Unmap().String(), Cause: e.Cause, Class: class(e.Cause), Initiator: e.Initiator, Error: e.Error, Owner: e.Comm,
-		Duration: "?", Sent: human.Size(e.Sent), Received: human.Size(e.Received)}
+		Duration: "?", Sent: text.Size(e.Sent), Received: text.Size(e.Received)}
 	if e.DurationUS != nil {
-		out.Duration = human.Microseconds(float64(*e.DurationUS))
+		out.Duration = text.Microseconds(float64(*e.DurationUS))
 	}
 	if e.Reset != string(schema.ResetNone) {
 		out.Reset = "reset " + e.Reset

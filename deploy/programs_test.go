@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"tcpledger/cmd/tcpledger/embedded/child"
-	"tcpledger/cmd/tcpledger/embedded/clickhouse"
+	"tcpledger/internal/devstack/child"
+	"tcpledger/internal/devstack/clickhouse"
 )
 
 const root = ".."

@@ -32,7 +32,7 @@ needs_go() {
   fi
 }
 
-# new_clickhouse: a clickhouse program that is new enough makes npm needless (cmd/tcpledger/embedded/clickhouse).
+# new_clickhouse: a clickhouse program that is new enough makes npm needless (internal/devstack/clickhouse).
 new_clickhouse() {
   local major
   major=$(clickhouse local --version 2>/dev/null | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -n 1 | cut -d. -f1) || return 1

@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 
-	"tcpledger/cmd/tcpledger/embedded/clickhouse/clickhousetest"
 	"tcpledger/internal/clickhouse"
+	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/internal/program"
 	"tcpledger/schema"
 )

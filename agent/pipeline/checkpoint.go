@@ -29,7 +29,7 @@ func (p *Pipeline) beginCheckpoint(phase string) error {
 	if err != nil {
 		return err
 	}
-	p.ledger.Expect(next, at)
+	p.gaps.Expect(next, at)
 	p.pending = &pending{row: checkpointRow(phase, at, next, totals), next: next}
 	p.checkpointDue = at + checkpointEvery
 	return nil
@@ -47,7 +47,7 @@ func (p *Pipeline) readNumbers() (next map[uint32]uint64, totals map[string]uint
 		next[schema.AgentStream] = p.lingering.next
 	}
 	totals["own_lingering"] = p.lingering.own
-	totals["repeated_records"] = p.ledger.Late()
+	totals["repeated_records"] = p.gaps.Late()
 	totals["settle_early"] = p.settle.Stats().Early
 	at, err = batch.Boottime()
 	return next, totals, at, err
@@ -63,7 +63,7 @@ func (p *Pipeline) advanceCheckpoint() error {
 		return p.beginCheckpoint(schema.CheckpointPeriodic)
 	}
 	if !c.complete {
-		if !p.ledger.Complete(c.next) {
+		if !p.gaps.Complete(c.next) {
 			return nil
 		}
 		c.complete, c.came = true, p.settle.Came()

@@ -18,11 +18,11 @@ func (p *Pipeline) end() error {
 	if numbersErr != nil {
 		return errors.Join(err, numbersErr, p.sink.Finish(p.now))
 	}
-	if !p.ledger.Complete(next) { // a hook that was still running when it was detached
+	if !p.gaps.Complete(next) { // a hook that was still running when it was detached
 		err = errors.Join(err, p.drain())
 	}
 	p.now = max(p.now, at)
-	err = errors.Join(err, p.lose(p.ledger.Settle(next, at)))
+	err = errors.Join(err, p.lose(p.gaps.Settle(next, at)))
 	p.settle.Flush(p.emit)
 	if p.pending != nil { // all that it waited for is accounted for now
 		err = errors.Join(err, p.emitCheckpoint(&p.pending.row))

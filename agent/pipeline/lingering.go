@@ -81,7 +81,7 @@ func (p *Pipeline) takeLingering(in *bpf.ConnState) {
 	p.owners.Fill(&e.Owner)
 	e.Stream, e.Seq, e.Weight = schema.AgentStream, l.next, 1
 	l.next++
-	p.ledger.Saw(e.Stream, e.Seq, e.At)
+	p.gaps.Saw(e.Stream, e.Seq, e.At)
 	p.metrics.records[bpf.KindLingering].Inc()
 	if err := p.sink.Event(e, p.now); err != nil && p.err == nil {
 		p.err = err

@@ -20,8 +20,8 @@ func (p *Pipeline) observe() error {
 	p.metrics.held.Set(float64(stats.Held))
 	p.metrics.merged.Set(float64(stats.Merged))
 	p.metrics.early.Set(float64(stats.Early))
-	p.metrics.repeated.Set(float64(p.ledger.Late()))
-	p.metrics.gaps.Set(float64(p.ledger.Open()))
+	p.metrics.repeated.Set(float64(p.gaps.Late()))
+	p.metrics.gaps.Set(float64(p.gaps.Open()))
 	err := p.unseen.look()
 	if err != nil {
 		return err

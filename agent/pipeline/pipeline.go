@@ -14,7 +14,7 @@ import (
 
 	"tcpledger/agent/batch"
 	"tcpledger/agent/capture"
-	"tcpledger/agent/ledger"
+	"tcpledger/agent/gaps"
 	"tcpledger/agent/owner"
 	"tcpledger/agent/settle"
 	"tcpledger/agent/stacks"
@@ -52,7 +52,7 @@ type Pipeline struct {
 	metrics   *metrics
 	translate *translator
 	stacks    *stackIDs
-	ledger    *ledger.Ledger
+	gaps      *gaps.Tracker
 	settle    *settle.Settle
 	lingering *lingering
 	unseen    unseen
@@ -80,7 +80,7 @@ func New(c Config) (*Pipeline, error) {
 		return nil, fmt.Errorf("make the stack cache: %w", err)
 	}
 	p := &Pipeline{capture: c.Capture, owners: c.Owners, resolver: c.Resolver, remember: c.Stacks, sink: c.Sink,
-		metrics: newMetrics(c.Registry), translate: newTranslator(c.Capture), ledger: ledger.New(), settle: settle.New(settleMost),
+		metrics: newMetrics(c.Registry), translate: newTranslator(c.Capture), gaps: gaps.New(), settle: settle.New(settleMost),
 		lingering: newLingering(c.Capture.ScanConns(), c.LingeringAfter)}
 	p.stacks = newStackIDs(p, cache)
 	p.resetsWatched = c.Capture.WatchesResets()
@@ -138,7 +138,7 @@ func (p *Pipeline) take(r *bpf.Record) error {
 	}
 	head := r.Head()
 	p.now = max(p.now, head.At)
-	if !p.ledger.Saw(head.Stream, head.Seq, head.At) {
+	if !p.gaps.Saw(head.Stream, head.Seq, head.At) {
 		return nil
 	}
 	p.metrics.records[r.Kind].Inc()
@@ -175,7 +175,7 @@ func (p *Pipeline) takeEvent(in *bpf.Event) (err error) {
 // advance lets go what is due at kernel time now.
 func (p *Pipeline) advance() error {
 	p.settle.Due(p.now, p.emit)
-	if err := p.lose(p.ledger.Due(p.now)); err != nil {
+	if err := p.lose(p.gaps.Due(p.now)); err != nil {
 		return err
 	}
 	if err := p.lingering.step(p.now, p.takeLingering); err != nil {

@@ -15,10 +15,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"tcpledger/console"
-	"tcpledger/console/ask"
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
 	"tcpledger/internal/program/kafkaconn"
+	"tcpledger/query"
 )
 
 // pageTime bounds each question of the page.
@@ -71,7 +71,7 @@ func (o *consoleOptions) run(ctx context.Context, checkOnly bool) (err error) {
 	}
 	defer transport.CloseIdleConnections()
 	handler, err := console.Handler(console.Options{
-		Ledger:  ask.New(db, db.Name, pageTime),
+		Ledger:  query.New(db, db.Name, pageTime),
 		Parts:   o.parts(db, &kafka.Client{Addr: kafka.TCP(o.kafka.Brokers...), Transport: transport}),
 		Zone:    time.Local,
 		Version: program.Version,

@@ -19,10 +19,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 
-	"tcpledger/cmd/tcpledger/embedded/clickhouse/clickhousetest"
-	"tcpledger/cmd/tcpledger/embedded/port"
 	"tcpledger/cmd/tcpledger/ledgertest"
 	"tcpledger/internal/clickhouse"
+	"tcpledger/internal/devstack/clickhouse/clickhousetest"
+	"tcpledger/internal/devstack/port"
 	"tcpledger/internal/program"
 	"tcpledger/internal/program/kafkaconn"
 )

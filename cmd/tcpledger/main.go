@@ -9,10 +9,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"tcpledger/cmd/tcpledger/decode"
-	"tcpledger/cmd/tcpledger/embedded"
 	"tcpledger/cmd/tcpledger/postmortem"
 	"tcpledger/cmd/tcpledger/topics"
 	"tcpledger/cmd/tcpledger/up"
+	"tcpledger/internal/devstack"
 	"tcpledger/internal/program"
 )
 
@@ -23,6 +23,6 @@ func rootCommand() *cobra.Command {
 		"tcpledger keeps a ledger of how every TCP connection on a fleet ended: who ended it, why, in which kernel code path, and on\n"+
 			"whose behalf. It runs the whole of it on this machine (up) and answers from the tables of a fleet.")
 	root.AddCommand(up.Command(hooks()), consoleCommand(), postmortem.Command(), decode.Command(), migrateCommand(), topics.Command())
-	root.AddCommand(embedded.Commands()...)
+	root.AddCommand(devstack.Commands()...)
 	return root
 }

@@ -10,9 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/cmd/tcpledger/embedded/clickhouse/clickhousetest"
 	"tcpledger/cmd/tcpledger/ledgertest"
 	"tcpledger/cmd/tcpledger/topics"
+	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/internal/program/kafkaconn"
 	"tcpledger/schema"
 )

@@ -13,9 +13,9 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
-	"tcpledger/cmd/tcpledger/sheet"
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
+	"tcpledger/internal/text"
 	"tcpledger/schema"
 )
 
@@ -77,7 +77,7 @@ func runMigrate(ctx context.Context, out io.Writer, flags *clickhouse.Flags, app
 }
 
 func showSteps(out io.Writer, database string, pending []schema.Migration) error {
-	t := sheet.New(0, table.Row{"STEP", "NAME", "STATEMENTS", "STATE"}, 2, 4)
+	t := text.New(0, table.Row{"STEP", "NAME", "STATEMENTS", "STATE"}, 2, 4)
 	for _, m := range schema.Migrations(database) {
 		state := "applied"
 		if slices.ContainsFunc(pending, func(p schema.Migration) bool { return p.Step == m.Step }) {

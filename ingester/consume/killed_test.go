@@ -10,7 +10,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/cmd/tcpledger/embedded/kafka/kafkatest"
+	"tcpledger/internal/devstack/kafka/kafkatest"
 )
 
 func TestMain(m *testing.M) { kafkatest.Main(m) }

@@ -10,7 +10,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/cmd/tcpledger/embedded/clickhouse/clickhousetest"
+	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/schema"
 )
 

@@ -5,7 +5,7 @@ package clickhouse
 import (
 	"testing"
 
-	"tcpledger/cmd/tcpledger/embedded/clickhouse/clickhousetest"
+	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 )
 
 func TestMain(m *testing.M) { clickhousetest.Main(m) }

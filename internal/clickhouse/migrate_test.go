@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"tcpledger/cmd/tcpledger/embedded/clickhouse/clickhousetest"
+	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/internal/program"
 	"tcpledger/schema"
 )

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/cmd/tcpledger/embedded/clickhouse/clickhousetest"
+	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 )
 
 func migrated(t *testing.T) *DB {

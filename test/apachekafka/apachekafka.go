@@ -20,8 +20,8 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/cmd/tcpledger/embedded/child"
-	"tcpledger/cmd/tcpledger/embedded/port"
+	"tcpledger/internal/devstack/child"
+	"tcpledger/internal/devstack/port"
 )
 
 const (

@@ -15,8 +15,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"tcpledger/cmd/tcpledger/embedded/cache"
-	"tcpledger/cmd/tcpledger/embedded/dirlock"
+	"tcpledger/internal/devstack/cache"
+	"tcpledger/internal/devstack/dirlock"
 )
 
 // version names the cache's folder; pom.xml and jars.sha256 say what is in it.

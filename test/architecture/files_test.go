@@ -17,7 +17,7 @@ const maxLines = 400
 
 // folders are the top-level ones, each a room with a name a newcomer understands; a new one needs a reason. docs holds
 // the reference pages, some of them generated from schema.
-var folders = []string{"agent", "bpf", "cmd", "console", "deploy", "docs", "ingester", "internal", "schema", "test", "LICENSES"}
+var folders = []string{"agent", "bpf", "cmd", "console", "deploy", "docs", "ingester", "internal", "query", "schema", "test", "LICENSES"}
 
 // notOurs are top-level folders that a build or a run leaves here.
 var notOurs = []string{"bin", "data"}

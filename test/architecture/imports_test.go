@@ -27,21 +27,26 @@ const (
 var rooms = map[string][]string{
 	"bpf":                 {},
 	"schema":              {},
-	"agent":               {"bpf", "schema", "internal/program"},
-	"ingester":            {"schema", "internal/program", "internal/clickhouse"},
-	"console":             {"schema", "internal/program", "internal/clickhouse"},
-	"cmd/tcpledger":       {"schema", "console", "internal/program", "internal/clickhouse"},
-	"internal/program":    {},
-	"internal/clickhouse": {"schema", "internal/program"},
+	"agent":               {"bpf", "schema", "internal/program", "internal/retry", "internal/text"},
+	"ingester":            {"schema", "internal/program", "internal/clickhouse", "internal/retry", "internal/text"},
+	"query":               {"schema", "internal/text"},
+	"console":             {"schema", "query", "internal/program", "internal/clickhouse", "internal/text"},
+	"cmd/tcpledger":       {"schema", "query", "console", "internal/program", "internal/clickhouse", "internal/text", "internal/devstack"},
+	"internal/program":    {"internal/retry", "internal/text"},
+	"internal/retry":      {},
+	"internal/text":       {},
+	"internal/clickhouse": {"schema", "internal/program", "internal/retry"},
+	"internal/devstack":   {"schema", "internal/program", "internal/clickhouse", "internal/retry", "internal/text"},
 	"deploy":              {},
-	"test":                {"bpf", "schema", "agent", "ingester", "console", "cmd/tcpledger", "internal/program", "internal/clickhouse"},
+	"test": {"bpf", "schema", "agent", "ingester", "query", "console", "cmd/tcpledger", "internal/program", "internal/clickhouse", "internal/retry",
+		"internal/text", "internal/devstack"},
 }
 
 // currency is what one stage hands to the next: any stage may import it, it imports none.
 const currency = module + "/ingester/row"
 
 // realParts are what any test may start: the real engines, real connections.
-var realParts = []string{module + "/cmd/tcpledger/embedded/", module + "/test/"}
+var realParts = []string{module + "/internal/devstack/", module + "/test/"}
 
 // listed is what `go list` says about a package.
 type listed struct {
@@ -152,7 +157,7 @@ func TestTheRulesBite(t *testing.T) {
 	for _, fine := range []listed{
 		{ImportPath: "tcpledger/agent/pipeline", Imports: []string{"tcpledger/agent/capture", "tcpledger/agent/settle", "tcpledger/schema/wire"}},
 		{ImportPath: "tcpledger/agent/capture", Imports: []string{"tcpledger/bpf", "fmt"}, XTestImports: []string{"tcpledger/agent/capture"}},
-		{ImportPath: "tcpledger/schema", XTestImports: []string{"tcpledger/cmd/tcpledger/embedded/clickhouse/clickhousetest"}},
+		{ImportPath: "tcpledger/schema", XTestImports: []string{"tcpledger/internal/devstack/clickhouse/clickhousetest"}},
 		{ImportPath: "tcpledger/ingester/decode", Imports: []string{"tcpledger/ingester/row"}},
 		{ImportPath: "tcpledger/agent", Imports: []string{"tcpledger/agent/pipeline", "tcpledger/internal/program"}},
 	} {

@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/cmd/tcpledger/embedded/kafka/kafkatest"
+	"tcpledger/internal/devstack/kafka/kafkatest"
 	"tcpledger/test/lab"
 )
 

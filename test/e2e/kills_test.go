@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/cmd/tcpledger/embedded/clickhouse/clickhousetest"
-	"tcpledger/cmd/tcpledger/embedded/kafka/kafkatest"
+	"tcpledger/internal/devstack/clickhouse/clickhousetest"
+	"tcpledger/internal/devstack/kafka/kafkatest"
 	"tcpledger/test/lab"
 )
 

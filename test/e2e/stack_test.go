@@ -13,8 +13,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/cmd/tcpledger/embedded/clickhouse/clickhousetest"
-	"tcpledger/cmd/tcpledger/embedded/kafka/kafkatest"
+	"tcpledger/internal/devstack/clickhouse/clickhousetest"
+	"tcpledger/internal/devstack/kafka/kafkatest"
 	"tcpledger/test/apachekafka"
 	"tcpledger/test/lab"
 )

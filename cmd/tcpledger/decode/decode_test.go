@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/cmd/tcpledger/embedded/clickhouse/clickhousetest"
+	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/internal/program"
 	"tcpledger/schema"
 )

@@ -13,10 +13,10 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/spf13/cobra"
 
-	"tcpledger/cmd/tcpledger/sheet"
 	"tcpledger/cmd/tcpledger/when"
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
+	"tcpledger/internal/text"
 	"tcpledger/schema"
 )
 
@@ -193,11 +193,11 @@ func inYears(wall int64) error {
 
 func (r *replay) report(out io.Writer, applied bool) error {
 	letters, understood := 0, 0
-	t := sheet.New(0, table.Row{"TOPIC", "DEAD LETTERS", "UNDERSTOOD", "WHY THEN", "WHY STILL"}, 1, 4, 5)
+	t := text.New(0, table.Row{"TOPIC", "DEAD LETTERS", "UNDERSTOOD", "WHY THEN", "WHY STILL"}, 1, 4, 5)
 	for _, g := range r.order {
 		n := r.groups[g]
 		letters, understood = letters+n.letters, understood+n.understood
-		t.AppendRow(table.Row{g.topic, n.letters, n.understood, sheet.Printable(g.reason), sheet.Printable(n.still)})
+		t.AppendRow(table.Row{g.topic, n.letters, n.understood, text.Printable(g.reason), text.Printable(n.still)})
 	}
 	if letters == 0 {
 		_, err := fmt.Fprintln(out, "no dead letters")

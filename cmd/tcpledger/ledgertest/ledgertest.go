@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/cmd/tcpledger/embedded/clickhouse/clickhousetest"
 	"tcpledger/internal/clickhouse"
+	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/schema"
 )
 

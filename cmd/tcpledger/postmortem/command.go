@@ -17,9 +17,9 @@ import (
 	"golang.org/x/term"
 
 	"tcpledger/cmd/tcpledger/when"
-	"tcpledger/console/ask"
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
+	"tcpledger/query"
 )
 
 // mostTime bounds each question.
@@ -65,19 +65,19 @@ Times are RFC 3339, "2026-11-23 14:02", 14:02 (today), -10m, -1d or now; without
 	return cmd
 }
 
-func (o *options) filter(now time.Time) (ask.Filter, error) {
+func (o *options) filter(now time.Time) (query.Filter, error) {
 	from, to, err := when.Window(o.from, o.to, now)
 	if err != nil {
-		return ask.Filter{}, err
+		return query.Filter{}, err
 	}
 	if o.top < 1 || o.top > mostTop {
-		return ask.Filter{}, errors.New("--top: want 1 to 1000")
+		return query.Filter{}, errors.New("--top: want 1 to 1000")
 	}
-	remote, err := ask.ParseRemote(o.remote)
+	remote, err := query.ParseRemote(o.remote)
 	if err != nil {
-		return ask.Filter{}, errors.New("--remote: " + err.Error())
+		return query.Filter{}, errors.New("--remote: " + err.Error())
 	}
-	return ask.Filter{From: from, To: to, Host: o.host, Remote: remote}, nil
+	return query.Filter{From: from, To: to, Host: o.host, Remote: remote}, nil
 }
 
 func (o *options) run(cmd *cobra.Command, now time.Time) error {
@@ -89,7 +89,7 @@ func (o *options) run(cmd *cobra.Command, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	ledger := ask.New(db, db.Name, mostTime)
+	ledger := query.New(db, db.Name, mostTime)
 	report, err := o.collect(cmd.Context(), db, ledger, filter)
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
@@ -109,7 +109,7 @@ func (o *options) run(cmd *cobra.Command, now time.Time) error {
 }
 
 // collect asks, and says where it did not find a ClickHouse to ask.
-func (o *options) collect(ctx context.Context, db *clickhouse.DB, ledger *ask.Ledger, filter ask.Filter) (*Report, error) {
+func (o *options) collect(ctx context.Context, db *clickhouse.DB, ledger *query.Ledger, filter query.Filter) (*Report, error) {
 	if err := db.Ping(ctx); err != nil && clickhouse.Code(err) == 0 {
 		return nil, fmt.Errorf("no ClickHouse answers at --clickhouse %s, its native port: %w", o.clickhouse.Addr, err)
 	}

@@ -5,7 +5,7 @@ package postmortem
 import (
 	"net/netip"
 
-	"tcpledger/console/human"
+	"tcpledger/internal/text"
 )
 
 // duration writes a median; nil is not known.
@@ -13,7 +13,7 @@ func duration(us *float64) string {
 	if us == nil {
 		return "?"
 	}
-	return human.Microseconds(*us)
+	return text.Microseconds(*us)
 }
 
 // showRemote writes a range of IPv4 as IPv4.

@@ -7,13 +7,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/console/ask"
+	"tcpledger/query"
 )
 
 func TestShowRemote(t *testing.T) {
 	for s, want := range map[string]string{"10.0.0.5": "10.0.0.5", "10.0.0.5/8": "10.0.0.0/8", "2001:db8::/32": "2001:db8::/32",
 		"::/0": "::/0", "0.0.0.0/0": "0.0.0.0/0", "::1": "::1"} {
-		p, err := ask.ParseRemote(s)
+		p, err := query.ParseRemote(s)
 		require.NoError(t, err)
 		require.Equal(t, want, showRemote(p))
 	}

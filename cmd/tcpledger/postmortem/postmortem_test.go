@@ -13,11 +13,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/cmd/tcpledger/embedded/clickhouse/clickhousetest"
 	"tcpledger/cmd/tcpledger/ledgertest"
-	"tcpledger/console/ask"
 	"tcpledger/internal/clickhouse"
+	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/internal/program"
+	"tcpledger/query"
 )
 
 func TestMain(m *testing.M) { clickhousetest.Main(m) }
@@ -85,7 +85,7 @@ func TestOnKnownRows(t *testing.T) {
 		golden(t, "before.txt", out)
 	})
 	t.Run("on a terminal", func(t *testing.T) {
-		r, err := Collect(t.Context(), ask.New(db, db.Name, time.Minute), day(), 5)
+		r, err := Collect(t.Context(), query.New(db, db.Name, time.Minute), day(), 5)
 		require.NoError(t, err)
 		for width, said := range map[int]bool{0: false, 60: true, 80: true, 200: false} {
 			var out bytes.Buffer
@@ -96,29 +96,29 @@ func TestOnKnownRows(t *testing.T) {
 	t.Run("rows add up", func(t *testing.T) { rowsAddUp(t, db) })
 	t.Run("any text is only text", func(t *testing.T) {
 		ctx := t.Context()
-		before, err := ask.New(db, db.Name, time.Minute).Totals(ctx, day())
+		before, err := query.New(db, db.Name, time.Minute).Totals(ctx, day())
 		require.NoError(t, err)
 		for _, text := range []string{`web-1'; DROP TABLE connections; --`, `\`, "a\tb\n", `'`, "\x00\xff", "{from:String}"} {
 			evil := day()
 			evil.Host, evil.Cause = text, text
-			r, err := Collect(ctx, ask.New(db, db.Name, time.Minute), evil, 1)
+			r, err := Collect(ctx, query.New(db, db.Name, time.Minute), evil, 1)
 			require.NoError(t, err, "%q", text)
 			require.Zero(t, r.Totals.Endings)
 		}
-		after, err := ask.New(db, db.Name, time.Minute).Totals(ctx, day())
+		after, err := query.New(db, db.Name, time.Minute).Totals(ctx, day())
 		require.NoError(t, err)
 		require.Equal(t, before, after)
 	})
 }
 
-func day() ask.Filter {
+func day() query.Filter {
 	from := time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
-	return ask.Filter{From: from, To: from.AddDate(0, 0, 1)}
+	return query.Filter{From: from, To: from.AddDate(0, 0, 1)}
 }
 
 // Every way to group holds every ending once, whatever the window is.
 func rowsAddUp(t *testing.T, db *clickhouse.DB) {
-	ledger := ask.New(db, db.Name, time.Minute)
+	ledger := query.New(db, db.Name, time.Minute)
 	f := day()
 	totals, err := ledger.Totals(t.Context(), f)
 	require.NoError(t, err)

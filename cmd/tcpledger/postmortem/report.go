@@ -8,25 +8,25 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"tcpledger/console/ask"
+	"tcpledger/query"
 )
 
 // Report is the answer of a postmortem: the endings of a window, what was lost in it, and how far it is known.
 type Report struct {
-	From    time.Time      `json:"from"`
-	To      time.Time      `json:"to"`
-	Host    string         `json:"host,omitempty"`
-	Remote  string         `json:"remote,omitempty"`
-	Totals  ask.Totals     `json:"totals"`
-	Causes  []ask.ByCause  `json:"by_cause"`
-	Owners  []ask.ByOwner  `json:"by_owner"`
-	Remotes []ask.ByRemote `json:"by_remote"`
-	Paths   []ask.ByPath   `json:"by_path"`
-	Losses  []ask.Loss     `json:"losses"`
-	Final   bool           `json:"final"`
-	Open    []Open         `json:"not_yet_known"`
-	Gaps    []Gap          `json:"not_watched"`
-	SQL     []string       `json:"sql,omitempty"`
+	From    time.Time        `json:"from"`
+	To      time.Time        `json:"to"`
+	Host    string           `json:"host,omitempty"`
+	Remote  string           `json:"remote,omitempty"`
+	Totals  query.Totals     `json:"totals"`
+	Causes  []query.ByCause  `json:"by_cause"`
+	Owners  []query.ByOwner  `json:"by_owner"`
+	Remotes []query.ByRemote `json:"by_remote"`
+	Paths   []query.ByPath   `json:"by_path"`
+	Losses  []query.Loss     `json:"losses"`
+	Final   bool             `json:"final"`
+	Open    []Open           `json:"not_yet_known"`
+	Gaps    []Gap            `json:"not_watched"`
+	SQL     []string         `json:"sql,omitempty"`
 }
 
 // Open is a host whose part of the answer is not final: From is its last checkpoint, nil where none is near the window. Ended
@@ -40,16 +40,16 @@ type Open struct {
 // Gap is a part of the window that no agent on a host vouches for, and never will.
 type Gap struct {
 	Host string `json:"host"`
-	ask.Span
+	query.Span
 }
 
 // Collect asks all questions of the report. The window is filter's; top bounds each list.
-func Collect(ctx context.Context, ledger *ask.Ledger, filter ask.Filter, top int) (*Report, error) {
+func Collect(ctx context.Context, ledger *query.Ledger, filter query.Filter, top int) (*Report, error) {
 	r := &Report{From: filter.From, To: filter.To, Host: filter.Host}
 	if filter.Remote.IsValid() {
 		r.Remote = showRemote(filter.Remote)
 	}
-	var known []ask.Known
+	var known []query.Known
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) { r.Totals, err = ledger.Totals(ctx, filter); return })
 	g.Go(func() (err error) { r.Causes, err = ledger.ByCause(ctx, filter, top); return })
@@ -72,7 +72,7 @@ func Collect(ctx context.Context, ledger *ask.Ledger, filter ask.Filter, top int
 }
 
 // openHosts lists the hosts whose last checkpoint is before to.
-func openHosts(known []ask.Known, to time.Time) []Open {
+func openHosts(known []query.Known, to time.Time) []Open {
 	var out []Open
 	for _, k := range known {
 		switch {

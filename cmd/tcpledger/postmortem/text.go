@@ -13,10 +13,9 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
-	"tcpledger/cmd/tcpledger/sheet"
 	"tcpledger/cmd/tcpledger/when"
-	"tcpledger/console/ask"
-	"tcpledger/console/human"
+	"tcpledger/internal/text"
+	"tcpledger/query"
 )
 
 // Layout says how a report is written: Zone shows its times, Width is the terminal's, 0 for no limit.
@@ -66,14 +65,14 @@ func (r *Report) head(b *strings.Builder, l Layout) {
 	}
 	fmt.Fprintf(b, "%s to %s", from.Format(time.DateTime), end)
 	if r.Host != "" {
-		fmt.Fprintf(b, ", host %s", sheet.Printable(r.Host))
+		fmt.Fprintf(b, ", host %s", text.Printable(r.Host))
 	}
 	if r.Remote != "" {
 		fmt.Fprintf(b, ", remote %s", r.Remote)
 	}
 	t := r.Totals
 	fmt.Fprintf(b, "\n%s ended on %s; resets sent %s, received %s\n", count(t.Endings, "connection"), count(t.Hosts, "host"),
-		human.Number(t.ResetsSent), human.Number(t.ResetsReceived))
+		text.Number(t.ResetsSent), text.Number(t.ResetsReceived))
 	if t.ClocksOff > 0 {
 		fmt.Fprintf(b, "! %s of a host whose clock was more than an hour off\n", count(t.ClocksOff, "ending"))
 	}
@@ -83,37 +82,37 @@ func count(n uint64, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
-	return human.Number(n) + " " + what + "s"
+	return text.Number(n) + " " + what + "s"
 }
 
 // write appends the table and says how many of the groups it does not show.
 func write(b *strings.Builder, t table.Writer, shown int, groups uint64) {
 	b.WriteString("\n" + t.Render() + "\n")
 	if groups > uint64(shown) {
-		fmt.Fprintf(b, "… and %s more, see --top\n", human.Number(groups-uint64(shown)))
+		fmt.Fprintf(b, "… and %s more, see --top\n", text.Number(groups-uint64(shown)))
 	}
 }
 
-func groupCells(g *ask.Group) table.Row {
-	return table.Row{human.Count(g.Endings), human.Count(g.ResetsSent), human.Count(g.ResetsReceived), duration(g.MedianUS), human.Size(g.Sent), human.Size(g.Received)}
+func groupCells(g *query.Group) table.Row {
+	return table.Row{text.Count(g.Endings), text.Count(g.ResetsSent), text.Count(g.ResetsReceived), duration(g.MedianUS), text.Size(g.Sent), text.Size(g.Received)}
 }
 
 var groupHeader = table.Row{"ENDINGS", "RST SENT", "RST RECV", "MEDIAN", "SENT", "RECEIVED"}
 
 func (r *Report) causes(b *strings.Builder, l Layout) {
-	t := sheet.New(l.Width, append(append(table.Row{"BY CAUSE"}, groupHeader...), "1ST LOCAL", "PEER", "KERNEL", "UNKNOWN"), 1)
+	t := text.New(l.Width, append(append(table.Row{"BY CAUSE"}, groupHeader...), "1ST LOCAL", "PEER", "KERNEL", "UNKNOWN"), 1)
 	groups := uint64(0)
 	for i := range r.Causes {
 		c := &r.Causes[i]
-		row := append(table.Row{sheet.Printable(c.Cause)}, groupCells(&c.Group)...)
-		t.AppendRow(append(row, human.Count(c.Local), human.Count(c.Peer), human.Count(c.Kernel), human.Count(c.Unknown)))
+		row := append(table.Row{text.Printable(c.Cause)}, groupCells(&c.Group)...)
+		t.AppendRow(append(row, text.Count(c.Local), text.Count(c.Peer), text.Count(c.Kernel), text.Count(c.Unknown)))
 		groups = c.Groups
 	}
 	write(b, t, len(r.Causes), groups)
 }
 
 func (r *Report) owners(b *strings.Builder, l Layout) {
-	t := sheet.New(l.Width, append(append(table.Row{"BY OWNER"}, groupHeader...), "CAUSES"), 1, 8)
+	t := text.New(l.Width, append(append(table.Row{"BY OWNER"}, groupHeader...), "CAUSES"), 1, 8)
 	groups := uint64(0)
 	for i := range r.Owners {
 		o := &r.Owners[i]
@@ -126,7 +125,7 @@ func (r *Report) owners(b *strings.Builder, l Layout) {
 // containerDigits is as many digits of a container's id as people know it by.
 const containerDigits = 12
 
-func owner(o *ask.ByOwner) string {
+func owner(o *query.ByOwner) string {
 	place := o.Place
 	if len(place) == 64 || len(place) == 32 {
 		place = place[:containerDigits]
@@ -135,11 +134,11 @@ func owner(o *ask.ByOwner) string {
 	if name == "" {
 		name = "(unknown)"
 	}
-	return sheet.Printable(strings.TrimSpace(name + "  " + place))
+	return text.Printable(strings.TrimSpace(name + "  " + place))
 }
 
 func (r *Report) remotes(b *strings.Builder, l Layout) {
-	t := sheet.New(l.Width, append(append(table.Row{"BY REMOTE"}, groupHeader...), "CAUSES"), 1, 8)
+	t := text.New(l.Width, append(append(table.Row{"BY REMOTE"}, groupHeader...), "CAUSES"), 1, 8)
 	groups := uint64(0)
 	for i := range r.Remotes {
 		o := &r.Remotes[i]
@@ -150,7 +149,7 @@ func (r *Report) remotes(b *strings.Builder, l Layout) {
 }
 
 // remote says which side the service is on: the remote one for a client, this host for a server.
-func remote(o *ask.ByRemote) string {
+func remote(o *query.ByRemote) string {
 	ip, port := o.IP.Unmap().String(), strconv.Itoa(int(o.Port))
 	switch o.Role {
 	case "client":
@@ -164,24 +163,24 @@ func remote(o *ask.ByRemote) string {
 // causesShown is as many causes of a group as a line has room for.
 const causesShown = 3
 
-func causeList(g *ask.Group) string {
+func causeList(g *query.Group) string {
 	var parts []string
 	for i, c := range g.TopCauses() {
 		if i == causesShown {
 			parts = append(parts, "…")
 			break
 		}
-		parts = append(parts, sheet.Printable(c.Cause)+" "+human.Number(c.Count))
+		parts = append(parts, text.Printable(c.Cause)+" "+text.Number(c.Count))
 	}
 	return strings.Join(parts, ", ")
 }
 
 func (r *Report) paths(b *strings.Builder, l Layout) {
-	t := sheet.New(l.Width, table.Row{"BY CODE PATH", "MEDIAN", "CAUSES", "INNERMOST FIRST"}, 3, 4)
+	t := text.New(l.Width, table.Row{"BY CODE PATH", "MEDIAN", "CAUSES", "INNERMOST FIRST"}, 3, 4)
 	groups := uint64(0)
 	for i := range r.Paths {
 		p := &r.Paths[i]
-		t.AppendRow(table.Row{human.Count(p.Endings), duration(p.MedianUS), causeList(&p.Group), path(p)})
+		t.AppendRow(table.Row{text.Count(p.Endings), duration(p.MedianUS), causeList(&p.Group), path(p)})
 		groups = p.Groups
 	}
 	write(b, t, len(r.Paths), groups)
@@ -190,18 +189,18 @@ func (r *Report) paths(b *strings.Builder, l Layout) {
 // framesShown is as many functions of a path as a line has room for; the outermost is shown whatever lies between.
 const framesShown = 5
 
-func path(p *ask.ByPath) string {
+func path(p *query.ByPath) string {
 	if p.StackID == 0 {
 		return "(no stack was taken)"
 	}
-	frames := ask.Frames(p.Symbols)
+	frames := query.Frames(p.Symbols)
 	if len(frames) == 0 {
 		return fmt.Sprintf("(stack %#x is not symbolized yet)", p.StackID)
 	}
 	if len(frames) > framesShown {
 		frames = append(append([]string(nil), frames[:framesShown-1]...), "…", frames[len(frames)-1])
 	}
-	return sheet.Printable(strings.Join(frames, " < "))
+	return text.Printable(strings.Join(frames, " < "))
 }
 
 func (r *Report) losses(b *strings.Builder, l Layout) {
@@ -209,10 +208,10 @@ func (r *Report) losses(b *strings.Builder, l Layout) {
 		b.WriteString("\nLOSSES  none\n")
 		return
 	}
-	t := sheet.New(l.Width, table.Row{"LOSSES", "RECORDS", "CAUSE", ""}, 1, 3, 4)
+	t := text.New(l.Width, table.Row{"LOSSES", "RECORDS", "CAUSE", ""}, 1, 3, 4)
 	for _, loss := range r.Losses {
 		_, how := loss.Explain()
-		t.AppendRow(table.Row{sheet.Printable(loss.Host), human.Number(loss.Records), sheet.Printable(loss.Cause), how})
+		t.AppendRow(table.Row{text.Printable(loss.Host), text.Number(loss.Records), text.Printable(loss.Cause), how})
 	}
 	b.WriteString("\n" + t.Render() + "\n")
 }
@@ -232,7 +231,7 @@ func (r *Report) known(b *strings.Builder, l Layout) {
 	}
 	b.WriteString("\nNOT YET KNOWN\n")
 	for _, o := range r.Open {
-		host := sheet.Printable(o.Host)
+		host := text.Printable(o.Host)
 		switch {
 		case o.From == nil:
 			fmt.Fprintf(b, "  %s: the whole window; no checkpoint of it near the window\n", host)
@@ -256,10 +255,10 @@ func (r *Report) gaps(b *strings.Builder, l Layout) {
 	b.WriteString("\nNOT WATCHED\n")
 	for i, g := range r.Gaps {
 		if i == gapsShown {
-			fmt.Fprintf(b, "  … and %s more, see --format json\n", human.Number(uint64(len(r.Gaps)-gapsShown)))
+			fmt.Fprintf(b, "  … and %s more, see --format json\n", text.Number(uint64(len(r.Gaps)-gapsShown)))
 			return
 		}
-		fmt.Fprintf(b, "  %s: from %s to %s; no agent ran, or it died with what it held\n", sheet.Printable(g.Host), when.Show(g.From.In(l.Zone)),
+		fmt.Fprintf(b, "  %s: from %s to %s; no agent ran, or it died with what it held\n", text.Printable(g.Host), when.Show(g.From.In(l.Zone)),
 			when.Show(g.To.In(l.Zone)))
 	}
 }

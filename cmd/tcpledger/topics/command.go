@@ -13,9 +13,9 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/spf13/cobra"
 
-	"tcpledger/cmd/tcpledger/sheet"
 	"tcpledger/internal/program"
 	"tcpledger/internal/program/kafkaconn"
+	"tcpledger/internal/text"
 )
 
 // mostTime bounds the whole command: brokers that are away fail it.
@@ -109,7 +109,7 @@ func (o *options) runApply(ctx context.Context, out io.Writer, client *kafka.Cli
 
 // show writes the table and reports whether something is to be done. After an apply, what still differs is the brokers' will.
 func show(out io.Writer, states []State, applied bool) (todo bool) {
-	t := sheet.New(0, table.Row{"TOPIC", "PARTITIONS", "REPLICAS", "STATE"}, 1, 4)
+	t := text.New(0, table.Row{"TOPIC", "PARTITIONS", "REPLICAS", "STATE"}, 1, 4)
 	t.SetOutputMirror(out)
 	for i := range states {
 		s := &states[i]

@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tcpledger/cmd/tcpledger/embedded/dirlock"
-	"tcpledger/cmd/tcpledger/embedded/port"
+	"tcpledger/internal/devstack/dirlock"
+	"tcpledger/internal/devstack/port"
 )
 
 const (

@@ -12,7 +12,7 @@ import (
 	"tcpledger/schema"
 )
 
-// Command is `tcpledger up`. The program must have embedded.Commands too.
+// Command is `tcpledger up`. The program must have devstack.Commands too.
 func Command(hooks Hooks) *cobra.Command {
 	o := Options{Hooks: hooks}
 	command := &cobra.Command{

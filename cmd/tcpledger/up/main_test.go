@@ -21,10 +21,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/cmd/tcpledger/embedded"
-	"tcpledger/cmd/tcpledger/embedded/child"
-	"tcpledger/cmd/tcpledger/embedded/kafka"
-	"tcpledger/cmd/tcpledger/embedded/port"
+	"tcpledger/internal/devstack"
+	"tcpledger/internal/devstack/child"
+	"tcpledger/internal/devstack/kafka"
+	"tcpledger/internal/devstack/port"
 )
 
 // TestMain lets this test binary be the program under test and its engines, and, under their names, programs in place of
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	privileges := &cobra.Command{Use: "privileges", RunE: func(_ *cobra.Command, args []string) error {
 		return (&Options{Exe: args[0]}).checkPrivileges()
 	}}
-	if child.RunHidden(append(embedded.Commands(), Command(hooks), privileges)...) {
+	if child.RunHidden(append(devstack.Commands(), Command(hooks), privileges)...) {
 		return
 	}
 	m.Run()

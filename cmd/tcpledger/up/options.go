@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"tcpledger/cmd/tcpledger/embedded/port"
+	"tcpledger/internal/devstack/port"
 )
 
 // Options says what runs where.

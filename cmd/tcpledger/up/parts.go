@@ -10,9 +10,9 @@ import (
 	"syscall"
 	"time"
 
-	"tcpledger/cmd/tcpledger/embedded/child"
-	"tcpledger/cmd/tcpledger/embedded/clickhouse"
-	"tcpledger/cmd/tcpledger/embedded/kafka"
+	"tcpledger/internal/devstack/child"
+	"tcpledger/internal/devstack/clickhouse"
+	"tcpledger/internal/devstack/kafka"
 )
 
 // How long each part may take for a clean end.

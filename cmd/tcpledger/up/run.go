@@ -13,8 +13,8 @@ import (
 	"syscall"
 	"time"
 
-	"tcpledger/cmd/tcpledger/embedded/child"
-	"tcpledger/cmd/tcpledger/embedded/clickhouse"
+	"tcpledger/internal/devstack/child"
+	"tcpledger/internal/devstack/clickhouse"
 )
 
 const (

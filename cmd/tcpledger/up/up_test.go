@@ -18,8 +18,8 @@ import (
 	driver "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/cmd/tcpledger/embedded/child"
-	"tcpledger/cmd/tcpledger/embedded/port"
+	"tcpledger/internal/devstack/child"
+	"tcpledger/internal/devstack/port"
 )
 
 func ready(o Options) string { return "tcpledger ready: http://" + port.Join(o.ConsolePort) + "\n" }

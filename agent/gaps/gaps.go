@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gaps
+
+import (
+	"slices"
+
+	"tcpledger/schema"
+)
+
+// Patience is how long, in nanoseconds of kernel time, a missing number may still arrive: a record is numbered before it
+// gets its place in the ring buffer, so two of a stream may swap when the kernel preempts one of them between.
+const Patience = uint64(1e9)
+
+// maxGaps bounds the open gaps of a stream. Beyond it the oldest are declared without patience.
+const maxGaps = 4096
+
+// Tracker keeps the open gaps of every stream of one session. It is not safe for concurrent use. Memory is bounded by
+// maxGaps a stream.
+type Tracker struct {
+	streams map[uint32]*stream
+	late    uint64
+	open    int    // gaps of all streams
+	soonest uint64 // no gap is due before
+}
+
+// stream has seen, or holds in gaps, every number below next.
+type stream struct {
+	next uint64
+	gaps []gap // disjoint, in the order of their numbers
+}
+
+type gap struct{ from, to, noticed uint64 }
+
+// New makes the tracker of a session whose streams begin at 0.
+func New() *Tracker { return &Tracker{streams: map[uint32]*stream{}} }
+
+// Saw records the arrival of a number at kernel time at. It reports whether this is its first and only account: false is a
+// number that arrived before or was declared lost, which must not be emitted.
+func (t *Tracker) Saw(id uint32, seq, at uint64) bool {
+	s := t.stream(id)
+	switch {
+	case seq == s.next:
+		s.next++
+		return true
+	case seq > s.next:
+		t.notice(s, seq, at)
+		s.next = seq + 1
+		return true
+	case t.fill(s, seq):
+		return true
+	}
+	t.late++
+	return false
+}
+
+// Expect records, from the streams' next numbers as read at kernel time at, that everything below them was numbered: what
+// has not arrived is a gap from now on. A gap may still be filled from the ring buffer.
+func (t *Tracker) Expect(next map[uint32]uint64, at uint64) {
+	for id, n := range next {
+		if s := t.stream(id); n > s.next {
+			t.notice(s, n, at)
+			s.next = n
+		}
+	}
+}
+
+// Due declares the gaps lost that have been open for Patience at kernel time now.
+func (t *Tracker) Due(now uint64) []schema.Loss {
+	if t.open == 0 || now < t.soonest {
+		return nil
+	}
+	var lost []schema.Loss
+	t.soonest = ^uint64(0)
+	for id, s := range t.streams {
+		excess := len(s.gaps) - maxGaps
+		kept := s.gaps[:0]
+		for i, g := range s.gaps {
+			if g.noticed+Patience <= now || i < excess {
+				lost = append(lost, loss(id, g))
+				continue
+			}
+			kept = append(kept, g)
+			t.soonest = min(t.soonest, g.noticed+Patience)
+		}
+		s.gaps = kept
+	}
+	t.open -= len(lost)
+	return lost
+}
+
+// Settle declares every open gap lost at once: nothing is numbered any more and the ring buffer is empty. next are the
+// streams' final numbers.
+func (t *Tracker) Settle(next map[uint32]uint64, at uint64) []schema.Loss {
+	t.Expect(next, at)
+	t.soonest = 0
+	return t.Due(^uint64(0))
+}
+
+// Complete reports whether every number below these has arrived or was declared lost.
+func (t *Tracker) Complete(next map[uint32]uint64) bool {
+	for id, n := range next {
+		s := t.stream(id)
+		if s.next < n || (len(s.gaps) > 0 && s.gaps[0].from < n) {
+			return false
+		}
+	}
+	return true
+}
+
+// Late counts the numbers that arrived a second time, or after they were declared lost.
+func (t *Tracker) Late() uint64 { return t.late }
+
+// Open counts the gaps that may still be filled.
+func (t *Tracker) Open() int { return t.open }
+
+func (t *Tracker) stream(id uint32) *stream {
+	s, ok := t.streams[id]
+	if !ok {
+		s = &stream{}
+		t.streams[id] = s
+	}
+	return s
+}
+
+// notice opens the gap [s.next, to).
+func (t *Tracker) notice(s *stream, to, at uint64) {
+	s.gaps = append(s.gaps, gap{s.next, to - 1, at})
+	due := at + Patience
+	if len(s.gaps) > maxGaps {
+		due = 0
+	}
+	if t.open == 0 || due < t.soonest {
+		t.soonest = due
+	}
+	t.open++
+}
+
+// fill takes seq out of the gap it is in; false if it is in none.
+func (t *Tracker) fill(s *stream, seq uint64) bool {
+	i, _ := slices.BinarySearchFunc(s.gaps, seq, func(g gap, seq uint64) int {
+		if g.to < seq {
+			return -1
+		}
+		return 1 // the first gap that ends at seq or after it
+	})
+	if i == len(s.gaps) || s.gaps[i].from > seq {
+		return false
+	}
+	g := &s.gaps[i]
+	switch {
+	case g.from == g.to:
+		s.gaps = slices.Delete(s.gaps, i, i+1)
+		t.open--
+	case g.from == seq:
+		g.from++
+	case g.to == seq:
+		g.to--
+	default:
+		after := gap{seq + 1, g.to, g.noticed}
+		g.to = seq - 1
+		s.gaps = slices.Insert(s.gaps, i+1, after)
+		t.open++
+	}
+	return true
+}
+
+func loss(id uint32, g gap) schema.Loss {
+	return schema.Loss{At: g.noticed, Stream: id, SeqFrom: g.from, SeqTo: g.to, Cause: schema.LossRingFull}
+}

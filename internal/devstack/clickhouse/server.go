@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"tcpledger/internal/devstack/child"
+	"tcpledger/internal/devstack/port"
+)
+
+// commandName is the hidden command that a child process is started with.
+const commandName = "embedded-clickhouse"
+
+// Options says how to run the engine.
+type Options struct {
+	// Engine is what Find returned.
+	Engine Engine
+	// DataDir holds the tables, the written configuration and log/; one server at a time can have it.
+	DataDir string
+	// TCPPort and HTTPPort are on 127.0.0.1.
+	TCPPort, HTTPPort int
+	// Exe has the hidden command; empty is this program itself.
+	Exe string
+	// Output gets what the child prints; nil keeps only its last lines.
+	Output io.Writer
+}
+
+// Server is a running engine. Stop ends it cleanly, Done tells when it has ended.
+type Server struct {
+	*child.Process
+	options Options
+}
+
+// Start runs the engine in a child process and waits until it answers.
+func Start(ctx context.Context, o Options) (*Server, error) {
+	for _, used := range []int{o.TCPPort, o.HTTPPort} {
+		if err := port.Check(used); err != nil {
+			return nil, fmt.Errorf("clickhouse: %w", err)
+		}
+	}
+	if o.Exe == "" {
+		exe, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("clickhouse: %w", err)
+		}
+		o.Exe = exe
+	}
+	process, err := child.Start(child.Command{
+		Name: "clickhouse", Path: o.Exe, Output: o.Output,
+		Env: []string{"TZ=UTC"},
+		Args: []string{
+			commandName, "--data", o.DataDir, "--engine", o.Engine.Path, "--library=" + strconv.FormatBool(o.Engine.Library),
+			"--port", strconv.Itoa(o.TCPPort), "--http-port", strconv.Itoa(o.HTTPPort),
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	server := &Server{Process: process, options: o}
+	if err := process.Await(ctx, server.ping); err != nil {
+		if killErr := process.Kill(); killErr != nil {
+			return nil, killErr
+		}
+		return nil, err
+	}
+	return server, nil
+}
+
+// Addr is where the native protocol is spoken, "127.0.0.1:port".
+func (s *Server) Addr() string { return port.Join(s.options.TCPPort) }
+
+// HTTPAddr is where HTTP is spoken, "127.0.0.1:port".
+func (s *Server) HTTPAddr() string { return port.Join(s.options.HTTPPort) }
+
+// ping asks for SELECT 1. HTTP begins to listen last, so the native port answers too by then.
+func (s *Server) ping(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.HTTPAddr()+"/?query=SELECT+1", http.NoBody)
+	if err != nil {
+		return err
+	}
+	request.Close = true // an idle connection would hold up the engine's end
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }() // read to its end
+	text, err := io.ReadAll(io.LimitReader(response.Body, 1<<10))
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(string(text)) != "1" {
+		return fmt.Errorf("SELECT 1 answered %s: %s", response.Status, text)
+	}
+	return nil
+}
+
+// Command is the hidden command that runs Serve; every program that calls Start without Exe must have it.
+func Command() *cobra.Command {
+	var o Options
+	command := &cobra.Command{
+		Use:    commandName,
+		Short:  "run the ClickHouse engine until standard input ends",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE:   func(*cobra.Command, []string) error { return Serve(o) },
+	}
+	flags := command.Flags()
+	flags.StringVar(&o.DataDir, "data", "", "data directory")
+	flags.StringVar(&o.Engine.Path, "engine", "", "libchdb.so or a clickhouse program")
+	flags.BoolVar(&o.Engine.Library, "library", false, "the engine is a library")
+	flags.IntVar(&o.TCPPort, "port", 0, "native port on 127.0.0.1")
+	flags.IntVar(&o.HTTPPort, "http-port", 0, "HTTP port on 127.0.0.1")
+	return command
+}

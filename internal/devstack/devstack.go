@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package devstack is what `tcpledger up` brings along: the hidden commands that its own child processes run.
+package devstack
+
+import (
+	"github.com/spf13/cobra"
+
+	"tcpledger/internal/devstack/child"
+	"tcpledger/internal/devstack/clickhouse"
+	"tcpledger/internal/devstack/kafka"
+)
+
+// Commands are the hidden commands embedded-clickhouse, embedded-kafka and embedded-keeper.
+func Commands() []*cobra.Command {
+	return []*cobra.Command{clickhouse.Command(), kafka.Command(), child.KeeperCommand()}
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"tcpledger/internal/devstack/child"
+	"tcpledger/internal/devstack/port"
+)
+
+// commandName is the hidden command that a child process is started with.
+const commandName = "embedded-kafka"
+
+// Options says how to run the broker.
+type Options struct {
+	// DataDir holds the log; one broker at a time can have it.
+	DataDir string
+	// Port is on 127.0.0.1.
+	Port int
+	// Exe has the hidden command; empty is this program itself.
+	Exe string
+	// Output gets what the child prints; nil keeps only its last lines.
+	Output io.Writer
+}
+
+// Server is a running broker. Stop ends it cleanly, Done tells when it has ended.
+type Server struct {
+	*child.Process
+	port int
+}
+
+// Start runs the broker in a child process and waits until it answers.
+func Start(ctx context.Context, o Options) (*Server, error) {
+	if err := port.Check(o.Port); err != nil {
+		return nil, fmt.Errorf("kafka: %w", err)
+	}
+	if o.Exe == "" {
+		exe, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("kafka: %w", err)
+		}
+		o.Exe = exe
+	}
+	process, err := child.Start(child.Command{Name: "kafka", Path: o.Exe, Output: o.Output,
+		Args: []string{commandName, "--data", o.DataDir, "--port", strconv.Itoa(o.Port)}})
+	if err != nil {
+		return nil, err
+	}
+	server := &Server{Process: process, port: o.Port}
+	probe := func(ctx context.Context) error { return answers(ctx, server.Addr()) }
+	if err := process.Await(ctx, probe); err != nil {
+		if killErr := process.Kill(); killErr != nil {
+			return nil, killErr
+		}
+		return nil, err
+	}
+	return server, nil
+}
+
+// Addr is where the broker answers, "127.0.0.1:port".
+func (s *Server) Addr() string { return port.Join(s.port) }
+
+// Serve runs the broker in this process until input ends: what the hidden command does.
+func Serve(dir string, port int, input io.Reader, log io.Writer) error {
+	broker, err := Open(dir, port, log)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, input); err != nil {
+		return fmt.Errorf("reading standard input: %w", err)
+	}
+	return broker.Close()
+}
+
+// Command is the hidden command that runs Serve; every program that calls Start without Exe must have it.
+func Command() *cobra.Command {
+	var dir string
+	var port int
+	command := &cobra.Command{
+		Use:    commandName,
+		Short:  "run the embedded Kafka until standard input ends",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE:   func(*cobra.Command, []string) error { return Serve(dir, port, os.Stdin, os.Stderr) },
+	}
+	command.Flags().StringVar(&dir, "data", "", "data directory")
+	command.Flags().IntVar(&port, "port", 0, "port on 127.0.0.1")
+	return command
+}
