@@ -128,13 +128,13 @@ func (c *chart) bars(rates []query.Rate, f query.Filter, zone *time.Location, un
 		height := float64(r.Endings) * unit
 		below += height
 		c.Bars = append(c.Bars, bar{X: int(n)*barStep + 1, W: barWidth, Y: fmt.Sprintf("%.2f", chartHeight-below), H: fmt.Sprintf("%.2f", height),
-			Class: class(r.Cause), Title: fmt.Sprintf("%s  %s: %s", time.Unix(r.Slot, 0).In(zone).Format(time.TimeOnly), r.Cause, text.Number(r.Endings))})
+			Class: class(r.Cause), Title: fmt.Sprintf("%s  %s: %s", time.Unix(r.Slot, 0).In(zone).Format(time.TimeOnly), r.Cause, text.Count(r.Endings))})
 	}
 }
 
 func (c *chart) legend(sums map[string]uint64) {
 	for cause, n := range sums {
-		c.Legend = append(c.Legend, legend{cause, class(cause), text.Number(n)})
+		c.Legend = append(c.Legend, legend{cause, class(cause), text.Count(n)})
 	}
 	slices.SortFunc(c.Legend, func(a, b legend) int {
 		if d := rank(a.Cause) - rank(b.Cause); d != 0 {

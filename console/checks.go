@@ -134,5 +134,5 @@ func lag(ctx context.Context, client *http.Client, address string) (string, erro
 	for _, m := range family.GetMetric() {
 		waiting += max(m.GetGauge().GetValue(), 0)
 	}
-	return "lag " + text.Number(uint64(waiting)), nil
+	return "lag " + text.Count(uint64(waiting)), nil
 }

@@ -108,7 +108,7 @@ func (v *view) fill(a *answers, f query.Filter) {
 	}
 	for _, l := range a.losses {
 		_, how := l.Explain()
-		v.Losses = append(v.Losses, loss{l.Host, l.Cause, how, text.Number(l.Records)})
+		v.Losses = append(v.Losses, loss{l.Host, l.Cause, how, text.Count(l.Records)})
 	}
 	for _, k := range a.known {
 		v.Hosts = append(v.Hosts, k.Host)
@@ -152,10 +152,10 @@ func (v *view) tiles(a *answers, f query.Filter) {
 	}
 	v.Tiles = []tile{
 		{"endings / s", strconv.FormatFloat(float64(recent)/time.Minute.Seconds(), 'f', 1, 64), "last minute", ""},
-		{"endings", text.Number(all), v.Window, ""},
-		{"with a reset", text.Number(resets), share(resets, all), bad(resets, "warn")},
-		{"failed connects", text.Number(connects), share(connects, all), bad(connects, "warn")},
-		{"records lost", text.Number(lost), v.Window, bad(lost, "bad")},
+		{"endings", text.Count(all), v.Window, ""},
+		{"with a reset", text.Count(resets), share(resets, all), bad(resets, "warn")},
+		{"failed connects", text.Count(connects), share(connects, all), bad(connects, "warn")},
+		{"records lost", text.Count(lost), v.Window, bad(lost, "bad")},
 	}
 }
 
@@ -169,7 +169,7 @@ func share(n, of uint64) string {
 func newEnding(e *query.Ending, zone *time.Location) ending {
 	out := ending{At: e.ClosedAt.In(zone), Host: e.Host, Local: endpoint(e.LocalIP, e.LocalPort), Remote: endpoint(e.RemoteIP, e.RemotePort),
 		IP: e.RemoteIP.Unmap().String(), Cause: e.Cause, Class: class(e.Cause), Initiator: e.Initiator, Error: e.Error, Owner: e.Comm,
-		Duration: "?", Sent: text.Size(e.Sent), Received: text.Size(e.Received)}
+		Duration: "?", Sent: text.Dot(e.Sent, text.Bytes), Received: text.Dot(e.Received, text.Bytes)}
 	if e.DurationUS != nil {
 		out.Duration = text.Microseconds(float64(*e.DurationUS))
 	}

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"tcpledger/internal/clickhouse"
@@ -77,18 +76,18 @@ func runMigrate(ctx context.Context, out io.Writer, flags *clickhouse.Flags, app
 }
 
 func showSteps(out io.Writer, database string, pending []schema.Migration) error {
-	t := text.New(0, table.Row{"STEP", "NAME", "STATEMENTS", "STATE"}, 2, 4)
+	t := text.NewTable(0, []string{"STEP", "NAME", "STATEMENTS", "STATE"}, 2, 4)
 	for _, m := range schema.Migrations(database) {
 		state := "applied"
 		if slices.ContainsFunc(pending, func(p schema.Migration) bool { return p.Step == m.Step }) {
 			state = "pending"
 		}
-		t.AppendRow(table.Row{m.Step, m.Name, len(m.Statements), state})
+		t.Row(m.Step, m.Name, len(m.Statements), state)
 	}
 	last := "The tables are up to date."
 	if len(pending) > 0 {
 		last = fmt.Sprintf("%d pending: tcpledger migrate --apply", len(pending))
 	}
-	_, err := fmt.Fprintf(out, "%s\n\n%s\n", t.Render(), last)
+	_, err := fmt.Fprintf(out, "%s\n\n%s\n", t.String(), last)
 	return err
 }

@@ -1,46 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package sheet makes the tables that tcpledger's commands print: aligned, without lines, numbers to the right.
 package text
 
 import (
 	"strings"
-	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// New makes a table with that header. The columns whose numbers, from 1, are in left are text, the others numbers. Lines
-// longer than width are cut; 0 cuts none.
-func New(width int, header table.Row, left ...int) table.Writer {
-	t := table.NewWriter()
+// Table is a table for a terminal: aligned columns, no lines, numbers to the right.
+type Table struct{ writer table.Writer }
+
+// NewTable makes an empty table with that header. The columns whose numbers, from 1, are in left hold text, the others numbers.
+// Lines wider than width columns are cut and end with "…"; a width of 0 cuts none.
+func NewTable(width int, header []string, left ...int) *Table {
+	w := table.NewWriter()
 	style := table.StyleDefault
 	style.Options = table.OptionsNoBordersAndSeparators
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
 	style.Box.UnfinishedRow = "…"
 	style.Format.Header = text.FormatDefault
 	style.Size.WidthMax = width
-	t.SetStyle(style)
-	t.SuppressTrailingSpaces()
-	t.AppendHeader(header)
+	w.SetStyle(style)
+	w.SuppressTrailingSpaces()
 	configs := make([]table.ColumnConfig, len(header))
+	names := make(table.Row, len(header))
 	for i := range configs {
 		configs[i] = table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight}
+		names[i] = header[i]
 	}
 	for _, n := range left {
 		configs[n-1].Align, configs[n-1].AlignHeader = text.AlignLeft, text.AlignLeft
 	}
-	t.SetColumnConfigs(configs)
-	return t
+	w.AppendHeader(names)
+	w.SetColumnConfigs(configs)
+	return &Table{w}
 }
 
-// Printable replaces what a terminal would act on: names and reasons come from other processes, which may mean harm.
-func Printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '�'
-	}, s)
-}
+// Row appends a row, one cell for each column of the header. Text from other processes goes through Printable first.
+func (t *Table) Row(cells ...any) { t.writer.AppendRow(cells) }
+
+// String gives the table; each line but the last ends with a newline.
+func (t *Table) String() string { return strings.TrimRight(t.writer.Render(), "\n") }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/segmentio/kafka-go"
 	"github.com/spf13/cobra"
 
@@ -193,11 +192,11 @@ func inYears(wall int64) error {
 
 func (r *replay) report(out io.Writer, applied bool) error {
 	letters, understood := 0, 0
-	t := text.New(0, table.Row{"TOPIC", "DEAD LETTERS", "UNDERSTOOD", "WHY THEN", "WHY STILL"}, 1, 4, 5)
+	t := text.NewTable(0, []string{"TOPIC", "DEAD LETTERS", "UNDERSTOOD", "WHY THEN", "WHY STILL"}, 1, 4, 5)
 	for _, g := range r.order {
 		n := r.groups[g]
 		letters, understood = letters+n.letters, understood+n.understood
-		t.AppendRow(table.Row{g.topic, n.letters, n.understood, text.Printable(g.reason), text.Printable(n.still)})
+		t.Row(g.topic, n.letters, n.understood, text.Printable(g.reason), text.Printable(n.still))
 	}
 	if letters == 0 {
 		_, err := fmt.Fprintln(out, "no dead letters")
@@ -207,6 +206,6 @@ func (r *replay) report(out io.Writer, applied bool) error {
 	if applied {
 		last = fmt.Sprintf("%d of %d dead letters were sent to their topics", understood, letters)
 	}
-	_, err := fmt.Fprintf(out, "%s\n\n%s\n", t.Render(), last)
+	_, err := fmt.Fprintf(out, "%s\n\n%s\n", t.String(), last)
 	return err
 }

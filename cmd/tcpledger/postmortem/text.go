@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/jedib0t/go-pretty/v6/table"
 
 	"tcpledger/cmd/tcpledger/when"
 	"tcpledger/internal/text"
@@ -72,7 +71,7 @@ func (r *Report) head(b *strings.Builder, l Layout) {
 	}
 	t := r.Totals
 	fmt.Fprintf(b, "\n%s ended on %s; resets sent %s, received %s\n", count(t.Endings, "connection"), count(t.Hosts, "host"),
-		text.Number(t.ResetsSent), text.Number(t.ResetsReceived))
+		text.Count(t.ResetsSent), text.Count(t.ResetsReceived))
 	if t.ClocksOff > 0 {
 		fmt.Fprintf(b, "! %s of a host whose clock was more than an hour off\n", count(t.ClocksOff, "ending"))
 	}
@@ -82,41 +81,42 @@ func count(n uint64, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
-	return text.Number(n) + " " + what + "s"
+	return text.Count(n) + " " + what + "s"
 }
 
 // write appends the table and says how many of the groups it does not show.
-func write(b *strings.Builder, t table.Writer, shown int, groups uint64) {
-	b.WriteString("\n" + t.Render() + "\n")
+func write(b *strings.Builder, t *text.Table, shown int, groups uint64) {
+	b.WriteString("\n" + t.String() + "\n")
 	if groups > uint64(shown) {
-		fmt.Fprintf(b, "… and %s more, see --top\n", text.Number(groups-uint64(shown)))
+		fmt.Fprintf(b, "… and %s more, see --top\n", text.Count(groups-uint64(shown)))
 	}
 }
 
-func groupCells(g *query.Group) table.Row {
-	return table.Row{text.Count(g.Endings), text.Count(g.ResetsSent), text.Count(g.ResetsReceived), duration(g.MedianUS), text.Size(g.Sent), text.Size(g.Received)}
+func dot(n uint64) string { return text.Dot(n, text.Count) }
+
+func groupCells(g *query.Group) []any {
+	return []any{dot(g.Endings), dot(g.ResetsSent), dot(g.ResetsReceived), duration(g.MedianUS), text.Dot(g.Sent, text.Bytes), text.Dot(g.Received, text.Bytes)}
 }
 
-var groupHeader = table.Row{"ENDINGS", "RST SENT", "RST RECV", "MEDIAN", "SENT", "RECEIVED"}
+var groupHeader = []string{"ENDINGS", "RST SENT", "RST RECV", "MEDIAN", "SENT", "RECEIVED"}
 
 func (r *Report) causes(b *strings.Builder, l Layout) {
-	t := text.New(l.Width, append(append(table.Row{"BY CAUSE"}, groupHeader...), "1ST LOCAL", "PEER", "KERNEL", "UNKNOWN"), 1)
+	t := text.NewTable(l.Width, slices.Concat([]string{"BY CAUSE"}, groupHeader, []string{"1ST LOCAL", "PEER", "KERNEL", "UNKNOWN"}), 1)
 	groups := uint64(0)
 	for i := range r.Causes {
 		c := &r.Causes[i]
-		row := append(table.Row{text.Printable(c.Cause)}, groupCells(&c.Group)...)
-		t.AppendRow(append(row, text.Count(c.Local), text.Count(c.Peer), text.Count(c.Kernel), text.Count(c.Unknown)))
+		t.Row(slices.Concat([]any{text.Printable(c.Cause)}, groupCells(&c.Group), []any{dot(c.Local), dot(c.Peer), dot(c.Kernel), dot(c.Unknown)})...)
 		groups = c.Groups
 	}
 	write(b, t, len(r.Causes), groups)
 }
 
 func (r *Report) owners(b *strings.Builder, l Layout) {
-	t := text.New(l.Width, append(append(table.Row{"BY OWNER"}, groupHeader...), "CAUSES"), 1, 8)
+	t := text.NewTable(l.Width, slices.Concat([]string{"BY OWNER"}, groupHeader, []string{"CAUSES"}), 1, 8)
 	groups := uint64(0)
 	for i := range r.Owners {
 		o := &r.Owners[i]
-		t.AppendRow(append(append(table.Row{owner(o)}, groupCells(&o.Group)...), causeList(&o.Group)))
+		t.Row(slices.Concat([]any{owner(o)}, groupCells(&o.Group), []any{causeList(&o.Group)})...)
 		groups = o.Groups
 	}
 	write(b, t, len(r.Owners), groups)
@@ -138,11 +138,11 @@ func owner(o *query.ByOwner) string {
 }
 
 func (r *Report) remotes(b *strings.Builder, l Layout) {
-	t := text.New(l.Width, append(append(table.Row{"BY REMOTE"}, groupHeader...), "CAUSES"), 1, 8)
+	t := text.NewTable(l.Width, slices.Concat([]string{"BY REMOTE"}, groupHeader, []string{"CAUSES"}), 1, 8)
 	groups := uint64(0)
 	for i := range r.Remotes {
 		o := &r.Remotes[i]
-		t.AppendRow(append(append(table.Row{remote(o)}, groupCells(&o.Group)...), causeList(&o.Group)))
+		t.Row(slices.Concat([]any{remote(o)}, groupCells(&o.Group), []any{causeList(&o.Group)})...)
 		groups = o.Groups
 	}
 	write(b, t, len(r.Remotes), groups)
@@ -170,17 +170,17 @@ func causeList(g *query.Group) string {
 			parts = append(parts, "…")
 			break
 		}
-		parts = append(parts, text.Printable(c.Cause)+" "+text.Number(c.Count))
+		parts = append(parts, text.Printable(c.Cause)+" "+text.Count(c.Count))
 	}
 	return strings.Join(parts, ", ")
 }
 
 func (r *Report) paths(b *strings.Builder, l Layout) {
-	t := text.New(l.Width, table.Row{"BY CODE PATH", "MEDIAN", "CAUSES", "INNERMOST FIRST"}, 3, 4)
+	t := text.NewTable(l.Width, []string{"BY CODE PATH", "MEDIAN", "CAUSES", "INNERMOST FIRST"}, 3, 4)
 	groups := uint64(0)
 	for i := range r.Paths {
 		p := &r.Paths[i]
-		t.AppendRow(table.Row{text.Count(p.Endings), duration(p.MedianUS), causeList(&p.Group), path(p)})
+		t.Row(dot(p.Endings), duration(p.MedianUS), causeList(&p.Group), path(p))
 		groups = p.Groups
 	}
 	write(b, t, len(r.Paths), groups)
@@ -208,12 +208,12 @@ func (r *Report) losses(b *strings.Builder, l Layout) {
 		b.WriteString("\nLOSSES  none\n")
 		return
 	}
-	t := text.New(l.Width, table.Row{"LOSSES", "RECORDS", "CAUSE", ""}, 1, 3, 4)
+	t := text.NewTable(l.Width, []string{"LOSSES", "RECORDS", "CAUSE", ""}, 1, 3, 4)
 	for _, loss := range r.Losses {
 		_, how := loss.Explain()
-		t.AppendRow(table.Row{text.Printable(loss.Host), text.Number(loss.Records), text.Printable(loss.Cause), how})
+		t.Row(text.Printable(loss.Host), text.Count(loss.Records), text.Printable(loss.Cause), how)
 	}
-	b.WriteString("\n" + t.Render() + "\n")
+	b.WriteString("\n" + t.String() + "\n")
 }
 
 func (r *Report) known(b *strings.Builder, l Layout) {
@@ -255,7 +255,7 @@ func (r *Report) gaps(b *strings.Builder, l Layout) {
 	b.WriteString("\nNOT WATCHED\n")
 	for i, g := range r.Gaps {
 		if i == gapsShown {
-			fmt.Fprintf(b, "  … and %s more, see --format json\n", text.Number(uint64(len(r.Gaps)-gapsShown)))
+			fmt.Fprintf(b, "  … and %s more, see --format json\n", text.Count(uint64(len(r.Gaps)-gapsShown)))
 			return
 		}
 		fmt.Fprintf(b, "  %s: from %s to %s; no agent ran, or it died with what it held\n", text.Printable(g.Host), when.Show(g.From.In(l.Zone)),

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/segmentio/kafka-go"
 	"github.com/spf13/cobra"
 
@@ -109,19 +108,18 @@ func (o *options) runApply(ctx context.Context, out io.Writer, client *kafka.Cli
 
 // show writes the table and reports whether something is to be done. After an apply, what still differs is the brokers' will.
 func show(out io.Writer, states []State, applied bool) (todo bool) {
-	t := text.New(0, table.Row{"TOPIC", "PARTITIONS", "REPLICAS", "STATE"}, 1, 4)
-	t.SetOutputMirror(out)
+	t := text.NewTable(0, []string{"TOPIC", "PARTITIONS", "REPLICAS", "STATE"}, 1, 4)
 	for i := range states {
 		s := &states[i]
 		lines := s.lines(applied)
 		todo = todo || s.Missing() || len(s.Differences) > 0
 		if s.Missing() {
-			t.AppendRow(table.Row{s.Want.Name, "", "", lines})
+			t.Row(s.Want.Name, "", "", lines)
 			continue
 		}
-		t.AppendRow(table.Row{s.Want.Name, s.Partitions, s.Replicas, lines})
+		t.Row(s.Want.Name, s.Partitions, s.Replicas, lines)
 	}
-	t.Render()
+	_, _ = fmt.Fprintln(out, t)
 	return todo
 }
 
