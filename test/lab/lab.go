@@ -41,23 +41,32 @@ func New(t testing.TB) *Lab {
 		}
 		t.Skip("root is needed to make network namespaces")
 	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	home, err := netns.Get()
-	require.NoError(t, err)
-	defer func() { _ = home.Close() }()
+	surround(t)
 	lab := &Lab{
-		A: &Host{Name: "a", IPv4: netip.MustParseAddr("10.77.0.1"), IPv6: netip.MustParseAddr("fd77::1")},
-		B: &Host{Name: "b", IPv4: netip.MustParseAddr("10.77.0.2"), IPv6: netip.MustParseAddr("fd77::2")},
-	}
-	for _, h := range []*Host{lab.A, lab.B} {
-		h.NS, err = netns.New()
-		require.NoError(t, err)
-		t.Cleanup(func() { _ = h.NS.Close() })
-		require.NoError(t, netns.Set(home))
+		A: &Host{Name: "a", IPv4: netip.MustParseAddr("10.77.0.1"), IPv6: netip.MustParseAddr("fd77::1"), NS: newNamespace(t)},
+		B: &Host{Name: "b", IPv4: netip.MustParseAddr("10.77.0.2"), IPv6: netip.MustParseAddr("fd77::2"), NS: newNamespace(t)},
 	}
 	lab.wire(t)
 	return lab
+}
+
+// newNamespace makes a network namespace. The handle is closed when the test ends; processes in the namespace keep it alive.
+func newNamespace(t testing.TB) netns.NsHandle {
+	t.Helper()
+	type made struct {
+		ns  netns.NsHandle
+		err error
+	}
+	done := make(chan made)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		ns, err := netns.New()
+		done <- made{ns, err}
+	}()
+	m := <-done
+	require.NoError(t, m.err)
+	t.Cleanup(func() { _ = m.ns.Close() })
+	return m.ns
 }
 
 // wire joins the hosts: both ends are made inside A, so that nothing of the lab ever stands in the machine's own namespace.

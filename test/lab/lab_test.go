@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -58,4 +59,15 @@ func TestAwaits(t *testing.T) {
 	server.Close()
 	server.AwaitGone()
 	client.Await("time-wait")
+}
+
+// Foreign load stands in no namespace of a lab.
+func TestForeignLoad(t *testing.T) {
+	l := New(t)
+	f := StartForeignLoad(t, 1)
+	require.Eventually(t, func() bool { return f.Connections(t) > 1_000 }, patience, time.Millisecond)
+	f.Stop()
+	ended := f.Connections(t)
+	require.Zero(t, l.A.Counters(t)["TcpActiveOpens"]+l.B.Counters(t)["TcpActiveOpens"])
+	require.Equal(t, ended, f.Connections(t))
 }
