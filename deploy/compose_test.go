@@ -62,12 +62,13 @@ func ours(t *testing.T, p *types.Project) map[string]types.ServiceConfig {
 
 func TestComposeServicesRunOurProgramsAsTheyAre(t *testing.T) {
 	p := project(t, nil)
-	targets := stages(t)
+	targets := dockerfile(t).stages
 	for name, s := range ours(t, p) {
 		t.Run(name, func(t *testing.T) {
 			require.FileExists(t, filepath.Join(s.Build.Context, s.Build.Dockerfile))
-			binary := targets[s.Build.Target].entry
-			require.Contains(t, packages, binary, "build target %q", s.Build.Target)
+			require.Contains(t, targets, s.Build.Target)
+			binary := targets[s.Build.Target].program()
+			require.Contains(t, programs, binary, "build target %q", s.Build.Target)
 			require.Empty(t, s.Entrypoint, "the image's own")
 
 			config := dump(t, binary, environment(s), s.Command...)
@@ -94,9 +95,9 @@ func TestComposeAddressesExist(t *testing.T) {
 	kafka := environment(p.Services["kafka"])
 	require.Contains(t, kafka["KAFKA_LISTENERS"], "PLAINTEXT://:9092")
 	require.Equal(t, "PLAINTEXT://kafka:9092", kafka["KAFKA_ADVERTISED_LISTENERS"])
-	targets := stages(t)
+	targets := dockerfile(t).stages
 	for name, s := range ours(t, p) {
-		config := dump(t, targets[s.Build.Target].entry, environment(s), s.Command...)
+		config := dump(t, targets[s.Build.Target].program(), environment(s), s.Command...)
 		if brokers, ok := config["brokers"]; ok {
 			require.Equal(t, []any{"kafka:9092"}, brokers, name)
 		}

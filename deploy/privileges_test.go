@@ -8,14 +8,31 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// three are the agent's capabilities as setpriv takes them.
-const three = "-all,+bpf,+perfmon,+syslog"
+// granted gives the capabilities that the unit gives to the agent.
+func granted(t *testing.T) []string {
+	t.Helper()
+	settings := unit(t)
+	require.Len(t, settings["AmbientCapabilities"], 1)
+	require.Equal(t, settings["AmbientCapabilities"], settings["CapabilityBoundingSet"])
+	return strings.Fields(settings["AmbientCapabilities"][0])
+}
+
+// setprivList spells capabilities as setpriv takes them: "-all,+bpf".
+func setprivList(capabilities []string) string {
+	list := "-all"
+	for _, c := range capabilities {
+		list += ",+" + strings.ToLower(strings.TrimPrefix(c, "CAP_"))
+	}
+	return list
+}
 
 // ordinary runs the agent's --check as the user nobody, with the limits that setpriv is told. It builds everything: the
 // kernel side is loaded and attached for a moment, for real. A second setpriv in between makes the first one's exec lose
@@ -43,12 +60,30 @@ func needKernel(t *testing.T) {
 	t.Skip("becoming another user and loading programs needs root and the kernel's BTF: sudo go test ./deploy")
 }
 
-// The unit's way: ambient capabilities under no_new_privs.
+// asTheUnit checks the agent as systemd starts it: ambient capabilities under no_new_privs.
+func asTheUnit(t *testing.T, capabilities []string) (string, error) {
+	t.Helper()
+	list := setprivList(capabilities)
+	return ordinary(t, program(t, "tcpledger-agent"),
+		[]string{"--inh-caps=" + list, "--ambient-caps=" + list, "--bounding-set=" + list}, "--no-new-privs")
+}
+
+// The agent starts with the unit's capabilities, and does not without CAP_BPF or CAP_PERFMON.
 func TestAgentStartsAsTheUnitStartsIt(t *testing.T) {
 	needKernel(t)
-	output, err := ordinary(t, program(t, "tcpledger-agent"),
-		[]string{"--inh-caps=" + three, "--ambient-caps=" + three, "--bounding-set=" + three}, "--no-new-privs")
+	require.Equal(t, []string{"yes"}, unit(t)["NoNewPrivileges"])
+	all := granted(t)
+	output, err := asTheUnit(t, all)
 	require.NoError(t, err, output)
+	for i, c := range all {
+		output, err := asTheUnit(t, slices.Delete(slices.Clone(all), i, i+1))
+		if c == "CAP_SYSLOG" { // the agent goes on without the names of functions
+			require.NoError(t, err, output)
+			continue
+		}
+		require.Error(t, err, "without %s", c)
+		require.Contains(t, output, c)
+	}
 }
 
 // The image's way: file capabilities, with the container's list as their upper bound.
@@ -59,11 +94,11 @@ func TestAgentStartsAsTheImageStartsIt(t *testing.T) {
 	binary := filepath.Join(built, "tcpledger-agent-with-capabilities")
 	require.NoError(t, os.WriteFile(binary, content, 0o755))
 	t.Cleanup(func() { require.NoError(t, os.Remove(binary)) })
-	set, err := cap.FromText("cap_bpf,cap_perfmon,cap_syslog=ep")
+	set, err := cap.FromText(dockerfile(t).capabilities(t, "tcpledger-agent"))
 	require.NoError(t, err)
 	require.NoError(t, set.SetFile(binary))
 
-	bound := []string{"--inh-caps=-all", "--bounding-set=" + three}
+	bound := []string{"--inh-caps=-all", "--bounding-set=" + setprivList(granted(t))}
 	output, err := ordinary(t, binary, bound, "--inh-caps=-all")
 	require.NoError(t, err, output)
 

@@ -5,6 +5,7 @@
 package deploy
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,44 +22,47 @@ import (
 
 const root = ".."
 
-// packages are the programs by the name that the build gives them.
-var packages = map[string]string{
-	"tcpledger-agent":    "./agent",
-	"tcpledger-ingester": "./ingester",
-	"tcpledger":          "./cmd/tcpledger",
-}
+// programs are the three by the name that the build gives them.
+var programs = []string{"tcpledger-agent", "tcpledger-ingester", "tcpledger"}
 
 // built is the folder with the three programs, made by TestMain.
 var built string
+
+// builtVersion is the version that TestMain gives to the build.
+const builtVersion = "v0.0.0-deploytest"
 
 func TestMain(m *testing.M) {
 	if child.RunHidden(clickhouse.Command()) {
 		return
 	}
-	os.Exit(run(m))
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
-// run builds the programs once for all tests. A program that does not build fails the tests that ask for it.
-func run(m *testing.M) int {
+// run builds the programs once for all tests, with the commands of the Dockerfile. No test runs if one does not build.
+func run(m *testing.M) (int, error) {
 	dir, err := os.MkdirTemp("", "tcpledger-deploy-")
 	if err != nil {
-		return 1
+		return 0, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	built = dir
-	for name, folder := range packages {
-		build := exec.Command("go", "build", "-o", filepath.Join(dir, name), folder)
-		build.Dir = root
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			_, _ = os.Stderr.Write(out)
-		}
+	file, err := readDockerfile()
+	if err != nil {
+		return 0, err
+	}
+	if err := file.build(dir, builtVersion); err != nil {
+		return 0, err
 	}
 	// An ordinary user runs the agent in one of the tests.
 	if err := os.Chmod(dir, 0o755); err != nil {
-		return 1
+		return 0, err
 	}
-	return m.Run()
+	return m.Run(), nil
 }
 
 // program is the path of a built program.
@@ -66,7 +70,7 @@ func program(t *testing.T, name string) string {
 	t.Helper()
 	path := filepath.Join(built, name)
 	_, err := os.Stat(path)
-	require.NoError(t, err, "%s did not build", name)
+	require.NoError(t, err, "the Dockerfile builds no %s", name)
 	return path
 }
 
@@ -133,12 +137,12 @@ func commandsOf(t *testing.T, name string) []string {
 // What --dump prints is a configuration file that says the same, for every flag of every command.
 func TestEveryDumpIsAValidConfiguration(t *testing.T) {
 	calls := [][]string{{"tcpledger-agent"}, {"tcpledger-ingester"}}
-	for name := range packages {
+	for _, name := range programs {
 		for _, command := range commandsOf(t, name) {
 			calls = append(calls, []string{name, command})
 		}
 	}
-	require.Greater(t, len(calls), len(packages))
+	require.Greater(t, len(calls), len(programs))
 	for _, call := range calls {
 		t.Run(strings.Join(call, " "), func(t *testing.T) {
 			first := dump(t, call[0], nil, call[1:]...)
@@ -154,7 +158,7 @@ func TestEveryDumpIsAValidConfiguration(t *testing.T) {
 // One environment may serve all the programs: each must know the others' variables, and none that nobody has.
 func TestTheListOfAllKeysIsComplete(t *testing.T) {
 	var want []string
-	for name := range packages {
+	for _, name := range programs {
 		want = append(want, flagsOf(t, name)...)
 	}
 	want = slices.DeleteFunc(want, func(flag string) bool {
