@@ -66,12 +66,12 @@ lint: ## Lint, the architecture included
 	go run $(LINT) run --allow-parallel-runners
 
 .PHONY: generate
-generate: ## Rebuild the kernel side's object from its C
+generate: ## Rebuild what is generated: the vocabulary's constants, the kernel side's object, pages
 	go generate ./...
 
 .PHONY: generate-check
-generate-check: generate ## Fail where the tracked object is not what its source gives
-	git diff --exit-code --stat -- bpf
+generate-check: generate ## Fail if a tracked file is not what its source gives
+	git diff --exit-code --stat -- bpf schema docs
 
 .PHONY: fuzz
 fuzz: ## Fuzz every decoder for FUZZTIME each

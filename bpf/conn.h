@@ -51,7 +51,7 @@ static __always_inline void open_conn(struct here *h, struct sock *sk, u8 state)
 	init_conn(h, &fresh, state);
 	if (state == TCP_SYN_SENT) {
 		fresh.role = ROLE_CLIENT;
-		learn_owner(&fresh, HOW_CONNECT);
+		learn_owner(&fresh, OWNER_CONNECT);
 	} else {
 		fresh.role = ROLE_SERVER;
 	}
@@ -73,11 +73,11 @@ static __always_inline void init_old_conn(struct here *h, struct conn_state *fre
 {
 	init_conn(h, fresh, state);
 	fresh->opened_at = 0;
-	fresh->flags = STATE_BEGAN_BEFORE | STATE_MET;
+	fresh->flags = STATE_BEGAN_BEFORE | STATE_DISCOVERED;
 	if (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2)
-		fresh->first_who = WHO_LOCAL;
+		fresh->first_who = SIDE_LOCAL;
 	else if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)
-		fresh->first_who = WHO_PEER;
+		fresh->first_who = SIDE_PEER;
 	count(TOTAL_BEGAN_BEFORE);
 }
 

@@ -5,7 +5,7 @@
 
 #include "event.h"
 
-#define FLAG(flag) (1UL << bpf_core_enum_value(enum sock_flags, flag))
+#define SOCK_FLAG(flag) (1UL << bpf_core_enum_value(enum sock_flags, flag))
 
 /* Who holds the socket at this moment: the part also kept of the first FIN. */
 FUNCTION u32 holder_evidence(const struct sock *sk)
@@ -13,11 +13,11 @@ FUNCTION u32 holder_evidence(const struct sock *sk)
 	u32 ev = 0;
 
 	if (BPF_CORE_READ(sk, sk_lock.owned))
-		ev |= EV_OWNED;
+		ev |= FLAG_OWNED;
 	if (file_dead(sk))
-		ev |= EV_FILE_DEAD;
+		ev |= FLAG_FILE_DEAD;
 	if (BPF_CORE_READ(current_task(), flags) & PF_EXITING)
-		ev |= EV_EXITING;
+		ev |= FLAG_EXITING;
 	return ev;
 }
 
@@ -26,16 +26,14 @@ FUNCTION u32 socket_evidence(const struct sock *sk)
 	unsigned long flags = BPF_CORE_READ(sk, __sk_common.skc_flags);
 	u32 ev = 0;
 
-	if (flags & FLAG(SOCK_LINGER) && !BPF_CORE_READ(sk, sk_lingertime))
-		ev |= EV_LINGER0;
-	if (flags & FLAG(SOCK_DEAD))
-		ev |= EV_SOCK_DEAD;
-	if (flags & FLAG(SOCK_DONE))
-		ev |= EV_SOCK_DONE;
-	if (flags & FLAG(SOCK_KEEPOPEN))
-		ev |= EV_KEEPOPEN;
+	if (flags & SOCK_FLAG(SOCK_LINGER) && !BPF_CORE_READ(sk, sk_lingertime))
+		ev |= FLAG_LINGER0;
+	if (flags & SOCK_FLAG(SOCK_DEAD))
+		ev |= FLAG_SOCK_DEAD;
+	if (flags & SOCK_FLAG(SOCK_DONE))
+		ev |= FLAG_FIN_RECEIVED;
 	if (!BPF_CORE_READ(sk, sk_socket))
-		ev |= EV_NO_SOCKET;
+		ev |= FLAG_NO_SOCKET;
 	return ev;
 }
 
@@ -44,13 +42,13 @@ static __always_inline u32 state_evidence(const struct conn_state *c)
 	u32 ev = 0;
 
 	if (c->flags & STATE_RESET_RECEIVED)
-		ev |= EV_RESET_RECEIVED;
+		ev |= FLAG_RESET_RECEIVED;
 	if (c->flags & STATE_RESET_SENT)
-		ev |= EV_RESET_SENT;
+		ev |= FLAG_RESET_SENT;
 	if (c->flags & STATE_BEGAN_BEFORE)
-		ev |= EV_BEGAN_BEFORE;
+		ev |= FLAG_BEGAN_BEFORE;
 	if (c->flags & STATE_SEEDED)
-		ev |= EV_SEEDED;
+		ev |= FLAG_SEEDED;
 	return ev;
 }
 
@@ -118,7 +116,7 @@ FUNCTION void fill_end(struct connection *r, const struct sock *sk)
 	r->linger2 = BPF_CORE_READ(tp, linger2);
 	r->evidence |= holder_evidence(sk) | socket_evidence(sk);
 	if (r->linger2 < 0)
-		r->evidence |= EV_LINGER2_NEG;
+		r->evidence |= FLAG_LINGER2_OFF;
 	r->flavour = flavour_of(tp);
 	fill_counters(r, tp);
 }
@@ -150,7 +148,7 @@ FUNCTION u8 state_context(const struct sock *sk, u8 new)
 	if (new != TCP_CLOSE || BPF_CORE_READ(sk, sk_err))
 		return CTX_SOFTIRQ;
 	ev = socket_evidence(sk);
-	return ev & EV_NO_SOCKET && !(ev & EV_SOCK_DEAD) ? CTX_UNKNOWN : CTX_SOFTIRQ;
+	return ev & FLAG_NO_SOCKET && !(ev & FLAG_SOCK_DEAD) ? CTX_UNKNOWN : CTX_SOFTIRQ;
 }
 
 /* Stack and context are those of the first FIN, unless the end itself is abnormal. */

@@ -47,7 +47,7 @@ func Decode(raw []byte, r *Record) error {
 		return fmt.Errorf("%w: kind %d", ErrMalformed, kind)
 	}
 	if size != len(into) || len(raw) < size {
-		return fmt.Errorf("%w: %s of size %d in %d bytes, want %d", ErrMalformed, kind, size, len(raw), len(into))
+		return fmt.Errorf("%w: kind %d of size %d in %d bytes, want %d", ErrMalformed, kind, size, len(raw), len(into))
 	}
 	copy(into, raw)
 	if kind == KindStack && r.Stack.Depth > MaxFrames {
@@ -59,13 +59,12 @@ func Decode(raw []byte, r *Record) error {
 
 // bytesOf is the memory of the struct a kind is decoded into; nil: unknown kind.
 func (r *Record) bytesOf(kind Kind) []byte {
-	switch kind {
-	case KindConnection:
+	switch {
+	case kind == KindConnection:
 		return bytesOf(&r.Connection)
-	case KindStack:
+	case kind == KindStack:
 		return bytesOf(&r.Stack)
-	case KindResetSent, KindResetReceived, KindDrop, KindRetransmit,
-		KindRetransmitSynack, KindError, KindState, KindSkbConsumed:
+	case eventKinds>>kind&1 == 1:
 		return bytesOf(&r.Event)
 	default:
 		return nil

@@ -24,7 +24,7 @@ static __always_inline int forget_conn(void *ctx, struct sock *sk)
 	if (!c || !enter(&h, ctx))
 		return 0;
 	if (!(c->flags & STATE_CLOSED))
-		emit_connection(&h, sk, c, c->state, EV_NO_CLOSE_SEEN);
+		emit_connection(&h, sk, c, c->state, FLAG_NO_CLOSE_SEEN);
 	if (c->flags & STATE_OWN)
 		remember_own(sk);
 	h.cpu->gone_sk = key;

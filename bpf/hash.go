@@ -2,9 +2,6 @@
 
 package bpf
 
-// MaxFrames is how deep kernel stacks are taken.
-const MaxFrames = 48
-
 // Frames is a stack as the stack map keeps it: innermost first, then zeroes.
 type Frames [MaxFrames]uint64
 

@@ -54,8 +54,8 @@ func plain(name string) string {
 	return strings.ToLower(strings.ReplaceAll(name, "_", ""))
 }
 
-// TestTotals compares the counters' numbers with those of the object.
-func TestTotals(t *testing.T) {
+// TestVocabulary compares every name of the vocabulary with the object: it was compiled from this header.
+func TestVocabulary(t *testing.T) {
 	spec, err := Spec()
 	require.NoError(t, err)
 	var enum *btf.Enum
@@ -66,6 +66,8 @@ func TestTotals(t *testing.T) {
 	}
 	require.EqualValues(t, totalSlots, numbers["TOTALS"])
 	require.EqualValues(t, totalSlots, spec.Maps["totals"].MaxEntries)
+	require.EqualValues(t, KindSlots, spec.Maps["budgets"].MaxEntries)
+	require.EqualValues(t, Levels, spec.Maps["streams"].MaxEntries)
 	names := TotalNames()
 	for name, number := range numbers {
 		switch name {

@@ -47,7 +47,7 @@ FUNCTION void hint_owner(const struct sock *sk, struct conn_state *c)
 	struct listener *listener;
 	struct listen_key key;
 
-	if (c->role != ROLE_SERVER || c->owner.how != HOW_UNKNOWN)
+	if (c->role != ROLE_SERVER || c->owner.how != OWNER_UNKNOWN)
 		return;
 	fill_listen_key(&key, sk);
 	listener = bpf_map_lookup_elem(&listeners, &key);
@@ -60,7 +60,7 @@ FUNCTION void hint_owner(const struct sock *sk, struct conn_state *c)
 	if (!listener)
 		return;
 	__builtin_memcpy(c->owner.comm, listener->comm, sizeof(listener->comm));
-	c->owner.how = HOW_LISTENER;
+	c->owner.how = OWNER_LISTENER;
 }
 
 #endif

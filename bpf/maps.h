@@ -17,18 +17,6 @@ volatile const u64 wakeup_bytes = 0;
 /* Nanoseconds one record of a kind costs its CPU; 0: no budget. Slot 0: stacks. */
 volatile const u64 cost_ns[KINDS] = {};
 
-enum state_flag {
-	STATE_RESET_RECEIVED = 1 << 0,
-	STATE_RESET_SENT = 1 << 1,
-	STATE_OWN = 1 << 2,
-	STATE_BEGAN_BEFORE = 1 << 3,
-	STATE_SEEDED = 1 << 4,
-	STATE_CLOSED = 1 << 5, /* the record is out */
-	STATE_RESET_LATER = 1 << 6, /* sent after the record was */
-	STATE_MET = 1 << 7, /* state_at is when we met it in its state */
-	STATE_RESET_ANSWER = 1 << 8, /* sent before the record, to refuse a packet */
-};
-
 /* The agent's scan reads it: 192 bytes are the most that 256 of the kernel's hold. */
 struct conn_state {
 	struct tuple tuple; /* conn at once, the rest past ESTABLISHED, for the scan */

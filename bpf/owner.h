@@ -43,7 +43,7 @@ FUNCTION void fill_cgroup(struct owner *o, struct task_struct *task)
 /* Nobody has used it yet, whoever listened for it. */
 static __always_inline bool anonymous(const struct conn_state *c)
 {
-	return c->owner.how == HOW_UNKNOWN || c->owner.how == HOW_LISTENER;
+	return c->owner.how == OWNER_UNKNOWN || c->owner.how == OWNER_LISTENER;
 }
 
 /* A socket whose first user is one of ours stays ours. */
@@ -71,12 +71,12 @@ FUNCTION void learn_owner(struct conn_state *c, u8 how)
 	u32 pid = bpf_get_current_pid_tgid() >> 32;
 	struct owner *o = &c->owner;
 
-	if (!pid || (o->pid == pid && o->how != HOW_UNKNOWN))
+	if (!pid || (o->pid == pid && o->how != OWNER_UNKNOWN))
 		return;
 	if (BPF_CORE_READ(task, flags) & PF_KTHREAD) {
-		if (how != HOW_CONNECT)
+		if (how != OWNER_CONNECT)
 			return;
-		how = HOW_KERNEL;
+		how = OWNER_KERNEL;
 	}
 	set_owner(c, task, pid, how);
 }

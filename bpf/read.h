@@ -9,7 +9,7 @@ SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(on_read, struct sock *sk)
 {
 	if (BPF_CORE_READ(sk, sk_lock.owned))
-		used(ctx, sk, HOW_READ);
+		used(ctx, sk, OWNER_READ);
 	return 0;
 }
 

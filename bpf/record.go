@@ -4,9 +4,6 @@ package bpf
 
 import "structs"
 
-// Absent32 stands in 32-bit fields that this kernel or moment has no value for.
-const Absent32 = 0xffffffff
-
 // Head begins every record.
 type Head struct {
 	_      structs.HostLayout
@@ -45,7 +42,7 @@ type Owner struct {
 	CgroupID  uint64
 	PID       uint32
 	UID       uint32
-	How       How
+	How       OwnerHow
 	CgroupHow CgroupHow
 	_         [6]byte
 	Comm      [16]byte
@@ -55,7 +52,7 @@ type Owner struct {
 type Context struct {
 	_    structs.HostLayout
 	PID  uint32
-	Kind ContextKind
+	Kind CtxKind
 	_    [3]byte
 	Comm [16]byte
 }
@@ -78,7 +75,7 @@ type Connection struct {
 	BytesReceived uint64
 	BytesAcked    uint64
 	ConnectUS     uint32 // Absent32: never established, or not seen
-	Evidence      Evidence
+	Evidence      Flags
 	Error         uint32 // sk_err
 	ErrorSoft     uint32
 	ResetReason   uint32 // of the reset sent before the end; Absent32: none
@@ -95,8 +92,8 @@ type Connection struct {
 	LastRxAgeMS   uint32 // of data, else of the handshake; Absent32: never, or longer than fits
 	LastTxAgeMS   uint32
 	Linger2       int32
-	FirstWho      Who
-	FirstEvidence uint8 // the first three bits of Evidence, at the first FIN
+	FirstWho      Side
+	FirstEvidence uint8 // the first three Flags, at the first FIN
 	Role          Role
 	Flavour       Flavour
 	OldState      uint8
@@ -133,7 +130,7 @@ type ConnState struct {
 	_             structs.HostLayout
 	Tuple         Tuple
 	OpenedAt      uint64
-	StateAt       uint64 // when it entered State, or when Met there
+	StateAt       uint64 // when it entered State, or when it was first seen there (StateDiscovered)
 	FirstAt       uint64
 	FirstStack    uint64
 	Owner         Owner
@@ -143,7 +140,7 @@ type ConnState struct {
 	Flags         StateFlags
 	State         uint8
 	Role          Role
-	FirstWho      Who
+	FirstWho      Side
 	FirstEvidence uint8
 	_             [2]byte
 }

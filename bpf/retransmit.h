@@ -5,8 +5,6 @@
 
 #include "event.h"
 
-#define FIN_SYN 0x03
-
 /* Such a packet has no TCP header yet: its control block says what it will say. */
 static __always_inline void packet_of_queue(struct packet *p, const struct sk_buff *skb)
 {

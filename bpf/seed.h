@@ -38,13 +38,13 @@ static __always_inline void seed_conn(struct here *h, struct sock *sk, struct ta
 	c = find_conn(sk);
 	if (c) {
 		if (anonymous(c))
-			set_owner(c, task, pid, HOW_SEED);
+			set_owner(c, task, pid, OWNER_SEED);
 		return;
 	}
 	init_old_conn(h, &fresh, state);
 	fresh.flags |= STATE_SEEDED;
 	note_tuple(sk, &fresh, state);
-	set_owner(&fresh, task, pid, HOW_SEED);
+	set_owner(&fresh, task, pid, OWNER_SEED);
 	err = bpf_map_update_elem(&conns, &key, &fresh, BPF_NOEXIST);
 	if (err == -E2BIG)
 		count(TOTAL_STATE_MAP_FULL);

@@ -9,7 +9,7 @@ SEC("tp_btf/sock_send_length")
 int BPF_PROG(on_send, struct sock *sk, int length)
 {
 	if (length > 0 && is_tcp(sk))
-		used(ctx, sk, HOW_WRITE);
+		used(ctx, sk, OWNER_WRITE);
 	return 0;
 }
 

@@ -27,13 +27,13 @@ static __always_inline void note_change(struct here *h, const struct sock *sk,
 	if (new == TCP_ESTABLISHED)
 		hint_owner(sk, c);
 	if ((new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK) && BPF_CORE_READ(sk, sk_lock.owned))
-		learn_owner(c, HOW_CLOSE);
+		learn_owner(c, OWNER_CLOSE);
 	if (new == TCP_FIN_WAIT1)
-		note_first_fin(h, sk, c, WHO_LOCAL);
+		note_first_fin(h, sk, c, SIDE_LOCAL);
 	else if (new == TCP_CLOSE_WAIT)
-		note_first_fin(h, sk, c, WHO_PEER);
+		note_first_fin(h, sk, c, SIDE_PEER);
 	note_tuple(sk, c, new);
-	c->flags &= ~STATE_MET;
+	c->flags &= ~STATE_DISCOVERED;
 	c->state = new;
 	c->state_at = h->now;
 }
@@ -42,7 +42,7 @@ static __always_inline void note_change(struct here *h, const struct sock *sk,
 static __always_inline void note_close(struct here *h, struct sock *sk, struct conn_state *c, u8 old)
 {
 	if (BPF_CORE_READ(sk, sk_lock.owned) && BPF_CORE_READ(sk, sk_err) != ECONNABORTED)
-		learn_owner(c, HOW_CLOSE);
+		learn_owner(c, OWNER_CLOSE);
 	if (c->flags & STATE_CLOSED)
 		return;
 	emit_connection(h, sk, c, old, 0);

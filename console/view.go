@@ -140,7 +140,7 @@ func (v *view) tiles(a *answers, f query.Filter) {
 		}
 	}
 	for _, l := range a.losses {
-		if meaning, _ := l.Explain(); meaning == query.Gone {
+		if meaning, _ := l.Explain(); meaning == schema.Lost {
 			lost += l.Records
 		}
 	}

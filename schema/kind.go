@@ -2,50 +2,65 @@
 
 package schema
 
-import "fmt"
+import (
+	"fmt"
 
-// Kind says what a record on the wire is. The numbers are part of the wire format and are never reused.
-type Kind uint8
-
-// The kinds of record. Those below KindCheckpoint are numbered (stream, seq): KindLingering by the agent, the others by
-// the kernel side.
-const (
-	KindConnection       Kind = 1
-	KindResetSent        Kind = 2
-	KindResetReceived    Kind = 3
-	KindDrop             Kind = 4
-	KindRetransmit       Kind = 5
-	KindRetransmitSynack Kind = 6
-	KindError            Kind = 7
-	KindState            Kind = 8
-	KindSkbConsumed      Kind = 9
-	KindLingering        Kind = 10
-	KindCheckpoint       Kind = 32
-	KindLoss             Kind = 33
+	"tcpledger/schema/vocabulary"
 )
 
-var kindNames = map[Kind]string{
-	KindConnection: "connection", KindResetSent: "reset_sent", KindResetReceived: "reset_received", KindDrop: "drop",
-	KindRetransmit: "retransmit", KindRetransmitSynack: "retransmit_synack", KindError: "error", KindState: "state",
-	KindSkbConsumed: "skb_consumed", KindLingering: "lingering", KindCheckpoint: "checkpoint", KindLoss: "loss",
-}
+// Kind says what a record on the wire is. The table of the kinds is vocabulary.Kinds; the constants come from it.
+type Kind uint8
+
+// kindRows gives the row of each number, nil for a number that no kind has.
+var kindRows = func() (rows [256]*vocabulary.Kind) {
+	for i := range vocabulary.Kinds {
+		rows[vocabulary.Kinds[i].Number] = &vocabulary.Kinds[i]
+	}
+	return rows
+}()
 
 // String gives the kind's name as users write it (`--enable`, `events.kind`).
 func (k Kind) String() string {
-	if name, ok := kindNames[k]; ok {
-		return name
+	if row := kindRows[k]; row != nil {
+		return row.Name
 	}
 	return fmt.Sprintf("kind_%d", uint8(k))
 }
 
 // IsEvent reports whether records of this kind are rows of the events table.
-func (k Kind) IsEvent() bool { return k >= KindResetSent && k <= KindLingering }
+func (k Kind) IsEvent() bool {
+	row := kindRows[k]
+	return row != nil && row.Event()
+}
+
+// FromKernel reports whether hooks make the records of this kind. Of those that an agent captures, the others are the
+// agent's own.
+func (k Kind) FromKernel() bool {
+	row := kindRows[k]
+	return row != nil && row.From == vocabulary.Kernel
+}
+
+// OnByDefault reports whether this kind is captured unless somebody says otherwise.
+func (k Kind) OnByDefault() bool {
+	row := kindRows[k]
+	return row != nil && row.Captured() && !row.Off
+}
+
+// Budget is how many records of this kind a CPU may make in a second unless somebody says otherwise; 0 is no budget.
+func (k Kind) Budget() int {
+	if row := kindRows[k]; row != nil {
+		return row.Budget
+	}
+	return 0
+}
 
 // CaptureKinds lists what an agent can capture, in the order of the numbers.
 func CaptureKinds() []Kind {
-	kinds := make([]Kind, 0, int(KindLingering))
-	for k := KindConnection; k <= KindLingering; k++ {
-		kinds = append(kinds, k)
+	var kinds []Kind
+	for i := range vocabulary.Kinds {
+		if vocabulary.Kinds[i].Captured() {
+			kinds = append(kinds, Kind(vocabulary.Kinds[i].Number))
+		}
 	}
 	return kinds
 }
@@ -59,6 +74,3 @@ func ParseCaptureKind(name string) (Kind, error) {
 	}
 	return 0, fmt.Errorf("unknown kind %q: one of %v", name, CaptureKinds())
 }
-
-// OnByDefault reports whether this kind is captured unless somebody says otherwise.
-func (k Kind) OnByDefault() bool { return k != KindState && k != KindSkbConsumed }

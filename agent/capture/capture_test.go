@@ -40,7 +40,7 @@ func ownComm(t *testing.T) string {
 	return string(name[:len(name)-1])
 }
 
-func ownedByUs(t *testing.T, owner bpf.Owner, how ...bpf.How) {
+func ownedByUs(t *testing.T, owner bpf.Owner, how ...bpf.OwnerHow) {
 	t.Helper()
 	require.EqualValues(t, os.Getpid(), owner.PID)
 	require.Equal(t, ownComm(t), comm(owner.Comm))
@@ -66,20 +66,20 @@ func TestOrderlyClose(t *testing.T) {
 			require.NoError(t, p.server.Close())
 
 			client, server := c.connection(p.from, p.to), c.connection(p.to, p.from)
-			require.Equal(t, bpf.Client, client.Role)
-			require.Equal(t, bpf.Server, server.Role)
-			require.Equal(t, bpf.Local, client.FirstWho)
-			require.Equal(t, bpf.Peer, server.FirstWho)
-			require.EqualValues(t, bpf.Owned|bpf.FileDead, client.FirstEvidence)
+			require.Equal(t, bpf.RoleClient, client.Role)
+			require.Equal(t, bpf.RoleServer, server.Role)
+			require.Equal(t, bpf.SideLocal, client.FirstWho)
+			require.Equal(t, bpf.SidePeer, server.FirstWho)
+			require.EqualValues(t, bpf.FlagOwned|bpf.FlagFileDead, client.FirstEvidence)
 			require.Zero(t, client.Error)
 			require.EqualValues(t, 9, server.OldState, "LAST_ACK")
 			require.EqualValues(t, 8, client.BytesSent-client.BytesRetrans)
 			require.EqualValues(t, 14+1, client.BytesReceived, "payload and the FIN")
-			require.True(t, server.Evidence.Has(bpf.SockDone))
-			require.False(t, server.Evidence.Has(bpf.BeganBefore))
+			require.True(t, server.Evidence.Has(bpf.FlagFinReceived))
+			require.False(t, server.Evidence.Has(bpf.FlagBeganBefore))
 			require.EqualValues(t, 14, server.BytesSent-server.BytesRetrans)
-			ownedByUs(t, client.Owner, bpf.HowConnect)
-			ownedByUs(t, server.Owner, bpf.HowRead, bpf.HowWrite)
+			ownedByUs(t, client.Owner, bpf.OwnerConnect)
+			ownedByUs(t, server.Owner, bpf.OwnerRead, bpf.OwnerWrite)
 			require.NotEqual(t, client.Tuple.Conn, server.Tuple.Conn)
 			require.NotZero(t, client.Tuple.Conn)
 			require.NotZero(t, client.Tuple.NetNS)
@@ -87,7 +87,7 @@ func TestOrderlyClose(t *testing.T) {
 			require.Equal(t, c.features.SocketCookie, client.Tuple.Cookie != 0)
 			require.Less(t, client.OpenedAt, client.FirstAt)
 			require.Less(t, client.ConnectUS, uint32(time.Second/time.Microsecond))
-			require.Equal(t, bpf.ContextTask, client.Context.Kind)
+			require.Equal(t, bpf.CtxTask, client.Context.Kind)
 			require.Less(t, client.LastTxAgeMS, uint32(patience.Milliseconds()))
 			require.Equal(t, bpf.FlavourTCP, client.Flavour)
 		})
@@ -114,18 +114,18 @@ func TestRefused(t *testing.T) {
 			})
 			require.EqualValues(t, 111, end.Error)
 			require.EqualValues(t, 2, end.OldState, "SYN_SENT")
-			require.True(t, end.Evidence.Has(bpf.ResetReceived))
+			require.True(t, end.Evidence.Has(bpf.FlagResetReceived))
 			require.EqualValues(t, bpf.Absent32, end.ConnectUS)
 			require.NotZero(t, end.Tuple.LocalPort)
 			require.NotZero(t, end.Stack)
-			ownedByUs(t, end.Owner, bpf.HowConnect)
+			ownedByUs(t, end.Owner, bpf.OwnerConnect)
 			if c.features.SendResetArgs >= 3 {
 				reset := c.event(bpf.KindResetSent, func(e *bpf.Event) bool {
 					return e.Tuple.LocalPort == remote.Port() && e.Tuple.RemoteIP == end.Tuple.LocalIP
 				})
 				require.Equal(t, "NO_SOCKET", c.ResetReasonName(reset.Reason))
 				require.Equal(t, end.Tuple.LocalPort, reset.Tuple.RemotePort)
-				require.True(t, reset.Flags&bpf.WithoutSocket != 0)
+				require.True(t, reset.Flags&bpf.EventNoSocket != 0)
 			}
 		})
 	}
@@ -146,16 +146,16 @@ func TestLingerZero(t *testing.T) {
 	require.NoError(t, p.client.Close())
 
 	end, reset := resetAfter(c, p.from, p.to)
-	require.True(t, end.Evidence.Has(bpf.Linger0|bpf.Owned|bpf.FileDead))
+	require.True(t, end.Evidence.Has(bpf.FlagLinger0|bpf.FlagOwned|bpf.FlagFileDead))
 	require.EqualValues(t, 1, end.OldState, "ESTABLISHED")
-	require.Equal(t, bpf.Nobody, end.FirstWho)
+	require.Equal(t, bpf.SideNone, end.FirstWho)
 	require.Equal(t, end.Tuple.Conn, reset.Tuple.Conn)
 	require.Greater(t, reset.Head.At, end.Head.At)
-	require.Equal(t, bpf.Out, reset.Direction)
+	require.Equal(t, bpf.DirectionOut, reset.Direction)
 
 	peer := c.connection(p.to, p.from)
 	require.EqualValues(t, 104, peer.Error)
-	require.True(t, peer.Evidence.Has(bpf.ResetReceived))
+	require.True(t, peer.Evidence.Has(bpf.FlagResetReceived))
 }
 
 func TestCloseWithUnreadData(t *testing.T) {
@@ -170,8 +170,8 @@ func TestCloseWithUnreadData(t *testing.T) {
 	end, reset := resetAfter(c, p.to, p.from)
 	require.EqualValues(t, 10, end.RcvNxt-end.CopiedSeq)
 	require.EqualValues(t, 3, end.Shutdown)
-	require.True(t, end.Evidence.Has(bpf.Owned|bpf.FileDead))
-	ownedByUs(t, end.Owner, bpf.HowClose)
+	require.True(t, end.Evidence.Has(bpf.FlagOwned|bpf.FlagFileDead))
+	ownedByUs(t, end.Owner, bpf.OwnerClose)
 	require.Equal(t, end.Tuple.Conn, reset.Tuple.Conn)
 }
 
@@ -191,19 +191,19 @@ func TestDataAfterClose(t *testing.T) {
 
 	end, reset := resetAfter(c, p.from, p.to)
 	require.EqualValues(t, 5, end.OldState, "FIN_WAIT2")
-	require.Equal(t, bpf.Local, end.FirstWho)
+	require.Equal(t, bpf.SideLocal, end.FirstWho)
 	// No reset came, yet the kernel pretends, unless the late data was what
 	// acknowledged our FIN: then it ends without an error.
 	require.Contains(t, []uint32{0, 104}, end.Error)
-	require.Equal(t, end.Error == 104, end.Evidence.Has(bpf.ResetReceived))
+	require.Equal(t, end.Error == 104, end.Evidence.Has(bpf.FlagResetReceived))
 	if c.features.SendResetArgs >= 3 {
 		require.Equal(t, "TCP_ABORT_ON_DATA", c.ResetReasonName(reset.Reason))
 	}
 	require.Equal(t, end.Tuple.Conn, reset.Tuple.Conn)
-	require.True(t, reset.Flags&bpf.WithPacket != 0)
+	require.True(t, reset.Flags&bpf.EventWithPacket != 0)
 	peer := c.connection(p.to, p.from)
 	require.EqualValues(t, 32, peer.Error, "EPIPE: the peer had closed before")
-	require.Equal(t, bpf.Peer, peer.FirstWho)
+	require.Equal(t, bpf.SidePeer, peer.FirstWho)
 }
 
 // stayInFinWait2 keeps the socket whole after close, where it would otherwise

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tcpledger/bpf"
+	"tcpledger/schema"
 )
 
 // ErrConfig is what errors about an impossible Config wrap.
@@ -47,24 +48,24 @@ const (
 	defaultDeadline     = 50 * time.Millisecond
 )
 
-// defaultBudgets hold back what a storm repeats without telling more.
-var defaultBudgets = map[bpf.Kind]int{
-	bpf.KindResetSent:        2000,
-	bpf.KindDrop:             2000,
-	bpf.KindRetransmit:       2000,
-	bpf.KindRetransmitSynack: 500,
-	bpf.KindError:            2000,
-	bpf.KindSkbConsumed:      5000,
-}
-
-// DefaultKinds tells which kinds are captured when nothing is said.
+// DefaultKinds tells which kinds are captured when nothing is said. The table of the kinds says it.
 func DefaultKinds() map[bpf.Kind]bool {
 	kinds := map[bpf.Kind]bool{}
-	for _, kind := range bpf.KernelKinds() {
-		kinds[kind] = kind != bpf.KindState && kind != bpf.KindSkbConsumed
+	for _, kind := range schema.CaptureKinds() {
+		kinds[bpf.Kind(kind)] = kind.OnByDefault()
 	}
-	kinds[bpf.KindLingering] = true
 	return kinds
+}
+
+// defaultBudgets are the budgets of the table of the kinds. They hold back what a storm repeats without telling more.
+func defaultBudgets() map[bpf.Kind]int {
+	budgets := map[bpf.Kind]int{}
+	for _, kind := range schema.CaptureKinds() {
+		if kind.Budget() > 0 {
+			budgets[bpf.Kind(kind)] = kind.Budget()
+		}
+	}
+	return budgets
 }
 
 // DefaultIgnoredDrops are the reasons that are no loss: ordinary ends of a
@@ -90,7 +91,7 @@ func (c Config) normalize() (Config, error) {
 		c.Deadline = defaultDeadline
 	}
 	c.Kinds = merge(DefaultKinds(), c.Kinds)
-	c.Budgets = merge(defaultBudgets, c.Budgets)
+	c.Budgets = merge(defaultBudgets(), c.Budgets)
 	if page := os.Getpagesize(); c.RingBytes < page || c.RingBytes&(c.RingBytes-1) != 0 {
 		return c, fmt.Errorf("%w: ring of %d bytes, must be a power of two of at least %d", ErrConfig, c.RingBytes, page)
 	}

@@ -56,14 +56,14 @@ func TestScanConns(t *testing.T) {
 		for _, p := range pairs {
 			state := theOne(t, found, p)
 			require.EqualValues(t, closeWait, state.State)
-			require.Zero(t, state.Flags&(bpf.StateMet|bpf.StateOwn))
+			require.Zero(t, state.Flags&(bpf.StateDiscovered|bpf.StateOwn))
 			require.NotZero(t, state.StateAt)
-			ownedByUs(t, state.Owner, bpf.HowRead)
+			ownedByUs(t, state.Owner, bpf.OwnerRead)
 		}
 		met := theOne(t, found, old)
 		require.EqualValues(t, closeWait, met.State)
-		require.NotZero(t, met.Flags&bpf.StateMet)
-		ownedByUs(t, met.Owner, bpf.HowSeed)
+		require.NotZero(t, met.Flags&bpf.StateDiscovered)
+		ownedByUs(t, met.Owner, bpf.OwnerSeed)
 	}
 	require.Greater(t, len(scan.keys), 1, "it grew with the fullest bucket")
 }

@@ -121,14 +121,14 @@ func TestConsumed(t *testing.T) {
 	fin := c.event(bpf.KindSkbConsumed, between(to, from))
 	require.True(t, fin.TCPFlags&flagFIN != 0)
 	require.EqualValues(t, 4, fin.State, "FIN_WAIT1")
-	require.Equal(t, bpf.Out, fin.Direction)
+	require.Equal(t, bpf.DirectionOut, fin.Direction)
 	require.NotZero(t, fin.Stack)
 	require.NotZero(t, fin.Tuple.Conn)
 
 	_, err = dialIn(there, "10.9.9.1:9")
 	require.Error(t, err, "the reset is swallowed")
 	reset := c.event(bpf.KindSkbConsumed, func(e *bpf.Event) bool {
-		return e.Flags&bpf.ControlSocket != 0 && e.Tuple.LocalPort == 9
+		return e.Flags&bpf.EventControlSocket != 0 && e.Tuple.LocalPort == 9
 	})
 	require.True(t, reset.TCPFlags&flagRST != 0)
 	require.Equal(t, netip.MustParseAddr("10.9.9.2").As16(), reset.Tuple.RemoteIP)

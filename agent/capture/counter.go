@@ -6,10 +6,8 @@ import (
 	"fmt"
 
 	"tcpledger/bpf"
+	"tcpledger/schema"
 )
-
-// levels of nesting a CPU counts separately: streams are cpu * levels + level.
-const levels = 4
 
 // streamNumbers is struct stream of maps.h.
 type streamNumbers struct {
@@ -24,23 +22,22 @@ func (c *Capture) NextSeqs() (map[uint32]uint64, error) {
 		return nil, ErrNotStarted
 	}
 	next := map[uint32]uint64{}
-	for level := range uint32(levels) {
+	for level := range uint32(bpf.Levels) {
 		var perCPU []streamNumbers
 		if err := c.collection.Maps["streams"].Lookup(level, &perCPU); err != nil {
 			return nil, fmt.Errorf("read the streams of level %d: %w", level, err)
 		}
 		for cpu, numbers := range perCPU {
 			if numbers.Seq > 0 {
-				next[uint32(cpu)*levels+level] = numbers.Seq
+				next[uint32(cpu)*bpf.Levels+level] = numbers.Seq
 			}
 		}
 	}
 	return next, nil
 }
 
-// Totals are counts that only grow, of what never got a number or lost it: those
-// of bpf.TotalNames, and recursion_misses_PROGRAM, the runs the kernel skipped
-// because a program had interrupted itself.
+// Totals are counts that only grow, of what never got a number or lost it, by the names of schema.Totals: those of the
+// hooks, and for each program the runs that the kernel skipped because the program was running on that CPU.
 func (c *Capture) Totals() (map[string]uint64, error) {
 	if c.collection == nil {
 		return nil, ErrNotStarted
@@ -58,7 +55,7 @@ func (c *Capture) Totals() (map[string]uint64, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the statistics of %s: %w", name, err)
 		}
-		totals["recursion_misses_"+name] = stats.RecursionMisses
+		totals[schema.TotalRecursionMisses+name] = stats.RecursionMisses
 	}
 	return totals, nil
 }

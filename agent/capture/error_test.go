@@ -169,7 +169,7 @@ func TestOwnTimeWaitStaysUnseen(t *testing.T) {
 			require.NoError(t, err)
 			if !own {
 				reset := c.event(bpf.KindResetSent, between(p.from, p.to))
-				require.True(t, reset.Flags&bpf.Minisock != 0)
+				require.True(t, reset.Flags&bpf.EventMinisock != 0)
 				return
 			}
 			c.untilTotal("own_reset_sent", 1)

@@ -61,7 +61,7 @@ func TestDroppedAndRetransmitted(t *testing.T) {
 
 	drop := c.event(bpf.KindDrop, func(e *bpf.Event) bool { return e.Tuple.LocalPort == to.Port() })
 	require.EqualValues(t, flagSYN, drop.TCPFlags)
-	require.Equal(t, bpf.In, drop.Direction)
+	require.Equal(t, bpf.DirectionIn, drop.Direction)
 	require.Equal(t, to.Addr().As16(), drop.Tuple.LocalIP)
 	require.Zero(t, drop.Length)
 	require.NotZero(t, drop.Tuple.NetNS)
@@ -74,14 +74,14 @@ func TestDroppedAndRetransmitted(t *testing.T) {
 	require.EqualValues(t, 2, again.State, "SYN_SENT")
 	require.Zero(t, again.Length)
 	require.Equal(t, drop.PacketSeq, again.PacketSeq)
-	ownedByUs(t, again.Owner, bpf.HowConnect)
+	ownedByUs(t, again.Owner, bpf.OwnerConnect)
 
 	from := netip.AddrPortFrom(to.Addr(), again.Tuple.LocalPort)
 	end := c.connection(from, to)
 	require.Equal(t, again.Tuple.Conn, end.Tuple.Conn)
 	require.NotZero(t, end.TotalRetrans)
 	require.Zero(t, end.Error, "the application gave up, not the kernel")
-	require.True(t, end.Evidence.Has(bpf.Owned))
+	require.True(t, end.Evidence.Has(bpf.FlagOwned))
 }
 
 // TestSynackRetransmitted: the client does not hear the listener's answer.
@@ -97,7 +97,7 @@ func TestSynackRetransmitted(t *testing.T) {
 	synack := c.event(bpf.KindRetransmitSynack, func(e *bpf.Event) bool { return e.Tuple.LocalPort == to.Port() })
 	require.Equal(t, to.Addr().As16(), synack.Tuple.LocalIP)
 	require.NotZero(t, synack.Tuple.RemotePort)
-	require.True(t, synack.Flags&bpf.Minisock != 0)
+	require.True(t, synack.Flags&bpf.EventMinisock != 0)
 	require.EqualValues(t, 12, synack.State, "NEW_SYN_RECV")
 	require.NotZero(t, synack.Tuple.NetNS)
 }
@@ -113,7 +113,7 @@ func TestErrorsAndResetsIn(t *testing.T) {
 	peer := c.connection(p.to, p.from)
 	in := c.event(bpf.KindResetReceived, between(p.to, p.from))
 	require.Equal(t, peer.Tuple.Conn, in.Tuple.Conn)
-	require.Equal(t, bpf.In, in.Direction)
+	require.Equal(t, bpf.DirectionIn, in.Direction)
 	require.NotZero(t, in.Stack)
 	if c.skipped["on_error"] != "" {
 		t.Skip("no errors on this kernel: " + c.skipped["on_error"])

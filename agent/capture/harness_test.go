@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tcpledger/bpf"
+	"tcpledger/schema"
 )
 
 // patience bounds every wait for something that must happen.
@@ -148,7 +149,7 @@ func (w *watch) connection(local, remote netip.AddrPort) bpf.Connection {
 func (w *watch) event(kind bpf.Kind, wanted func(*bpf.Event) bool) bpf.Event {
 	w.t.Helper()
 	var found bpf.Event
-	w.until(kind.String(), func() bool {
+	w.until(schema.Kind(kind).String(), func() bool {
 		for i := range w.events {
 			if w.events[i].Head.Kind == kind && wanted(&w.events[i]) {
 				found = w.events[i]

@@ -35,7 +35,7 @@ func child(t *testing.T, listener *net.TCPListener, host string) (local, remote 
 
 func listenersHint(t *testing.T, owner bpf.Owner) {
 	t.Helper()
-	require.Equal(t, bpf.HowListener, owner.How)
+	require.Equal(t, bpf.OwnerListener, owner.How)
 	require.Equal(t, ownComm(t), comm(owner.Comm))
 	require.Zero(t, owner.PID)
 	require.Zero(t, owner.StartAt)
@@ -58,7 +58,7 @@ func TestListenerHint(t *testing.T) {
 				require.NoError(t, listener.Close())
 				end := c.connection(local, remote)
 				listenersHint(t, end.Owner)
-				require.True(t, end.Evidence.Has(bpf.NoSocket))
+				require.True(t, end.Evidence.Has(bpf.FlagNoSocket))
 			}
 		})
 	}
@@ -73,7 +73,7 @@ func TestListenerHintGivesWay(t *testing.T) {
 	say(t, p.client, p.server, "question")
 	require.NoError(t, p.client.Close())
 	require.NoError(t, p.server.Close())
-	ownedByUs(t, c.connection(p.to, p.from).Owner, bpf.HowRead)
+	ownedByUs(t, c.connection(p.to, p.from).Owner, bpf.OwnerRead)
 }
 
 // TestListenerThatIsGone: what listens at another address or port of the same namespace hints at nobody.

@@ -22,7 +22,7 @@ const stackSlot = 0
 // constants are what the hooks read as volatile const.
 func constants(config Config, found Features) map[string]any {
 	var enabled uint32
-	var cost [16]uint64
+	var cost [bpf.KindSlots]uint64
 	for kind, on := range config.Kinds {
 		if on && int(kind) < len(cost) {
 			enabled |= 1 << kind

@@ -57,12 +57,12 @@ func TestKilledProcess(t *testing.T) {
 	to := listener.Addr().(*net.TCPAddr).AddrPort()
 	end := c.connection(from, to)
 	require.EqualValues(t, child.Process.Pid, end.Owner.PID)
-	require.Equal(t, bpf.HowConnect, end.Owner.How)
+	require.Equal(t, bpf.OwnerConnect, end.Owner.How)
 	require.Equal(t, "exe", comm(end.Owner.Comm), "the name it was started by")
-	require.EqualValues(t, bpf.Owned|bpf.FileDead|bpf.Exiting, end.FirstEvidence)
-	require.Equal(t, bpf.Local, end.FirstWho)
+	require.EqualValues(t, bpf.FlagOwned|bpf.FlagFileDead|bpf.FlagExiting, end.FirstEvidence)
+	require.Equal(t, bpf.SideLocal, end.FirstWho)
 	require.EqualValues(t, child.Process.Pid, end.Context.PID)
-	require.Equal(t, bpf.ContextTask, end.Context.Kind)
+	require.Equal(t, bpf.CtxTask, end.Context.Kind)
 }
 
 // TestLastToCloseOwns: also after the peer's FIN the process that closes is the one that used it last.
@@ -99,8 +99,8 @@ func TestLastToCloseOwns(t *testing.T) {
 	onSocket(t, p.client, func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0) })
 	end := c.connection(p.to, p.from)
 	require.EqualValues(t, heir.Process.Pid, end.Owner.PID)
-	require.Equal(t, bpf.HowClose, end.Owner.How)
-	require.Equal(t, bpf.Peer, end.FirstWho)
+	require.Equal(t, bpf.OwnerClose, end.Owner.How)
+	require.Equal(t, bpf.SidePeer, end.FirstWho)
 }
 
 // TestLongAges: an age that does not fit is absent, not the rest of it.
@@ -161,10 +161,10 @@ func TestListenerClosed(t *testing.T) {
 	from, to := client.LocalAddr().(*net.TCPAddr).AddrPort(), listener.Addr().(*net.TCPAddr).AddrPort()
 	end := c.connection(to, from)
 	listenersHint(t, end.Owner)
-	require.False(t, end.Evidence.Has(bpf.Owned))
-	require.True(t, end.Evidence.Has(bpf.NoSocket))
-	require.False(t, end.Evidence.Has(bpf.SockDead))
-	require.Equal(t, bpf.ContextUnknown, end.Context.Kind)
+	require.False(t, end.Evidence.Has(bpf.FlagOwned))
+	require.True(t, end.Evidence.Has(bpf.FlagNoSocket))
+	require.False(t, end.Evidence.Has(bpf.FlagSockDead))
+	require.Equal(t, bpf.CtxUnknown, end.Context.Kind)
 	closeQuietly(client)
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/bpf"
+	"tcpledger/schema"
 )
 
 // storm makes and drops connections from several threads at once. All sockets
@@ -133,7 +134,7 @@ func checkNumbers(t *testing.T, c *watch) {
 		}
 		require.False(t, seen[head.Stream][head.Seq], "number %d of stream %d twice", head.Seq, head.Stream)
 		require.Less(t, head.Seq, next[head.Stream])
-		require.Equal(t, head.CPU, head.Stream/levels)
+		require.Equal(t, head.CPU, head.Stream/bpf.Levels)
 		seen[head.Stream][head.Seq] = true
 		count++
 	}
@@ -141,7 +142,7 @@ func checkNumbers(t *testing.T, c *watch) {
 	for _, n := range next {
 		numbered += n
 	}
-	for _, kind := range bpf.KernelKinds() {
+	for _, kind := range schema.CaptureKinds() {
 		lost += totals["lost_"+kind.String()]
 	}
 	require.NotZero(t, count)

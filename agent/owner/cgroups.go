@@ -113,7 +113,7 @@ func mounts(root string) map[schema.CgroupHow]string {
 		}
 	}
 	if path := filepath.Join(root, "memory"); fileSystem(path) == unix.CGROUP_SUPER_MAGIC {
-		found[schema.CgroupMemoryController] = path
+		found[schema.CgroupMemory] = path
 	}
 	return found
 }

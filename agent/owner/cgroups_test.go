@@ -41,7 +41,7 @@ func ownCgroups(t *testing.T) map[schema.CgroupHow]string {
 		case f[0] == "0":
 			paths[schema.CgroupV2] = f[2]
 		case f[1] == "memory":
-			paths[schema.CgroupMemoryController] = f[2]
+			paths[schema.CgroupMemory] = f[2]
 		}
 	}
 	return paths

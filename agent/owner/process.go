@@ -71,7 +71,7 @@ func parseCgroup(text string, how schema.CgroupHow) string {
 		switch {
 		case !ok:
 		case how == schema.CgroupV2 && number == "0" && controllers == "",
-			how == schema.CgroupMemoryController && slices.Contains(strings.Split(controllers, ","), "memory"):
+			how == schema.CgroupMemory && slices.Contains(strings.Split(controllers, ","), "memory"):
 			return path
 		}
 	}

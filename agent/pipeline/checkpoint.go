@@ -46,9 +46,9 @@ func (p *Pipeline) readNumbers() (next map[uint32]uint64, totals map[string]uint
 	if p.lingering.next > 0 {
 		next[schema.AgentStream] = p.lingering.next
 	}
-	totals["own_lingering"] = p.lingering.own
-	totals["repeated_records"] = p.gaps.Late()
-	totals["settle_early"] = p.settle.Stats().Early
+	totals[schema.TotalOwn(schema.KindLingering)] = p.lingering.own
+	totals[schema.TotalRepeatedRecords] = p.gaps.Late()
+	totals[schema.TotalSettleEarly] = p.settle.Stats().Early
 	at, err = batch.Boottime()
 	return next, totals, at, err
 }

@@ -5,14 +5,13 @@ package pipeline
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"tcpledger/bpf"
 	"tcpledger/schema"
 )
 
 const prefix = "tcpledger_agent_"
 
 type metrics struct {
-	records     [bpf.KindLingering + 1]prometheus.Counter
+	records     [256]prometheus.Counter // by the kind's number
 	malformed   prometheus.Counter
 	repeated    prometheus.Gauge
 	lost        *prometheus.CounterVec
@@ -58,7 +57,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		m.stacks.WithLabelValues(what)
 	}
 	m.lost.WithLabelValues(schema.LossRingFull)
-	for _, kind := range append(bpf.KernelKinds(), bpf.KindLingering) {
+	for _, kind := range schema.CaptureKinds() {
 		m.records[kind] = records.WithLabelValues(kind.String())
 	}
 	return m
@@ -72,7 +71,7 @@ type totals struct {
 
 func newTotals(read func() (map[string]uint64, error)) *totals {
 	return &totals{read: read, desc: prometheus.NewDesc(prefix+"kernel_total",
-		"What the kernel side counted: lost, over budget, own traffic, stacks, recursion misses.", []string{"name"}, nil)}
+		"What the kernel side counted, by name; docs/losses.md says what each name means.", []string{"name"}, nil)}
 }
 
 // Describe is prometheus.Collector's.

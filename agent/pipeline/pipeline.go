@@ -166,8 +166,8 @@ func (p *Pipeline) takeEvent(in *bpf.Event) (err error) {
 	if e.StackID, err = p.stacks.id(in.Stack); err != nil {
 		return err
 	}
-	if e.Kind == schema.KindResetSent && in.Flags&bpf.Minisock == 0 {
-		p.settle.Reset(e, in.Flags&bpf.WithPacket != 0)
+	if e.Kind == schema.KindResetSent && in.Flags&bpf.EventMinisock == 0 {
+		p.settle.Reset(e, in.Flags&bpf.EventWithPacket != 0)
 	}
 	return p.sink.Event(e, p.now)
 }

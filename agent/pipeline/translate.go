@@ -16,7 +16,8 @@ type reasonNames interface {
 	ResetReasonName(reason uint32) string
 }
 
-// translator turns what the kernel side wrote into what travels. It allocates for names it has not met before only.
+// translator turns a record of the kernel side into one of the wire. Numbers and bits are copied: both sides take them from
+// one vocabulary. It allocates only for a name that is new to it.
 type translator struct {
 	reasons reasonNames
 	comms   map[[16]byte]string
@@ -82,39 +83,9 @@ func (t *translator) lingering(in *bpf.ConnState, at uint64, out *schema.Event) 
 		Owner:    t.owner(&in.Owner),
 		State:    schema.State(in.State),
 	}
-	if in.Flags&bpf.StateMet == 0 {
+	if in.Flags&bpf.StateDiscovered == 0 {
 		out.StateUS = schema.Some((at - in.StateAt) / 1000)
 	}
-}
-
-// evidenceFlags is what each bit of the kernel side means on the wire. bpf.KeepOpen has no meaning there.
-var evidenceFlags = []struct {
-	bit  bpf.Evidence
-	flag schema.Flags
-}{
-	{bpf.Owned, schema.FlagOwned},
-	{bpf.FileDead, schema.FlagFileDead},
-	{bpf.Exiting, schema.FlagExiting},
-	{bpf.Linger0, schema.FlagLinger0},
-	{bpf.SockDead, schema.FlagSockDead},
-	{bpf.NoSocket, schema.FlagNoSocket},
-	{bpf.SockDone, schema.FlagFinReceived},
-	{bpf.Linger2Neg, schema.FlagLinger2Off},
-	{bpf.ResetReceived, schema.FlagResetReceived},
-	{bpf.ResetSent, schema.FlagResetSent},
-	{bpf.BeganBefore, schema.FlagBeganBefore},
-	{bpf.Seeded, schema.FlagBeganBefore},
-	{bpf.NoCloseSeen, schema.FlagNoCloseSeen},
-}
-
-func flags(bits bpf.Evidence) schema.Flags {
-	var f schema.Flags
-	for _, e := range evidenceFlags {
-		if bits.Has(e.bit) {
-			f |= e.flag
-		}
-	}
-	return f
 }
 
 func (t *translator) evidence(in *bpf.Connection) schema.Evidence {
@@ -123,14 +94,14 @@ func (t *translator) evidence(in *bpf.Connection) schema.Evidence {
 		Error:         int32(in.Error),
 		ErrorSoft:     int32(in.ErrorSoft),
 		Shutdown:      in.Shutdown,
-		Flags:         flags(in.Evidence),
+		Flags:         schema.Flags(in.Evidence),
 		FirstFin:      schema.Side(in.FirstWho),
-		FirstFinFlags: flags(bpf.Evidence(in.FirstEvidence)),
+		FirstFinFlags: schema.Flags(in.FirstEvidence),
 		TimerRetries:  uint32(in.Retransmits),
 		ProbesOut:     uint32(in.ProbesOut),
 		SendWindow:    in.SndWnd,
 	}
-	if in.Evidence.Has(bpf.ResetSent) && in.ResetReason != bpf.Absent32 {
+	if in.Evidence.Has(bpf.FlagResetSent) && in.ResetReason != bpf.Absent32 {
 		e.ResetReason, e.ResetReasonRaw = t.reasons.ResetReasonName(in.ResetReason), schema.Some(uint64(in.ResetReason))
 	}
 	return e
@@ -150,7 +121,7 @@ func counters(in *bpf.Connection) schema.Counters {
 		SegsOut:          in.SegsOut,
 		Retransmits:      in.TotalRetrans,
 	}
-	if c.BytesReceived(in.Evidence.Has(bpf.SockDone)) > 0 { // the kernel counts from the handshake until there is data
+	if c.BytesReceived(in.Evidence.Has(bpf.FlagFinReceived)) > 0 { // the kernel counts from the handshake until there is data
 		c.LastRxAgeMS = optional(in.LastRxAgeMS)
 	}
 	if c.BytesSentRaw > 0 {

@@ -34,7 +34,7 @@ func TestReplayChangesNoAnswer(t *testing.T) {
 		e := schema.NewBatchEncoder()
 		e.AddLoss(&schema.Loss{At: 1, Stream: uint32(p), SeqFrom: 1000, SeqTo: 1001, Cause: schema.LossRingFull})
 		e.AddCheckpoint(&schema.Checkpoint{At: uint64(p) * 1e9, Phase: schema.CheckpointEnd, Streams: []uint32{uint32(p)}, Next: []uint64{1002},
-			Names: []string{"own", "budget", "noise", "recursion_misses", "state_map_full", "stacks_taken"}, Totals: []uint64{6, 5, 4, 3, 2, 1}})
+			Names: []string{"own_connection", "over_budget_drop", "drops_ignored", "recursion_misses_on_drop", "state_map_full", "stacks_taken"}, Totals: []uint64{6, 5, 4, 3, 2, 1}})
 		r.send(schema.TopicEvents, p, finish(t, e, sampleHeader(1)), []byte("garbage"))
 	}
 	r.eventually(partitions*500, "SELECT count() FROM %s.connections FINAL")

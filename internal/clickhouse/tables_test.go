@@ -94,15 +94,15 @@ func TestLossesOfAWindow(t *testing.T) {
 	exec(t, db, "INSERT INTO tcpledger.loss SELECT * FROM tcpledger.loss") // replayed
 	exec(t, db, `INSERT INTO tcpledger.checkpoints (at, host, session, phase, totals, received_at) SELECT * FROM VALUES(
 		'at DateTime64(6), host String, session UInt64, phase String, totals Map(String, UInt64), r DateTime64(6)',
-		('2026-03-04 09:59:00', 'h', 1, 'periodic', map('own', 5), now64(6)),
-		('2026-03-04 10:10:00', 'h', 1, 'periodic', map('own', 9, 'budget', 2), now64(6)),
-		('2026-03-04 10:20:00', 'h', 1, 'periodic', map('own', 10, 'budget', 2), now64(6)),
-		('2026-03-04 10:12:00', 'began', 2, 'start', map('own', 1), now64(6)),
-		('2026-03-04 10:12:00', 'was away', 3, 'takeover', map('own', 100), now64(6)),
-		('2026-03-04 10:13:00', 'was away', 3, 'periodic', map('own', 101), now64(6)),
-		('2026-03-04 10:13:00', 'quiet', 4, 'periodic', map('own', 7), now64(6)))`)
+		('2026-03-04 09:59:00', 'h', 1, 'periodic', map('own_connection', 5), now64(6)),
+		('2026-03-04 10:10:00', 'h', 1, 'periodic', map('own_connection', 9, 'over_budget_drop', 2), now64(6)),
+		('2026-03-04 10:20:00', 'h', 1, 'periodic', map('own_connection', 10, 'over_budget_drop', 2), now64(6)),
+		('2026-03-04 10:12:00', 'began', 2, 'start', map('own_connection', 1), now64(6)),
+		('2026-03-04 10:12:00', 'was away', 3, 'takeover', map('own_connection', 100), now64(6)),
+		('2026-03-04 10:13:00', 'was away', 3, 'periodic', map('own_connection', 101), now64(6)),
+		('2026-03-04 10:13:00', 'quiet', 4, 'periodic', map('own_connection', 7), now64(6)))`)
 	got := lines(t, db, "SELECT * FROM tcpledger.losses(from = '2026-03-04 10:00:00', to = '2026-03-04 10:15:00') ORDER BY ALL")
-	require.Equal(t, "began unnumbered own 1\nh numbered ring_full 5\nh unnumbered budget 2\nh unnumbered own 4\nwas away unnumbered own 1", got)
+	require.Equal(t, "began unnumbered own_connection 1\nh numbered ring_full 5\nh unnumbered over_budget_drop 2\nh unnumbered own_connection 4\nwas away unnumbered own_connection 1", got)
 }
 
 func TestStackDictionary(t *testing.T) {
