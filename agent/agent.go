@@ -86,8 +86,8 @@ func build(cmd *cobra.Command, o *options) (*agent, error) {
 		return nil, err
 	}
 	health.Add("capture", a.pipeline.Err)
-	a.server, err = program.HTTP{Addr: o.http.Listen, Registry: a.registry, Health: &health, Pprof: o.http.Pprof,
-		Handlers: map[string]http.Handler{"GET /status": http.HandlerFunc(a.serveStatus)}}.Listen()
+	a.server, err = program.HTTP{Addr: o.http.Listen, Registry: a.registry, Health: &health, Pprof: o.http.Pprof, AllowedHosts: o.http.AllowedHosts,
+		Handlers: map[string]http.Handler{"GET /status": program.SamePeer(http.HandlerFunc(a.serveStatus))}}.Listen()
 	return a, err
 }
 

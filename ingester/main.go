@@ -71,7 +71,8 @@ func run(cmd *cobra.Command, f *flags) error {
 	rows := store.New(native, db.Name, clickhouseDown, registry)
 	ingest := pipeline.New(pipeline.Config{Consumer: consumer, Symbolizer: symbolizer, Store: rows, Outage: clickhouseDown,
 		FlushInterval: f.flushInterval, FlushRows: f.flushRows, Log: log, Registry: registry})
-	server, err := program.HTTP{Addr: f.http.Listen, Registry: registry, Health: health, Pprof: f.http.Pprof}.Listen()
+	server, err := program.HTTP{Addr: f.http.Listen, Registry: registry, Health: health, Pprof: f.http.Pprof,
+		AllowedHosts: f.http.AllowedHosts}.Listen()
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ const pageTime = 4 * time.Second
 type consoleOptions struct {
 	listen          string
 	flag            string // the flag listen came from
+	allowedHosts    []string
 	agent, ingester string // addresses of /healthz and /metrics, "" to leave out
 	clickhouse      clickhouse.Flags
 	kafka           kafkaconn.Flags
@@ -48,6 +49,7 @@ func consoleCommand() *cobra.Command {
 	program.Checked(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:8321", "`host:port` of the page")
+	program.RegisterAllowedHosts(flags, &o.allowedHosts)
 	flags.StringVar(&o.agent, "agent", "", "show the health of the agent at this `host:port`")
 	flags.StringVar(&o.ingester, "ingester", "127.0.0.1:8323", "show the health of the ingester at this `host:port`; empty for none")
 	o.clickhouse.Register(flags)
@@ -80,7 +82,7 @@ func (o *consoleOptions) run(ctx context.Context, checkOnly bool) (err error) {
 	if err != nil {
 		return fmt.Errorf("build the console: %w", err)
 	}
-	server, err := program.HTTP{Addr: o.listen, Flag: o.flag, Handlers: map[string]http.Handler{"/": handler}}.Listen()
+	server, err := program.HTTP{Addr: o.listen, Flag: o.flag, AllowedHosts: o.allowedHosts, Handlers: map[string]http.Handler{"/": handler}}.Listen()
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ package program
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"sync"
 )
@@ -24,21 +23,6 @@ func (h *Health) Add(name string, check func() error) {
 		h.checks = map[string]func() error{}
 	}
 	h.checks[name] = check
-}
-
-// Err is the first failing check by name, nil if all pass.
-func (h *Health) Err() error {
-	report, healthy := h.report()
-	if healthy {
-		return nil
-	}
-	first := ""
-	for name, result := range report {
-		if result != healthOK && (first == "" || name < first) {
-			first = name
-		}
-	}
-	return fmt.Errorf("%s: %s", first, report[first])
 }
 
 const healthOK = "ok"

@@ -18,31 +18,53 @@ import (
 )
 
 const (
-	httpHeaderTimeout   = 5 * time.Second
 	httpShutdownTimeout = 5 * time.Second
+	httpMaxHeaderBytes  = 64 << 10
 )
 
-// HTTPFlags are --listen and --pprof.
+// httpTimeouts bound how long one client may hold a connection.
+type httpTimeouts struct {
+	header time.Duration // from the first byte of a request to the end of its header
+	read   time.Duration // to the end of its body
+	write  time.Duration // from the header to the end of the answer; a CPU profile takes 30 s
+	idle   time.Duration // between two requests
+}
+
+var defaultHTTPTimeouts = httpTimeouts{header: 5 * time.Second, read: 10 * time.Second, write: time.Minute, idle: 2 * time.Minute}
+
+// HTTPFlags are --listen, --allowed-hosts and --pprof.
 type HTTPFlags struct {
-	Listen string // host:port; "" serves nothing
-	Pprof  bool
+	Listen       string   // host:port; "" serves nothing
+	AllowedHosts []string // as LocalOnly takes them
+	Pprof        bool
 }
 
 // Register declares the flags; listen is the default address.
 func (f *HTTPFlags) Register(flags *pflag.FlagSet, listen string) {
 	flags.StringVar(&f.Listen, "listen", listen, "`host:port` of /metrics and /healthz; empty for none")
+	RegisterAllowedHosts(flags, &f.AllowedHosts)
 	flags.BoolVar(&f.Pprof, "pprof", false, "serve /debug/pprof/ there too")
 }
 
+// RegisterAllowedHosts declares --allowed-hosts for a program that declares its own --listen.
+func RegisterAllowedHosts(flags *pflag.FlagSet, hosts *[]string) {
+	flags.StringSliceVar(hosts, "allowed-hosts", nil,
+		"answer requests for these `host` names too where --listen is loopback, and for no others where it is not; repeatable")
+}
+
 // HTTP describes a program's metrics and health server. GET /metrics, /healthz (Health), /debug/pprof/ if Pprof, and
-// Handlers by http.ServeMux pattern.
+// Handlers by http.ServeMux pattern. All of it stands behind LocalOnly if Addr is loopback or AllowedHosts are named: on
+// another address anybody may ask, since Prometheus asks by whatever name it knows.
 type HTTP struct {
-	Addr     string // host:port, port 0 for a free one; "" serves nothing
-	Flag     string // the flag Addr came from, for the error message; "listen" if empty
-	Registry *prometheus.Registry
-	Health   *Health
-	Pprof    bool
-	Handlers map[string]http.Handler
+	Addr         string // host:port, port 0 for a free one; "" serves nothing
+	Flag         string // the flag Addr came from, for the error message; "listen" if empty
+	AllowedHosts []string
+	Registry     *prometheus.Registry
+	Health       *Health
+	Pprof        bool
+	Handlers     map[string]http.Handler
+
+	timeouts httpTimeouts // the defaults if zero
 }
 
 // HTTPServer is a server that has its port and answers once Run is called.
@@ -68,10 +90,27 @@ func (h HTTP) Listen() (*HTTPServer, error) {
 		}
 		return nil, UsageError(fmt.Errorf("--%s %s: %w", flag, h.Addr, err))
 	}
-	return &HTTPServer{
-		listener: listener,
-		server:   &http.Server{Handler: h.mux(), ReadHeaderTimeout: httpHeaderTimeout},
-	}, nil
+	return &HTTPServer{listener: listener, server: h.server(listener.Addr())}, nil
+}
+
+// server makes the server for the address that was taken.
+func (h HTTP) server(addr net.Addr) *http.Server {
+	var handler http.Handler = h.mux()
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsLoopback() || len(h.AllowedHosts) > 0 {
+		handler = LocalOnly(handler, h.AllowedHosts...)
+	}
+	limits := h.timeouts
+	if limits == (httpTimeouts{}) {
+		limits = defaultHTTPTimeouts
+	}
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: limits.header,
+		ReadTimeout:       limits.read,
+		WriteTimeout:      limits.write,
+		IdleTimeout:       limits.idle,
+		MaxHeaderBytes:    httpMaxHeaderBytes,
+	}
 }
 
 func (h HTTP) mux() *http.ServeMux {

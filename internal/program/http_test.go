@@ -75,13 +75,11 @@ func TestHealth(t *testing.T) {
 	code, body := get(t, url+"/healthz")
 	require.Equal(t, http.StatusOK, code)
 	require.JSONEq(t, `{"status":"ok","checks":{"kafka":"ok","queue":"ok"}}`, body)
-	require.NoError(t, health.Err())
 
 	kafka = failure
 	code, body = get(t, url+"/healthz")
 	require.Equal(t, http.StatusServiceUnavailable, code)
 	require.JSONEq(t, `{"status":"failing","checks":{"kafka":"connection refused","queue":"ok"}}`, body)
-	require.EqualError(t, health.Err(), "kafka: connection refused")
 }
 
 func TestExtraHandlersAndProfiles(t *testing.T) {
