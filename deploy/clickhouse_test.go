@@ -35,6 +35,9 @@ func startServer(t *testing.T) server {
 	return server{native: started.Addr(), http: started.HTTPAddr()}
 }
 
+// inClear lets the password go over this machine's loopback without TLS.
+const inClear = "TCPLEDGER_CLICKHOUSE_ALLOW_PLAINTEXT_PASSWORD=true"
+
 var passwords = map[string]string{"tcpledger": "one", "reader": "two"}
 
 // ask runs a statement as a user and returns the answer, or the server's error.
@@ -57,7 +60,7 @@ func TestClickHouseUsers(t *testing.T) {
 
 	// The owner makes all the tables, as the service "migrate" does, and may do nothing outside them.
 	migrate := exec.CommandContext(t.Context(), program(t, "tcpledger"), "migrate", "--apply")
-	migrate.Env = append(os.Environ(), "TCPLEDGER_CLICKHOUSE="+s.native, "TCPLEDGER_CLICKHOUSE_USER=tcpledger")
+	migrate.Env = append(os.Environ(), "TCPLEDGER_CLICKHOUSE="+s.native, "TCPLEDGER_CLICKHOUSE_USER=tcpledger", inClear)
 	out, err := migrate.CombinedOutput()
 	require.NoError(t, err, string(out))
 	_, answer := s.ask(t, "tcpledger", "CREATE DATABASE elsewhere")
@@ -76,7 +79,7 @@ func TestClickHouseUsers(t *testing.T) {
 		require.Contains(t, answer, "ACCESS_DENIED", statement)
 	}
 	report := exec.CommandContext(t.Context(), program(t, "tcpledger"), "postmortem", "--from=-1h", "--to=now")
-	report.Env = append(os.Environ(), "TCPLEDGER_CLICKHOUSE="+s.native, "TCPLEDGER_CLICKHOUSE_USER=reader", "TCPLEDGER_CLICKHOUSE_PASSWORD="+passwords["reader"])
+	report.Env = append(os.Environ(), "TCPLEDGER_CLICKHOUSE="+s.native, "TCPLEDGER_CLICKHOUSE_USER=reader", "TCPLEDGER_CLICKHOUSE_PASSWORD="+passwords["reader"], inClear)
 	out, err = report.CombinedOutput()
 	require.NoError(t, err, string(out))
 	_, tables := s.ask(t, "tcpledger", "SELECT name FROM system.tables WHERE database = 'tcpledger' AND engine != 'View'")

@@ -156,6 +156,8 @@ func TestEveryDumpIsAValidConfiguration(t *testing.T) {
 }
 
 // One environment may serve all the programs: each must know the others' variables, and none that nobody has.
+//
+//go:generate env TCPLEDGER_TEST_WRITE_GOLDEN=1 go test -count=1 -run TestTheListOfAllKeysIsComplete .
 func TestTheListOfAllKeysIsComplete(t *testing.T) {
 	var want []string
 	for _, name := range programs {
@@ -165,9 +167,19 @@ func TestTheListOfAllKeysIsComplete(t *testing.T) {
 		return slices.Contains([]string{"help", "version", "config", "check", "dump"}, flag)
 	})
 	slices.Sort(want)
-	content, err := os.ReadFile(filepath.Join(root, "internal/program/keys.txt"))
+	golden(t, filepath.Join(root, "internal/program/keys.txt"), strings.Join(slices.Compact(want), "\n")+"\n")
+}
+
+// golden compares a generated file with what it should hold, or writes it where TCPLEDGER_TEST_WRITE_GOLDEN is set.
+func golden(t *testing.T, path, want string) {
+	t.Helper()
+	if os.Getenv("TCPLEDGER_TEST_WRITE_GOLDEN") != "" {
+		require.NoError(t, os.WriteFile(path, []byte(want), 0o644))
+		return
+	}
+	content, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, slices.Compact(want), strings.Fields(string(content)), "internal/program/keys.txt lists every flag of every program")
+	require.Equal(t, want, string(content), "%s is stale: TCPLEDGER_TEST_WRITE_GOLDEN=1 go test ./deploy", path)
 }
 
 func TestSampleConfigurations(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
 	driver "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/internal/program"
@@ -24,18 +25,37 @@ import (
 func TestBadFlagsAreNamed(t *testing.T) {
 	noPEM := filepath.Join(t.TempDir(), "ca.pem")
 	require.NoError(t, os.WriteFile(noPEM, []byte("not one"), 0o600))
-	for want, f := range map[string]Flags{
-		"--clickhouse: ":                {Addr: "no-port", Database: "d"},
-		"--clickhouse-database":         {Addr: "h:1", Database: "d; DROP"},
-		"wants --clickhouse-tls":        {Addr: "h:1", Database: "d", CA: "x"},
-		"--clickhouse-tls-ca: open":     {Addr: "h:1", Database: "d", TLS: true, CA: noPEM + ".missing"},
-		"--clickhouse-tls-ca: " + noPEM: {Addr: "h:1", Database: "d", TLS: true, CA: noPEM},
+	for want, args := range map[string][]string{
+		"--clickhouse: ":                        {"--clickhouse", "no-port"},
+		"--clickhouse-database":                 {"--clickhouse-database", "d; DROP"},
+		"want --clickhouse-tls":                 {"--clickhouse-tls-ca", "x"},
+		"--clickhouse-tls-ca: open":             {"--clickhouse-tls", "--clickhouse-tls-ca", noPEM + ".missing"},
+		"--clickhouse-tls-ca: " + noPEM:         {"--clickhouse-tls", "--clickhouse-tls-ca", noPEM},
+		"in the clear: give --clickhouse-tls":   {"--clickhouse-password", "x"},
+		"the ClickHouse password would cross":   {"--clickhouse-password-file", noPEM},
+		"--clickhouse-password-file: open":      {"--clickhouse-tls", "--clickhouse-password-file", noPEM + ".missing"},
+		"--clickhouse-password-file: give one ": {"--clickhouse-tls", "--clickhouse-password", "x", "--clickhouse-password-file", noPEM},
 	} {
+		f := parsed(t, args...)
 		_, err := f.Open()
 		require.ErrorContains(t, err, want)
 		_, err = f.Native()
 		require.ErrorContains(t, err, want)
 	}
+	allowed := parsed(t, "--clickhouse-password", "x", "--clickhouse-allow-plaintext-password")
+	options, err := allowed.Native()
+	require.NoError(t, err)
+	require.Equal(t, "x", options.Password)
+}
+
+// parsed are the settings that a command line gives.
+func parsed(t *testing.T, args ...string) *Flags {
+	t.Helper()
+	var f Flags
+	set := pflag.NewFlagSet("probe", pflag.ContinueOnError)
+	f.Register(set)
+	require.NoError(t, set.Parse(args))
+	return &f
 }
 
 // The server's own buffering of inserts acknowledges before it stores: it must be off whatever the profile says.

@@ -4,22 +4,18 @@
 package kafkaconn
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/sasl"
-	"github.com/segmentio/kafka-go/sasl/plain"
-	"github.com/segmentio/kafka-go/sasl/scram"
 	"github.com/spf13/pflag"
 
 	"tcpledger/internal/program"
+	"tcpledger/internal/program/credentials"
 )
 
 const (
@@ -31,12 +27,9 @@ const (
 // Flags are the connection settings. Register declares them; they are read after program.Load.
 type Flags struct {
 	Brokers  []string // host:port each
-	TLS      bool
-	CA       string // PEM file; "" for the system's
-	Cert     string // PEM file of a client certificate, with Key
-	Key      string
+	TLS      credentials.TLS
 	User     string
-	Password string
+	Password credentials.Password
 
 	mechanism *string
 }
@@ -44,31 +37,27 @@ type Flags struct {
 // Register declares --brokers and the --kafka-… flags.
 func (f *Flags) Register(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.Brokers, "brokers", []string{"127.0.0.1:9092"}, "Kafka brokers to start from, `host:port`; repeatable")
-	flags.BoolVar(&f.TLS, "kafka-tls", false, "speak TLS with Kafka")
-	flags.StringVar(&f.CA, "kafka-tls-ca", "", "PEM `file` with the authorities that Kafka's certificate may come from (default: the system's)")
-	flags.StringVar(&f.Cert, "kafka-tls-cert", "", "PEM `file` with the client certificate")
-	flags.StringVar(&f.Key, "kafka-tls-key", "", "PEM `file` with the client certificate's key")
-	f.mechanism = program.Choice(flags, "kafka-sasl", "none", "SASL `mechanism`: none, plain, scram-sha-256 or scram-sha-512",
-		"none", "plain", "scram-sha-256", "scram-sha-512")
+	f.TLS.Register(flags, "kafka", "Kafka")
+	f.mechanism = program.Choice(flags, "kafka-sasl", none, "SASL `mechanism`: none, plain, scram-sha-256 or scram-sha-512",
+		none, mechanismPlain, mechanismSCRAM256, mechanismSCRAM512)
 	flags.StringVar(&f.User, "kafka-user", "", "SASL `user`")
-	flags.StringVar(&f.Password, "kafka-password", "", "SASL `password`; better given by TCPLEDGER_KAFKA_PASSWORD than on the command line")
-	program.MarkSecret(flags, "kafka-password")
+	f.Password.Register(flags, "kafka", "Kafka")
 }
 
 // Transport makes the transport for a kafka.Writer or kafka.Client; clientID is what the broker logs and quotas by. topics
 // are those that it is for: every few seconds it asks where they are, and without any it asks for all of the cluster's. It
 // connects to nothing; an error is one of the flags. The caller calls CloseIdleConnections at the end.
 func (f *Flags) Transport(clientID string, topics ...string) (*kafka.Transport, error) {
-	secure, mechanism, err := f.build()
+	mechanism, err := f.check()
 	if err != nil {
-		return nil, err
+		return nil, program.UsageError(err)
 	}
 	return &kafka.Transport{
+		Dial:        f.TLS.Dial,
 		DialTimeout: dialTimeout,
 		IdleTimeout: idleTimeout,
 		MetadataTTL: metadataTTL,
 		ClientID:    clientID,
-		TLS:         secure,
 		SASL:        mechanism,
 
 		MetadataTopics: topics,
@@ -77,32 +66,27 @@ func (f *Flags) Transport(clientID string, topics ...string) (*kafka.Transport, 
 
 // Dialer makes the dialer for a kafka.ConsumerGroup or kafka.Reader. It connects to nothing; an error is one of the flags.
 func (f *Flags) Dialer(clientID string) (*kafka.Dialer, error) {
-	secure, mechanism, err := f.build()
+	mechanism, err := f.check()
 	if err != nil {
-		return nil, err
+		return nil, program.UsageError(err)
 	}
 	return &kafka.Dialer{
 		ClientID:      clientID,
 		Timeout:       dialTimeout,
-		DualStack:     true,
-		TLS:           secure,
+		DialFunc:      f.TLS.Dial,
 		SASLMechanism: mechanism,
 	}, nil
 }
 
-func (f *Flags) build() (*tls.Config, sasl.Mechanism, error) {
+// check tries all settings without a connection.
+func (f *Flags) check() (sasl.Mechanism, error) {
 	if err := f.checkBrokers(); err != nil {
-		return nil, nil, program.UsageError(err)
+		return nil, err
 	}
-	secure, err := f.tls()
-	if err != nil {
-		return nil, nil, program.UsageError(err)
+	if err := f.TLS.Check(); err != nil {
+		return nil, err
 	}
-	mechanism, err := f.sasl()
-	if err != nil {
-		return nil, nil, program.UsageError(err)
-	}
-	return secure, mechanism, nil
+	return f.sasl()
 }
 
 func (f *Flags) checkBrokers() error {
@@ -119,64 +103,4 @@ func (f *Flags) checkBrokers() error {
 		}
 	}
 	return nil
-}
-
-// tls is nil without --kafka-tls. A TLS setting without it is an error: silently ignored, it would send all in the clear.
-func (f *Flags) tls() (*tls.Config, error) {
-	if !f.TLS {
-		if f.CA != "" || f.Cert != "" || f.Key != "" {
-			return nil, errors.New("--kafka-tls-ca, --kafka-tls-cert and --kafka-tls-key want --kafka-tls")
-		}
-		return nil, nil
-	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if f.CA != "" {
-		pem, err := os.ReadFile(f.CA)
-		if err != nil {
-			return nil, fmt.Errorf("--kafka-tls-ca: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("--kafka-tls-ca: %s holds no PEM certificate", f.CA)
-		}
-	}
-	if (f.Cert == "") != (f.Key == "") {
-		return nil, errors.New("--kafka-tls-cert and --kafka-tls-key go together")
-	}
-	if f.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
-		if err != nil {
-			return nil, fmt.Errorf("--kafka-tls-cert: %w", err)
-		}
-		config.Certificates = []tls.Certificate{pair}
-	}
-	return config, nil
-}
-
-// sasl is nil without a mechanism.
-func (f *Flags) sasl() (sasl.Mechanism, error) {
-	mechanism := "none"
-	if f.mechanism != nil {
-		mechanism = *f.mechanism
-	}
-	if (mechanism == "none") != (f.User == "") {
-		return nil, errors.New("--kafka-user and --kafka-sasl go together")
-	}
-	switch mechanism {
-	case "plain":
-		return plain.Mechanism{Username: f.User, Password: f.Password}, nil
-	case "scram-sha-256":
-		return f.scram(scram.SHA256)
-	case "scram-sha-512":
-		return f.scram(scram.SHA512)
-	}
-	return nil, nil
-}
-
-func (f *Flags) scram(algorithm scram.Algorithm) (sasl.Mechanism, error) {
-	mechanism, err := scram.Mechanism(algorithm, f.User, f.Password)
-	if err != nil {
-		return nil, fmt.Errorf("--kafka-password: %w", err)
-	}
-	return mechanism, nil
 }

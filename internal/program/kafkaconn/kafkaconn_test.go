@@ -4,15 +4,7 @@ package kafkaconn_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -24,45 +16,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"tcpledger/internal/program"
+	"tcpledger/internal/program/credentials/credentialstest"
 	"tcpledger/internal/program/kafkaconn"
 )
 
 const topic = "probe"
-
-// identity is a self-signed certificate for 127.0.0.1, good for either side, as a pair and as PEM files.
-type identity struct {
-	pair            tls.Certificate
-	certPEM, keyPEM string
-}
-
-func newIdentity(t *testing.T) identity {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber:          big.NewInt(1),
-		Subject:               pkix.Name{CommonName: "tcpledger test"},
-		NotBefore:             time.Now().Add(-time.Hour),
-		NotAfter:              time.Now().Add(time.Hour),
-		IsCA:                  true,
-		BasicConstraintsValid: true,
-		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	require.NoError(t, err)
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	require.NoError(t, err)
-	dir := t.TempDir()
-	id := identity{
-		pair:    tls.Certificate{Certificate: [][]byte{cert}, PrivateKey: key},
-		certPEM: filepath.Join(dir, "cert.pem"), keyPEM: filepath.Join(dir, "key.pem"),
-	}
-	require.NoError(t, os.WriteFile(id.certPEM, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), 0o600))
-	require.NoError(t, os.WriteFile(id.keyPEM, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
-	return id
-}
 
 // broker is a one-node Kafka with one topic; its address.
 func broker(t *testing.T, options ...kfake.Opt) string {
@@ -119,60 +77,60 @@ func TestPlainConnection(t *testing.T) {
 }
 
 func TestTLSWithEverySASLMechanism(t *testing.T) {
-	id := newIdentity(t)
+	id := credentialstest.New(t)
 	mechanisms := map[string]string{"plain": "PLAIN", "scram-sha-256": "SCRAM-SHA-256", "scram-sha-512": "SCRAM-SHA-512"}
 	for flag, method := range mechanisms {
 		t.Run(flag, func(t *testing.T) {
-			address := broker(t, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{id.pair}}),
+			address := broker(t, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{id.Pair}}),
 				kfake.EnableSASL(), kfake.Superuser(method, "agent", "hunter2"))
-			args := []string{"--brokers", address, "--kafka-tls", "--kafka-tls-ca", id.certPEM, "--kafka-sasl", flag, "--kafka-user", "agent"}
+			args := []string{"--brokers", address, "--kafka-tls", "--kafka-tls-ca", id.CertFile, "--kafka-sasl", flag, "--kafka-user", "agent"}
 
 			t.Setenv("TCPLEDGER_KAFKA_PASSWORD", "hunter2")
 			require.NoError(t, exchange(t, flags(t, args...), flag))
 
 			require.Error(t, exchange(t, flags(t, append(args, "--kafka-password", "wrong")...), flag))
-			require.Error(t, exchange(t, flags(t, "--brokers", address, "--kafka-tls", "--kafka-tls-ca", id.certPEM), flag), "no SASL")
+			require.Error(t, exchange(t, flags(t, "--brokers", address, "--kafka-tls", "--kafka-tls-ca", id.CertFile), flag), "no SASL")
 		})
 	}
 }
 
 func TestClientCertificate(t *testing.T) {
-	server, client := newIdentity(t), newIdentity(t)
-	authorities := x509.NewCertPool()
-	leaf, err := x509.ParseCertificate(client.pair.Certificate[0])
-	require.NoError(t, err)
-	authorities.AddCert(leaf)
+	server, client := credentialstest.New(t), credentialstest.New(t)
 	address := broker(t, kfake.TLS(&tls.Config{
-		Certificates: []tls.Certificate{server.pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: authorities,
+		Certificates: []tls.Certificate{server.Pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: client.Pool(t),
 	}))
-	args := []string{"--brokers", address, "--kafka-tls", "--kafka-tls-ca", server.certPEM}
+	args := []string{"--brokers", address, "--kafka-tls", "--kafka-tls-ca", server.CertFile}
 	require.Error(t, exchange(t, flags(t, args...), "without a certificate"))
-	args = append(args, "--kafka-tls-cert", client.certPEM, "--kafka-tls-key", client.keyPEM)
+	args = append(args, "--kafka-tls-cert", client.CertFile, "--kafka-tls-key", client.KeyFile)
 	require.NoError(t, exchange(t, flags(t, args...), "with one"))
 }
 
 func TestUnknownAuthorityIsRefused(t *testing.T) {
-	server, other := newIdentity(t), newIdentity(t)
-	address := broker(t, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{server.pair}}))
-	err := exchange(t, flags(t, "--brokers", address, "--kafka-tls", "--kafka-tls-ca", other.certPEM), "never sent")
+	server, other := credentialstest.New(t), credentialstest.New(t)
+	address := broker(t, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{server.Pair}}))
+	err := exchange(t, flags(t, "--brokers", address, "--kafka-tls", "--kafka-tls-ca", other.CertFile), "never sent")
 	require.ErrorContains(t, err, "certificate")
 }
 
 func TestWrongSettingsNameTheFlag(t *testing.T) {
-	id := newIdentity(t)
+	id := credentialstest.New(t)
 	notPEM := filepath.Join(t.TempDir(), "ca.pem")
 	require.NoError(t, os.WriteFile(notPEM, []byte("no PEM"), 0o600))
 	cases := map[string][]string{
-		"--brokers":                     {"--brokers", "kafka"},
-		"--brokers: want at least":      {"--brokers="},
-		"want --kafka-tls":              {"--kafka-tls-ca", id.certPEM},
-		"--kafka-tls-ca: open":          {"--kafka-tls", "--kafka-tls-ca", "/nowhere/ca.pem"},
-		"holds no PEM certificate":      {"--kafka-tls", "--kafka-tls-ca", notPEM},
-		"--kafka-tls-key go together":   {"--kafka-tls", "--kafka-tls-cert", id.certPEM},
-		"--kafka-tls-cert: ":            {"--kafka-tls", "--kafka-tls-cert", notPEM, "--kafka-tls-key", id.keyPEM},
-		"--kafka-sasl go together":      {"--kafka-user", "agent"},
-		"--kafka-user and --kafka-sasl": {"--kafka-sasl", "plain"},
-		"--kafka-password: ":            {"--kafka-sasl", "scram-sha-256", "--kafka-user", "agent", "--kafka-password", "\u0007"},
+		"--brokers":                               {"--brokers", "kafka"},
+		"--brokers: want at least":                {"--brokers="},
+		"want --kafka-tls":                        {"--kafka-tls-ca", id.CertFile},
+		"in the clear: give --kafka-tls":          {"--kafka-sasl", "plain", "--kafka-user", "agent", "--kafka-password", "x"},
+		"--kafka-password-file: give one of them": {"--kafka-sasl", "scram-sha-256", "--kafka-user", "agent", "--kafka-password", "x", "--kafka-password-file", notPEM},
+		"--kafka-password-file: open":             {"--kafka-sasl", "scram-sha-256", "--kafka-user", "agent", "--kafka-password-file", "/nowhere/password"},
+		"--kafka-password-file: the first line":   {"--kafka-sasl", "scram-sha-256", "--kafka-user", "agent", "--kafka-password-file", "/dev/null"},
+		"--kafka-tls-ca: open":                    {"--kafka-tls", "--kafka-tls-ca", "/nowhere/ca.pem"},
+		"holds no PEM certificate":                {"--kafka-tls", "--kafka-tls-ca", notPEM},
+		"--kafka-tls-key go together":             {"--kafka-tls", "--kafka-tls-cert", id.CertFile},
+		"--kafka-tls-cert: ":                      {"--kafka-tls", "--kafka-tls-cert", notPEM, "--kafka-tls-key", id.KeyFile},
+		"--kafka-sasl go together":                {"--kafka-user", "agent"},
+		"--kafka-user and --kafka-sasl":           {"--kafka-sasl", "plain"},
+		"--kafka-password: ":                      {"--kafka-sasl", "scram-sha-256", "--kafka-user", "agent", "--kafka-password", "\u0007"},
 	}
 	for want, args := range cases {
 		t.Run(want, func(t *testing.T) {
