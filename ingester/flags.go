@@ -3,9 +3,7 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"github.com/ClickHouse/ch-go"
@@ -18,9 +16,6 @@ import (
 
 // name is the program's, also towards Kafka.
 const name = "tcpledger-ingester"
-
-// retryPause is between two looks at a database that is not ready.
-const retryPause = time.Second
 
 // flags are the ingester's settings.
 type flags struct {
@@ -66,22 +61,4 @@ func (f *flags) native() (ch.Options, error) {
 		options.Compression = ch.CompressionLZ4
 	}
 	return options, nil
-}
-
-// awaitMigrations returns once no migration is pending.
-func awaitMigrations(ctx context.Context, db *clickhouse.DB, log *slog.Logger) error {
-	for said := false; ; said = true {
-		pending, err := db.Pending(ctx)
-		if err != nil || len(pending) == 0 {
-			return err
-		}
-		if !said {
-			log.Warn("migrations are pending, waiting for them: run `tcpledger migrate --apply`", "from_step", pending[0].Step, "count", len(pending))
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(retryPause):
-		}
-	}
 }

@@ -5,19 +5,15 @@
 package main
 
 import (
-	"context"
-	"log/slog"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"tcpledger/ingester/consume"
+	"tcpledger/ingester/jobs/symbolize"
 	"tcpledger/ingester/pipeline"
 	"tcpledger/ingester/store"
-	"tcpledger/ingester/symbolize"
-	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
 	"tcpledger/schema"
 )
@@ -55,21 +51,22 @@ func run(cmd *cobra.Command, f *flags) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = db.Close() }() // only read from
+	defer func() { _ = db.Close() }() // a job that was cut short begins again at the next start
 
 	log, registry, health := program.Logger(cmd), program.NewRegistry(name), &program.Health{}
 	kafkaDown, clickhouseDown := program.NewOutage(log, "kafka"), program.NewOutage(log, "clickhouse")
 	health.Add("kafka", kafkaDown.Err)
 	health.Add("clickhouse", clickhouseDown.Err)
+	symbolsDown := program.NewOutage(log, "clickhouse (symbols)")
 
 	consumer := consume.New(consume.Config{Brokers: f.kafka.Brokers, Group: f.group, Transport: transport, Dialer: dialer,
 		Topics: []string{schema.TopicEvents, schema.TopicMeta, schema.TopicSymbols}, Log: log, Outage: kafkaDown, Registry: registry})
-	symbolizer, err := symbolize.New(db, registry)
+	symbols, err := symbolize.New(db, symbolsDown, registry)
 	if err != nil {
 		return err
 	}
 	rows := store.New(native, db.Name, clickhouseDown, registry)
-	ingest := pipeline.New(pipeline.Config{Consumer: consumer, Symbolizer: symbolizer, Store: rows, Outage: clickhouseDown,
+	ingest := pipeline.New(pipeline.Config{Consumer: consumer, Store: rows, SymbolsStored: symbols.Stored,
 		FlushInterval: f.flushInterval, FlushRows: f.flushRows, Log: log, Registry: registry})
 	server, err := program.HTTP{Addr: f.http.Listen, Registry: registry, Health: health, Pprof: f.http.Pprof,
 		AllowedHosts: f.http.AllowedHosts}.Listen()
@@ -86,31 +83,8 @@ func run(cmd *cobra.Command, f *flags) error {
 		if err := prepare(ctx, db, f.migrate, clickhouseDown, log); err != nil {
 			return err
 		}
+		g.Go(func() error { return symbols.Run(ctx) })
 		return ingest.Run(ctx)
 	})
 	return g.Wait()
-}
-
-// prepare waits for ClickHouse and for its tables, which it makes unless somebody else does.
-func prepare(ctx context.Context, db *clickhouse.DB, migrate bool, outage *program.Outage, log *slog.Logger) error {
-	for {
-		if err := db.Wait(ctx, outage); err != nil {
-			return err
-		}
-		var err error
-		if migrate {
-			err = db.Migrate(ctx, func(m schema.Migration) { log.Info("migrating", "step", m.Step, "name", m.Name) })
-		} else {
-			err = awaitMigrations(ctx, db, log)
-		}
-		if err == nil || ctx.Err() != nil || !clickhouse.Passing(err) {
-			return err
-		}
-		outage.Failing(err)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(retryPause):
-		}
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -36,17 +37,38 @@ func TestMain(m *testing.M) {
 	clickhousetest.Main(m)
 }
 
-const patience = 60 * time.Second
+const maxWait = 60 * time.Second
 
 // process is an ingester of its own.
 type process struct {
 	*exec.Cmd
-	log *bytes.Buffer
+	log *output
 }
+
+// output is what a process writes. It is read while the process runs.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// said counts how often the process wrote a text.
+func (p *process) said(text string) int { return strings.Count(p.log.String(), text) }
 
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command(os.Args[0], append([]string{asProgram, "--listen=", "--flush-interval=20ms"}, args...)...), log: &bytes.Buffer{}}
+	p := &process{Cmd: exec.Command(os.Args[0], append([]string{asProgram, "--listen=", "--flush-interval=20ms"}, args...)...), log: &output{}}
 	p.Stdout, p.Stderr = p.log, p.log
 	p.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(t, p.Start())
@@ -65,7 +87,7 @@ func start(t *testing.T, args ...string) *process {
 // ends waits for the process and gives its exit code, -1 for a signal.
 func (p *process) ends(t *testing.T) int {
 	t.Helper()
-	timer := time.AfterFunc(patience, func() { _ = p.Process.Kill() })
+	timer := time.AfterFunc(maxWait, func() { _ = p.Process.Kill() })
 	defer timer.Stop()
 	_ = p.Wait() // the exit code is what is asked for
 	return p.ProcessState.ExitCode()
@@ -88,10 +110,30 @@ func open(t *testing.T, addr string) *clickhouse.DB {
 	return db
 }
 
+// count is what a query of one number answers.
 func count(t *testing.T, db *clickhouse.DB, query string) (n uint64) {
-	_ = db.QueryRow(t.Context(), query).Scan(&n) // not there yet: 0
+	t.Helper()
+	require.NoError(t, db.QueryRow(t.Context(), query).Scan(&n), query)
 	return n
 }
+
+// eventually waits until a query of one number gives what met accepts. The table may not exist at first.
+func eventually(t *testing.T, db *clickhouse.DB, query string, met func(n uint64) bool) {
+	t.Helper()
+	var n uint64
+	var err error
+	for deadline := time.Now().Add(maxWait); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if err = db.QueryRow(t.Context(), query).Scan(&n); err == nil && met(n) {
+			return
+		}
+	}
+	require.NoError(t, err, query)
+	require.FailNow(t, "it stays", "%d: %s", n, query)
+}
+
+func is(want uint64) func(uint64) bool { return func(n uint64) bool { return n == want } }
+
+func positive(n uint64) bool { return n > 0 }
 
 func batch(t *testing.T, stream uint32, from, n uint64) []byte {
 	t.Helper()
@@ -127,18 +169,18 @@ func TestCopiesShareAndOneIsKilled(t *testing.T) {
 	}
 	const rows = "SELECT count() FROM tcpledger.connections FINAL"
 	send(10)
-	require.Eventually(t, func() bool { return count(t, db, rows) > 0 }, patience, 20*time.Millisecond)
+	eventually(t, db, rows, positive)
 	send(10)
 	require.NoError(t, first.Process.Kill())
 	require.Equal(t, -1, first.ends(t))
 	send(10)
-	require.Eventually(t, func() bool { return count(t, db, rows) == sent }, patience, 50*time.Millisecond, "the other takes over")
+	eventually(t, db, rows, is(sent)) // the other takes over
 
 	require.NoError(t, second.Process.Signal(syscall.SIGTERM))
 	require.Equal(t, 0, second.ends(t), "a clean stop")
 	send(5)
 	start(t, "--brokers", broker, "--clickhouse", addr, "--clickhouse-compression=lz4")
-	require.Eventually(t, func() bool { return count(t, db, rows) == sent }, patience, 50*time.Millisecond, "the next goes on")
+	eventually(t, db, rows, is(sent)) // the next goes on
 	require.Equal(t, sent, count(t, db, "SELECT uniqExact(stream, seq) FROM tcpledger.connections"))
 }
 
@@ -161,14 +203,14 @@ func TestWaitsForItsParts(t *testing.T) {
 	require.Eventually(t, func() bool {
 		code, body := get("/healthz")
 		return code == http.StatusServiceUnavailable && strings.Contains(body, "clickhouse")
-	}, patience, 20*time.Millisecond)
+	}, maxWait, 20*time.Millisecond)
 	clickhousetest.StartAt(t, options)
 	db := open(t, fmt.Sprintf("127.0.0.1:%d", options.TCPPort))
-	require.Eventually(t, func() bool { return count(t, db, "SELECT count() FROM tcpledger.migrations FINAL") > 0 }, patience, 20*time.Millisecond, "it migrates")
+	eventually(t, db, "SELECT count() FROM tcpledger.migrations FINAL", positive) // it migrates
 	require.Eventually(t, func() bool {
 		_, body := get("/healthz")
 		return strings.Contains(body, `"clickhouse":"ok"`) && !strings.Contains(body, `"kafka":"ok"`)
-	}, patience, 20*time.Millisecond)
+	}, maxWait, 20*time.Millisecond)
 	_, body := get("/metrics")
 	for _, metric := range []string{"tcpledger_ingester_rows_total", "tcpledger_ingester_flushes_total", "tcpledger_ingester_insert_seconds", "tcpledger_ingester_dead_letters_total",
 		"tcpledger_ingester_commit_errors_total", "tcpledger_ingester_rebalances_total"} {
@@ -176,7 +218,7 @@ func TestWaitsForItsParts(t *testing.T) {
 	}
 	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
 	require.Equal(t, 0, p.ends(t))
-	require.Equal(t, 1, strings.Count(p.log.String(), "part=clickhouse err="), "said once: %s", p.log)
+	require.Equal(t, 1, p.said("part=clickhouse err="), "once")
 }
 
 // Without --migrate it makes no table, waits for somebody else to, and goes on.
@@ -188,12 +230,13 @@ func TestWaitsForMigrations(t *testing.T) {
 	require.NoError(t, writer.WriteMessages(t.Context(), kafka.Message{Value: batch(t, 1, 0, 5)}))
 	p := start(t, "--brokers", broker, "--clickhouse", addr, "--migrate=false")
 	db := open(t, addr)
-	require.Never(t, func() bool { return count(t, db, "SELECT count() FROM system.databases WHERE name = 'tcpledger'") > 0 }, time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return p.said("tcpledger migrate") == 1 }, maxWait, 20*time.Millisecond, "it saw that tables are missing")
+	require.Zero(t, count(t, db, "SELECT count() FROM system.databases WHERE name = 'tcpledger'"), "and made none")
 	require.NoError(t, db.Migrate(t.Context(), nil))
-	require.Eventually(t, func() bool { return count(t, db, "SELECT count() FROM tcpledger.connections FINAL") == 5 }, patience, 20*time.Millisecond)
+	eventually(t, db, "SELECT count() FROM tcpledger.connections FINAL", is(5))
 	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
 	require.Equal(t, 0, p.ends(t))
-	require.Equal(t, 1, strings.Count(p.log.String(), "tcpledger migrate"), "said once: %s", p.log)
+	require.Equal(t, 1, p.said("tcpledger migrate"), "once")
 }
 
 func TestBadSettingsAreUsageErrors(t *testing.T) {

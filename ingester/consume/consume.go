@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package consume reads the topics as a member of a consumer group. What it hands on belongs to one generation of the
-// group: at a rebalance the generation ends, what was not committed is dropped and read again by whoever has the partition
-// then.
+// Package consume reads the topics as a member of a consumer group. Its messages belong to one generation of the group. A
+// rebalance ends the generation: the messages that were not committed are dropped, and the next owner of the partition reads
+// them again.
 package consume
 
 import (
@@ -17,6 +17,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"tcpledger/internal/program"
+	"tcpledger/internal/retry"
 )
 
 // Config says what to read and how. Transport and Dialer are the consumer's alone.
@@ -32,19 +33,21 @@ type Config struct {
 }
 
 const (
-	// sessionTimeout is how long a member that died keeps its partitions.
+	// sessionTimeout is how long a dead member keeps its partitions.
 	sessionTimeout    = 10 * time.Second
 	heartbeatInterval = time.Second
 	rebalanceTimeout  = 10 * time.Second
 	joinPause         = 500 * time.Millisecond
 	partitionWatch    = 10 * time.Second
-	// metadataAge bounds how late a new leader or a topic that was just made is noticed.
+	// metadataAge bounds how late the consumer notices a new leader or a new topic.
 	metadataAge = 2 * time.Second
-	topicPause  = time.Second
 )
 
-// Message is one message of a topic. SentAt is the sender's wall clock when it sent it, in nanoseconds since 1970, 0 where
-// the message does not say. Key and Value are the receiver's to keep.
+// topicPolicy is the pause between two looks for missing topics.
+var topicPolicy = retry.Policy{First: time.Second}
+
+// Message is one message of a topic. SentAt is the sender's wall clock when it sent the message, in nanoseconds since 1970; 0
+// if the message does not say. The receiver may keep Key and Value.
 type Message struct {
 	Topic     string
 	Partition int
@@ -73,9 +76,9 @@ func New(config Config) *Consumer {
 	}
 }
 
-// Next joins the group, again after a rebalance, and returns the generation of which this consumer is a member now. It tries
-// for ever: while Kafka is away, while the group's coordinator is not ready, while topics are missing. The caller reads from
-// one generation until it ends, then calls Next again.
+// Next joins the group and returns the generation that this consumer is a member of now. It tries for ever while Kafka is
+// away, the group's coordinator is not ready or topics are missing; its error is ctx's or that of a wrong group name. The
+// caller reads from one generation until it ends, then calls Next again.
 func (c *Consumer) Next(ctx context.Context) (*Generation, error) {
 	for {
 		if c.group == nil {
@@ -104,7 +107,7 @@ func (c *Consumer) Next(ctx context.Context) (*Generation, error) {
 	}
 }
 
-// join waits for the topics and begins to join the group.
+// join waits for the topics and makes the member of the group.
 func (c *Consumer) join(ctx context.Context) error {
 	if err := c.awaitTopics(ctx); err != nil {
 		return err
@@ -129,31 +132,43 @@ func (c *Consumer) join(ctx context.Context) error {
 	return nil
 }
 
-// awaitTopics returns once all topics exist. It asks without making them: a broker would make them with its defaults.
+// awaitTopics returns once all topics exist. It does not make them: a broker would use its defaults.
 func (c *Consumer) awaitTopics(ctx context.Context) error {
-	said := ""
-	for {
+	outage := &topicsOutage{Outage: c.config.Outage}
+	return retry.Until(ctx, topicPolicy, outage, func(ctx context.Context) error {
 		missing, err := c.missingTopics(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil:
-			c.config.Outage.Failing(err)
-		case len(missing) == 0:
-			c.config.Outage.Recovered()
-			return nil
-		default:
-			text := strings.Join(missing, ", ")
-			if text != said {
-				c.config.Outage.Recovered() // Kafka is there; what is missing is said
-			}
-			said = text
-			c.config.Outage.Failing(fmt.Errorf("topics are missing, run `tcpledger topics --apply`: %s", text))
+		if err != nil {
+			return err
 		}
-		if !sleep(ctx, topicPause) {
-			return ctx.Err()
+		if len(missing) > 0 {
+			return &missingError{strings.Join(missing, ", ")}
 		}
+		return nil
+	})
+}
+
+// missingError says which topics are missing.
+type missingError struct{ topics string }
+
+// Error names the topics and the command that makes them.
+func (e *missingError) Error() string {
+	return "topics are missing, run `tcpledger topics --apply`: " + e.topics
+}
+
+// topicsOutage begins a new outage when Kafka answers that topics are missing, so that the log says which.
+type topicsOutage struct {
+	*program.Outage
+	missing string
+}
+
+// Failing hears of a failure to ask or of missing topics.
+func (o *topicsOutage) Failing(err error) {
+	var missing *missingError
+	if errors.As(err, &missing) && missing.topics != o.missing {
+		o.missing = missing.topics
+		o.Recovered()
 	}
+	o.Outage.Failing(err)
 }
 
 func (c *Consumer) missingTopics(ctx context.Context) ([]string, error) {
@@ -172,7 +187,7 @@ func (c *Consumer) missingTopics(ctx context.Context) ([]string, error) {
 	return missing, nil
 }
 
-// Close leaves the group, so that others take the partitions at once, and ends the current generation.
+// Close leaves the group and ends the current generation. Other members get the partitions at once.
 func (c *Consumer) Close() error {
 	if c.group == nil {
 		return nil
@@ -184,16 +199,4 @@ func (c *Consumer) Close() error {
 		return fmt.Errorf("leave group %s: %w", c.config.Group, err)
 	}
 	return nil
-}
-
-// sleep waits; false if ctx ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

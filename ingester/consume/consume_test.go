@@ -24,7 +24,7 @@ import (
 	"tcpledger/schema"
 )
 
-const patience = 30 * time.Second
+const maxWait = 30 * time.Second
 
 func newCluster(t *testing.T, options ...kfake.Opt) []string {
 	t.Helper()
@@ -69,7 +69,7 @@ func newConsumer(t *testing.T, brokers []string, group string, topics ...string)
 
 func next(t *testing.T, c *Consumer) *Generation {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 	defer cancel()
 	g, err := c.Next(ctx)
 	require.NoError(t, err)
@@ -83,7 +83,7 @@ func receive(t *testing.T, g *Generation) Message {
 		return m
 	case <-g.Ended().Done():
 		require.FailNow(t, "the generation ended")
-	case <-time.After(patience):
+	case <-time.After(maxWait):
 		require.FailNow(t, "no message")
 	}
 	return Message{}
@@ -126,7 +126,7 @@ func TestMissingTopicsAreWaitedFor(t *testing.T) {
 			joined <- g
 		}
 	}()
-	require.Eventually(t, func() bool { return lines.count("tcpledger topics --apply") == 1 }, patience, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return lines.count("tcpledger topics --apply") == 1 }, maxWait, 10*time.Millisecond)
 	require.ErrorContains(t, c.config.Outage.Err(), "not-yet")
 	client := kafka.Client{Addr: kafka.TCP(brokers...)}
 	made, err := client.CreateTopics(t.Context(), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: "not-yet", NumPartitions: 3, ReplicationFactor: 1}}})
@@ -135,7 +135,7 @@ func TestMissingTopicsAreWaitedFor(t *testing.T) {
 	select {
 	case g := <-joined:
 		require.Equal(t, 4, g.Partitions())
-	case <-time.After(patience):
+	case <-time.After(maxWait):
 		t.Fatal("it does not join")
 	}
 	require.Equal(t, 1, lines.count("tcpledger topics --apply"), "said once")

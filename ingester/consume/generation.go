@@ -10,7 +10,7 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// Generation is one life of the group between two rebalances: the partitions that are ours in it and their messages.
+// Generation is the time between two rebalances of the group: the partitions that this member has in it, and their messages.
 type Generation struct {
 	consumer   *Consumer
 	joined     *kafka.Generation
@@ -19,7 +19,7 @@ type Generation struct {
 	ended      context.Context
 }
 
-// start begins to read the partitions, one goroutine each. They end with the generation, which waits for them.
+// start begins to read the partitions, one goroutine each. The goroutines end with the generation, which waits for them.
 func (c *Consumer) start(joined *kafka.Generation) *Generation {
 	ended, end := context.WithCancel(context.Background())
 	g := &Generation{consumer: c, joined: joined, partitions: map[string]map[int]*partition{}, messages: make(chan Message), ended: ended}
@@ -33,7 +33,7 @@ func (c *Consumer) start(joined *kafka.Generation) *Generation {
 	}
 	joined.Start(func(alive context.Context) {
 		<-alive.Done()
-		end() // the context the library hands out has no cause for ctx.Err of others; ours has
+		end() // the library's context never reports an error from Err; ended does
 		c.metrics.lag.Reset()
 	})
 	return g
@@ -42,10 +42,10 @@ func (c *Consumer) start(joined *kafka.Generation) *Generation {
 // Messages gives the messages of all partitions, each partition's in order. It is never closed: watch Ended.
 func (g *Generation) Messages() <-chan Message { return g.messages }
 
-// Ended is done when the group rebalances or this member was thrown out. What was not committed is somebody else's then.
+// Ended is done when the group rebalances or removes this member. Then another member has the messages that were not committed.
 func (g *Generation) Ended() context.Context { return g.ended }
 
-// Partitions counts the partitions that are ours.
+// Partitions counts the partitions of this member.
 func (g *Generation) Partitions() int {
 	n := 0
 	for _, ps := range g.partitions {
@@ -54,8 +54,8 @@ func (g *Generation) Partitions() int {
 	return n
 }
 
-// Commit stores, by topic and partition, the offsets to go on from. An error means that they may not be stored: the
-// messages will be read again.
+// Commit stores the offset to go on from of each topic and partition. After an error the offsets may not be stored: the
+// messages may be read again.
 func (g *Generation) Commit(offsets map[string]map[int]int64) error {
 	if err := g.joined.CommitOffsets(offsets); err != nil {
 		g.consumer.metrics.commitErrors.Inc()

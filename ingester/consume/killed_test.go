@@ -28,7 +28,7 @@ func TestBrokerIsKilled(t *testing.T) {
 		for i := range 10 {
 			send(t, brokers, "t", kafka.Message{Value: []byte(strconv.Itoa(10*round + i))})
 		}
-		deadline := time.After(patience)
+		deadline := time.After(maxWait)
 		for len(seen) < 10*(round+1) {
 			select {
 			case m := <-g.Messages():

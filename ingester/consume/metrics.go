@@ -14,7 +14,7 @@ type metrics struct {
 func newMetrics(registry prometheus.Registerer) *metrics {
 	m := &metrics{
 		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tcpledger_ingester_lag_messages",
-			Help: "Messages of a partition of ours that are not stored yet, as of the last commit."}, []string{"topic", "partition"}),
+			Help: "Messages of a partition of this member that are not stored yet."}, []string{"topic", "partition"}),
 		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tcpledger_ingester_messages_skipped_total",
 			Help: "Messages that Kafka deleted before they were read."}, []string{"topic"}),
 		generations: prometheus.NewCounter(prometheus.CounterOpts{Name: "tcpledger_ingester_rebalances_total",

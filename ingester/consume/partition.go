@@ -11,19 +11,19 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 
+	"tcpledger/internal/retry"
 	"tcpledger/schema"
 )
 
 const (
-	// fetchBytes bounds one answer; a larger message comes alone.
-	fetchBytes = 2 << 20
-	fetchWait  = 500 * time.Millisecond
-	// quietTries is how many failures in a row are the normal life of a cluster: a leader moved.
+	// maxFetch bounds one answer; a larger batch comes alone.
+	maxFetch  = 2 << 20
+	fetchWait = 500 * time.Millisecond
+	// quietTries is the number of failures in a row from which on they are an outage.
 	quietTries = 3
 )
 
@@ -32,35 +32,43 @@ type partition struct {
 	generation    *Generation
 	topic         string
 	id            int
-	next          int64 // offset of the next message; kafka.FirstOffset where none was committed
+	next          int64 // offset of the next message; kafka.FirstOffset if none was committed
 	highWatermark atomic.Int64
 	lag           prometheus.Gauge
 	clock         clockCheck
 }
 
-// run hands on messages until ctx ends. It never gives up before: the generation would end with it.
+// fetchPolicy is the pause between fetches that fail.
+var fetchPolicy = retry.Policy{First: 50 * time.Millisecond, Most: 2 * time.Second}
+
+// run hands on messages until ctx ends. It never returns before: the generation would end with it.
 func (p *partition) run(ctx context.Context) {
-	outage := p.generation.consumer.config.Outage
-	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 2*time.Second
-	for failed := 0; ctx.Err() == nil; {
-		err := p.fetch(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err == nil:
-			if failed >= quietTries {
-				outage.Recovered()
-			}
-			failed = 0
-			pause.Reset()
-		default:
-			if failed++; failed >= quietTries {
-				outage.Failing(fmt.Errorf("read partition %d of %s: %w", p.id, p.topic, err))
-			}
-			sleep(ctx, pause.NextBackOff())
-		}
+	outage := &quietOutage{partition: p}
+	for ctx.Err() == nil {
+		_ = retry.Until(ctx, fetchPolicy, outage, p.fetch) // its only error is the end of ctx
 	}
+}
+
+// quietOutage passes on the failures of a partition from the third in a row on: a leader that moves fails a fetch or two.
+type quietOutage struct {
+	partition *partition
+	failed    int
+}
+
+// Failing hears of a fetch that failed.
+func (q *quietOutage) Failing(err error) {
+	if q.failed++; q.failed >= quietTries {
+		p := q.partition
+		p.generation.consumer.config.Outage.Failing(fmt.Errorf("read partition %d of %s: %w", p.id, p.topic, err))
+	}
+}
+
+// Recovered hears of a fetch that worked.
+func (q *quietOutage) Recovered() {
+	if q.failed >= quietTries {
+		q.partition.generation.consumer.config.Outage.Recovered()
+	}
+	q.failed = 0
 }
 
 // fetch asks for messages once and hands on what came.
@@ -73,7 +81,7 @@ func (p *partition) fetch(ctx context.Context) error {
 		}
 		p.next = first
 	}
-	response, err := c.client.Fetch(ctx, &kafka.FetchRequest{Topic: p.topic, Partition: p.id, Offset: p.next, MinBytes: 1, MaxBytes: fetchBytes, MaxWait: fetchWait})
+	response, err := c.client.Fetch(ctx, &kafka.FetchRequest{Topic: p.topic, Partition: p.id, Offset: p.next, MinBytes: 1, MaxBytes: maxFetch, MaxWait: fetchWait})
 	if err != nil {
 		return err
 	}
@@ -96,8 +104,8 @@ func (p *partition) fetch(ctx context.Context) error {
 	return nil
 }
 
-// read hands on the records of a batch. A control batch, the mark that a transaction of some producer ended, has none, but
-// takes an offset: where it is the last one, asking for it again and again would be answered at once.
+// read hands on the records of a batch. A control batch, the mark that some producer's transaction ended, has an offset but no
+// message: read moves past it, since the broker answers a fetch at that offset at once.
 func (p *partition) read(ctx context.Context, batch protocol.RecordReader) error {
 	_, control := batch.(*protocol.ControlBatch)
 	for {
@@ -142,7 +150,7 @@ func (p *partition) handOn(ctx context.Context, record *protocol.Record) error {
 	}
 }
 
-// bytesOf copies a record's part out of the page that it shares with others, and frees it.
+// bytesOf copies a key or a value out of the page that it shares with other records, and releases the page.
 func bytesOf(part protocol.Bytes) ([]byte, error) {
 	if part == nil {
 		return nil, nil
@@ -163,7 +171,7 @@ func sentAt(headers []protocol.Header) int64 {
 	return 0
 }
 
-// backInRange moves to the first message there is: retention deleted what was to be read next, or the topic was made anew.
+// backInRange moves to the first message: retention deleted the next one, or the topic was made anew.
 func (p *partition) backInRange(ctx context.Context) error {
 	first, err := p.offset(ctx, kafka.FirstOffsetOf(p.id))
 	if err != nil {
@@ -186,7 +194,7 @@ func (p *partition) backInRange(ctx context.Context) error {
 	return nil
 }
 
-// skipped says and counts messages that were deleted before they were read.
+// skipped logs and counts messages that Kafka deleted before they were read.
 func (p *partition) skipped(n int64) {
 	if n <= 0 {
 		return
@@ -196,7 +204,7 @@ func (p *partition) skipped(n int64) {
 	c.config.Log.Warn("messages were deleted before they were read", "topic", p.topic, "partition", p.id, "from_offset", p.next, "messages", n)
 }
 
-// offset asks for the first or the last offset, or that of a time; -1 where no message is that late.
+// offset asks for the first or the last offset, or that of a time; -1 if no message is that late.
 func (p *partition) offset(ctx context.Context, of kafka.OffsetRequest) (int64, error) {
 	response, err := p.generation.consumer.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{p.topic: {of}}})
 	if err != nil {

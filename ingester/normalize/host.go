@@ -11,12 +11,12 @@ import (
 	"tcpledger/schema"
 )
 
-// Host appends the host of a meta message to out, where the message describes one, and notes in fault what cannot be a
-// row. source is filled; it reports whether the rest of the message can be used.
-func Host(m *schema.Meta, a Arrival, source *row.Source, out *row.Set, fault *row.Fault) bool {
+// Host appends the host of a meta message to out if the message describes one, and notes in reject what cannot be a row. It
+// fills source, which the rows point at, and reports whether the rest of the message can be used.
+func Host(m *schema.Meta, a Arrival, source *row.Source, out *row.Set, reject *row.Reject) bool {
 	boot, err := uuid.Parse(m.BootID)
 	if err != nil {
-		fault.Add(row.FaultBootID, fmt.Sprintf("boot id %q is no UUID", m.BootID))
+		reject.Add(row.RejectBootID, fmt.Sprintf("boot id %q is no UUID", m.BootID))
 		return false
 	}
 	*source = row.Source{Host: m.Host, BootID: boot, Session: m.Session, Run: m.Run, ClockOff: a.ClockOff,
@@ -26,11 +26,26 @@ func Host(m *schema.Meta, a Arrival, source *row.Source, out *row.Set, fault *ro
 	}
 	at := row.Micros(m.At / 1000)
 	if m.At < 0 || at >= endOfTime {
-		fault.Add(row.FaultTime, fmt.Sprintf("%d ns is outside 1970 to 2105", m.At))
+		reject.Add(row.RejectTime, fmt.Sprintf("%d ns is outside 1970 to 2105", m.At))
 		return true
 	}
 	out.Hosts = append(out.Hosts, row.Host{Source: source, StartedAt: at, KernelRelease: m.KernelRelease, Facts: m.Agent})
 	return true
+}
+
+// Stacks appends the stacks of a meta message to out, with their addresses in hex: their names come later, so that no row
+// waits for a symbol table.
+func Stacks(m *schema.Meta, source *row.Source, out *row.Set) {
+	for i := range m.Stacks {
+		frames := m.Stacks[i].Frames
+		n := len(frames)
+		s := row.Stack{ID: m.Stacks[i].ID, KernelRelease: m.KernelRelease, ReceivedAt: source.ReceivedAt, Symbols: make([]string, n),
+			Offsets: make([]uint64, n), Modules: make([]string, n), BuildIDs: make([]string, n), Lines: make([]string, n)}
+		for i, f := range frames {
+			s.Symbols[i], s.Offsets[i], s.Modules[i], s.BuildIDs[i] = fmt.Sprintf("%#x", f.Offset), f.Offset, f.Module, f.BuildID
+		}
+		out.Stacks = append(out.Stacks, s)
+	}
 }
 
 // Symbols appends the rows of a piece of a symbol table to out.

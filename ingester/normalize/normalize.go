@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package normalize turns decoded messages into rows: wall clock from kernel time, the verdict from its evidence, names
-// from numbers. All of it is pure; what cannot be a row is a fault of the message, never a guess.
+// from numbers. All of it is pure. What cannot be a row is rejected, never guessed.
 package normalize
 
 import (
@@ -23,14 +23,14 @@ type Arrival struct {
 
 const endOfTime = row.Micros(schema.EndOfTime * 1_000_000)
 
-// Batch appends the rows of b to out and notes in fault what cannot be a row. source is filled; the rows point at it and
+// Batch appends the rows of b to out and notes in reject what cannot be a row. It fills source. The rows point at source and
 // into b.
-func Batch(b *schema.Batch, a Arrival, source *row.Source, out *row.Set, fault *row.Fault) {
+func Batch(b *schema.Batch, a Arrival, source *row.Source, out *row.Set, reject *row.Reject) {
 	boot, err := uuid.Parse(b.BootID)
 	if err != nil {
-		fault.Add(row.FaultBootID, fmt.Sprintf("boot id %q is no UUID", b.BootID), b.Ranges...)
+		reject.Add(row.RejectBootID, fmt.Sprintf("boot id %q is no UUID", b.BootID), b.Ranges...)
 		for i := range b.Losses {
-			fault.Add(row.FaultBootID, "", lossRange(&b.Losses[i]))
+			reject.Add(row.RejectBootID, "", lossRange(&b.Losses[i]))
 		}
 		return
 	}
@@ -38,23 +38,23 @@ func Batch(b *schema.Batch, a Arrival, source *row.Source, out *row.Set, fault *
 		ClockErrorUS: uint32(min((b.Clock.Error+999)/1000, math.MaxUint32)), ClockOff: a.ClockOff,
 		ReceivedAt: row.Micros(a.ReceivedAt.UnixMicro())}
 	for i := range b.Connections {
-		connection(b, &b.Connections[i], source, out, fault)
+		connection(b, &b.Connections[i], source, out, reject)
 	}
 	for i := range b.Events {
-		event(b, &b.Events[i], source, out, fault)
+		event(b, &b.Events[i], source, out, reject)
 	}
 	for i := range b.Checkpoints {
-		checkpoint(b, &b.Checkpoints[i], source, out, fault)
+		checkpoint(b, &b.Checkpoints[i], source, out, reject)
 	}
 	for i := range b.Losses {
-		loss(b, &b.Losses[i], source, out, fault)
+		loss(b, &b.Losses[i], source, out, reject)
 	}
 	for _, u := range b.Unknown {
-		fault.Add(row.FaultUnknownKind, u.Kind.String(), numbersOf(b, u)...)
+		reject.Add(row.RejectUnknownKind, u.Kind.String(), numbersOf(b, u)...)
 	}
 }
 
-// numbersOf is the number of a row of an unknown kind, none where the header does not count it: such a kind is not numbered.
+// numbersOf gives the number of a row of an unknown kind, or none if the header does not count it: that kind is not numbered.
 func numbersOf(b *schema.Batch, u schema.UnknownRow) []schema.Range {
 	for _, r := range b.Ranges {
 		if r.Stream == u.Stream && r.From <= u.Seq && u.Seq <= r.To {
@@ -64,10 +64,10 @@ func numbersOf(b *schema.Batch, u schema.UnknownRow) []schema.Range {
 	return nil
 }
 
-func connection(b *schema.Batch, c *schema.Connection, source *row.Source, out *row.Set, fault *row.Fault) {
+func connection(b *schema.Batch, c *schema.Connection, source *row.Source, out *row.Set, reject *row.Reject) {
 	at, ok := wall(&b.Header, c.At)
 	if !ok {
-		fault.Add(row.FaultTime, outside(c.At), numberOf(&c.Identity))
+		reject.Add(row.RejectTime, outside(c.At), numberOf(&c.Identity))
 		return
 	}
 	r := row.Connection{Ended: c, Verdict: schema.Decide(c), Record: row.Record{Source: source, ID: &c.Identity,
@@ -79,10 +79,10 @@ func connection(b *schema.Batch, c *schema.Connection, source *row.Source, out *
 	out.Connections = append(out.Connections, r)
 }
 
-func event(b *schema.Batch, e *schema.Event, source *row.Source, out *row.Set, fault *row.Fault) {
+func event(b *schema.Batch, e *schema.Event, source *row.Source, out *row.Set, reject *row.Reject) {
 	at, ok := wall(&b.Header, e.At)
 	if !ok {
-		fault.Add(row.FaultTime, outside(e.At), numberOf(&e.Identity))
+		reject.Add(row.RejectTime, outside(e.At), numberOf(&e.Identity))
 		return
 	}
 	r := row.Event{Event: e, Record: row.Record{Source: source, ID: &e.Identity, Socket: &e.Socket, Owner: &e.Owner,
@@ -91,14 +91,14 @@ func event(b *schema.Batch, e *schema.Event, source *row.Source, out *row.Set, f
 	out.Events = append(out.Events, r)
 }
 
-func checkpoint(b *schema.Batch, p *schema.Checkpoint, source *row.Source, out *row.Set, fault *row.Fault) {
+func checkpoint(b *schema.Batch, p *schema.Checkpoint, source *row.Source, out *row.Set, reject *row.Reject) {
 	at, ok := wall(&b.Header, p.At)
 	if !ok {
-		fault.Add(row.FaultTime, outside(p.At))
+		reject.Add(row.RejectTime, outside(p.At))
 		return
 	}
 	if len(p.Streams) != len(p.Next) || len(p.Names) != len(p.Totals) {
-		fault.Add(row.FaultCheckpoint, fmt.Sprintf("%d streams with %d numbers, %d names with %d totals", len(p.Streams), len(p.Next), len(p.Names), len(p.Totals)))
+		reject.Add(row.RejectCheckpoint, fmt.Sprintf("%d streams with %d numbers, %d names with %d totals", len(p.Streams), len(p.Next), len(p.Names), len(p.Totals)))
 		return
 	}
 	totals := make(map[string]uint64, len(p.Names))
@@ -108,15 +108,15 @@ func checkpoint(b *schema.Batch, p *schema.Checkpoint, source *row.Source, out *
 	out.Checkpoints = append(out.Checkpoints, row.Checkpoint{Source: source, At: at, Phase: p.Phase, Stream: p.Streams, Next: p.Next, Totals: totals})
 }
 
-// loss rejects a range that ends before it begins too: it would count backwards.
-func loss(b *schema.Batch, l *schema.Loss, source *row.Source, out *row.Set, fault *row.Fault) {
+// loss appends a loss. It rejects a range that ends before it begins: such a range would count backwards.
+func loss(b *schema.Batch, l *schema.Loss, source *row.Source, out *row.Set, reject *row.Reject) {
 	if l.SeqTo < l.SeqFrom {
-		fault.Add(row.FaultMalformed, fmt.Sprintf("loss of stream %d from %d to %d", l.Stream, l.SeqFrom, l.SeqTo))
+		reject.Add(row.RejectMalformed, fmt.Sprintf("loss of stream %d from %d to %d", l.Stream, l.SeqFrom, l.SeqTo))
 		return
 	}
 	at, ok := wall(&b.Header, l.At)
 	if !ok {
-		fault.Add(row.FaultTime, outside(l.At), lossRange(l))
+		reject.Add(row.RejectTime, outside(l.At), lossRange(l))
 		return
 	}
 	out.Losses = append(out.Losses, row.Loss{Source: source, At: at, Loss: l})
@@ -134,7 +134,7 @@ func outside(boot uint64) string {
 	return fmt.Sprintf("boot time %d ns is outside 1970 to 2105 by the batch's clock", boot)
 }
 
-// wall turns a boot-time moment into the wall clock; false outside 1970 to 2105.
+// wall turns a boot-time moment into the wall clock. It reports false outside 1970 to 2105.
 func wall(h *schema.Header, boot uint64) (row.Micros, bool) {
 	if boot > math.MaxInt64 || (h.Clock.Offset > 0 && int64(boot) > math.MaxInt64-h.Clock.Offset) {
 		return 0, false
@@ -144,7 +144,7 @@ func wall(h *schema.Header, boot uint64) (row.Micros, bool) {
 	return at, ns >= 0 && at < endOfTime
 }
 
-// ownerStart is absent where it is unknown or no time.
+// ownerStart is absent if it is unknown or outside 1970 to 2105.
 func ownerStart(h *schema.Header, o *schema.Owner) schema.Optional {
 	if o.Start == 0 {
 		return schema.Optional{}

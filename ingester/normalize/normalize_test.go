@@ -16,12 +16,12 @@ import (
 const boot = "6f1c9a3e-0000-4000-8000-000000000001"
 
 // rowsOf normalizes a batch as it would arrive at noon of 2026-03-04.
-func rowsOf(b *schema.Batch) (row.Set, row.Fault) {
+func rowsOf(b *schema.Batch) (row.Set, row.Reject) {
 	var source row.Source
 	var out row.Set
-	var fault row.Fault
-	Batch(b, Arrival{ReceivedAt: time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC), ClockOff: true}, &source, &out, &fault)
-	return out, fault
+	var reject row.Reject
+	Batch(b, Arrival{ReceivedAt: time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC), ClockOff: true}, &source, &out, &reject)
+	return out, reject
 }
 
 func batch(offset int64, connections ...schema.Connection) *schema.Batch {
@@ -29,8 +29,8 @@ func batch(offset int64, connections ...schema.Connection) *schema.Batch {
 }
 
 func TestSource(t *testing.T) {
-	out, fault := rowsOf(batch(5_000_000_000, schema.Connection{Identity: schema.Identity{At: 1_000_000_999}}))
-	require.False(t, fault.Any())
+	out, reject := rowsOf(batch(5_000_000_000, schema.Connection{Identity: schema.Identity{At: 1_000_000_999}}))
+	require.False(t, reject.Any())
 	c := out.Connections[0]
 	require.Equal(t, row.Micros(6_000_000), c.At, "cut to microseconds, by the batch's clock")
 	require.Equal(t, uint32(2), c.ClockErrorUS, "rounded up: it must stay a bound")
@@ -39,7 +39,7 @@ func TestSource(t *testing.T) {
 	require.Equal(t, int64(1_772_625_600_000_000), int64(c.ReceivedAt))
 }
 
-func TestTimesOutsideAreFaults(t *testing.T) {
+func TestTimesOutsideAreRejected(t *testing.T) {
 	for name, c := range map[string]struct {
 		boot   uint64
 		offset int64
@@ -58,15 +58,15 @@ func TestTimesOutsideAreFaults(t *testing.T) {
 		b.Events = []schema.Event{{Kind: schema.KindDrop, Identity: identity}}
 		b.Losses = []schema.Loss{{At: c.boot, Stream: 9, SeqFrom: 1, SeqTo: 5}}
 		b.Checkpoints = []schema.Checkpoint{{At: c.boot}}
-		out, fault := rowsOf(b)
-		require.Equal(t, !c.ok, fault.Any(), name)
+		out, reject := rowsOf(b)
+		require.Equal(t, !c.ok, reject.Any(), name)
 		if c.ok {
 			require.Equal(t, 4, out.Len(), name)
 			continue
 		}
 		require.Zero(t, out.Len(), name)
-		require.Equal(t, []schema.Range{{Stream: 7, From: 8, To: 8}, {Stream: 7, From: 8, To: 8}, {Stream: 9, From: 1, To: 5}}, fault.Ranges, name)
-		require.Equal(t, []row.FaultKind{row.FaultTime}, fault.Kinds(), name)
+		require.Equal(t, []schema.Range{{Stream: 7, From: 8, To: 8}, {Stream: 7, From: 8, To: 8}, {Stream: 9, From: 1, To: 5}}, reject.Ranges, name)
+		require.Equal(t, []row.RejectKind{row.RejectTime}, reject.Kinds(), name)
 	}
 }
 
@@ -99,15 +99,15 @@ func TestOwnerStart(t *testing.T) {
 	require.False(t, ownerStart(h, &schema.Owner{Start: math.MaxUint64}).Known)
 }
 
-func TestFaultsOfTheWholeMessage(t *testing.T) {
+func TestRejectOfTheWholeMessage(t *testing.T) {
 	b := batch(0, schema.Connection{Identity: schema.Identity{Stream: 1, Seq: 2}})
 	b.BootID, b.Ranges, b.Losses = "x", []schema.Range{{Stream: 1, From: 2, To: 2}}, []schema.Loss{{Stream: 1, SeqFrom: 3, SeqTo: 4}}
-	out, fault := rowsOf(b)
+	out, reject := rowsOf(b)
 	require.Zero(t, out.Len())
-	require.Equal(t, []schema.Range{{Stream: 1, From: 2, To: 4}}, fault.Ranges, "the loss in it stays counted")
+	require.Equal(t, []schema.Range{{Stream: 1, From: 2, To: 4}}, reject.Ranges, "the loss in it stays counted")
 }
 
-func TestFaultsOfSingleRows(t *testing.T) {
+func TestRejectsOfSingleRows(t *testing.T) {
 	b := batch(0, schema.Connection{})
 	b.Checkpoints = []schema.Checkpoint{
 		{Streams: []uint32{1}, Next: []uint64{1}, Names: []string{"own"}, Totals: []uint64{7}},
@@ -116,13 +116,13 @@ func TestFaultsOfSingleRows(t *testing.T) {
 	b.Losses = []schema.Loss{{SeqFrom: 5, SeqTo: 4}}
 	b.Ranges = []schema.Range{{Stream: 3, From: 10, To: 20}}
 	b.Unknown = []schema.UnknownRow{{Kind: 200, Stream: 3, Seq: 15}, {Kind: 201, Stream: 3, Seq: 21}}
-	out, fault := rowsOf(b)
+	out, reject := rowsOf(b)
 	require.Len(t, out.Checkpoints, 1)
 	require.Equal(t, map[string]uint64{"own": 7}, out.Checkpoints[0].Totals)
 	require.Len(t, out.Connections, 1)
 	require.Empty(t, out.Losses)
-	require.Equal(t, []row.FaultKind{row.FaultCheckpoint, row.FaultMalformed, row.FaultUnknownKind}, fault.Kinds())
-	require.Equal(t, []schema.Range{{Stream: 3, From: 15, To: 15}}, fault.Ranges, "a kind that is not numbered has no number")
+	require.Equal(t, []row.RejectKind{row.RejectCheckpoint, row.RejectMalformed, row.RejectUnknownKind}, reject.Kinds())
+	require.Equal(t, []schema.Range{{Stream: 3, From: 15, To: 15}}, reject.Ranges, "a kind that is not numbered has no number")
 }
 
 func TestHosts(t *testing.T) {
@@ -130,7 +130,7 @@ func TestHosts(t *testing.T) {
 		meta   schema.Meta
 		usable bool
 		hosts  int
-		fault  bool
+		reject bool
 	}{
 		"a host":              {schema.Meta{BootID: boot, Agent: schema.HostFacts{AgentVersion: "v"}}, true, 1, false},
 		"stacks only":         {schema.Meta{BootID: boot}, true, 0, false},
@@ -139,10 +139,10 @@ func TestHosts(t *testing.T) {
 	} {
 		var source row.Source
 		var out row.Set
-		var fault row.Fault
-		require.Equal(t, c.usable, Host(&c.meta, Arrival{}, &source, &out, &fault), name)
+		var reject row.Reject
+		require.Equal(t, c.usable, Host(&c.meta, Arrival{}, &source, &out, &reject), name)
 		require.Len(t, out.Hosts, c.hosts, name)
-		require.Equal(t, c.fault, fault.Any(), name)
+		require.Equal(t, c.reject, reject.Any(), name)
 	}
 }
 

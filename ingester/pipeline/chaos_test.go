@@ -5,7 +5,6 @@ package pipeline
 import (
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
@@ -88,20 +87,20 @@ func TestStopCommits(t *testing.T) {
 	require.Equal(t, uint64(10), r.number("SELECT count() FROM %s.connections SETTINGS final = 0"), "stored once")
 }
 
-// A server that refuses the rows for good ends the program; nothing is committed, so nothing is lost.
-func TestRefusalEndsWithoutCommit(t *testing.T) {
+// A server that refuses the rows for a reason that does not pass by itself: the ingester stays alive, says why and commits
+// nothing. It stores the rows once somebody mended the table.
+func TestRefusalIsWaitedFor(t *testing.T) {
 	r := newRig(t)
 	require.NoError(t, r.db.Exec(t.Context(), "ALTER TABLE "+r.db.Name+".connections DROP COLUMN cause"))
 	r.send(schema.TopicEvents, 1, sampleBatch(t, 1, 1, 0, 10))
 	run := r.start("g")
-	select {
-	case err := <-run.done:
-		require.ErrorContains(t, err, "insert 10 rows into connections")
-		close(run.done)
-	case <-time.After(patience):
-		t.Fatal("it goes on for ever")
-	}
+	until(t, "it is refused many times", func() bool { return run.total(t, "tcpledger_ingester_insert_failures_total") > 6 })
+	require.ErrorContains(t, run.outage.Err(), "insert 10 rows into connections")
+	require.ErrorContains(t, run.outage.Err(), "cause")
 	require.NotZero(t, r.lag("g"))
+	require.NoError(t, r.db.Exec(t.Context(), "ALTER TABLE "+r.db.Name+".connections ADD COLUMN cause LowCardinality(String)"))
+	r.eventually(10, "SELECT count() FROM %s.connections FINAL WHERE cause = 'peer_reset'")
+	until(t, "it is over", func() bool { return run.outage.Err() == nil })
 }
 
 // Rows of more days than a block takes are stored all the same, each day in an insert of its own.

@@ -48,9 +48,9 @@ func TestDiskIsFull(t *testing.T) {
 		failed := run.total(t, "tcpledger_ingester_insert_failures_total")
 		r.send(schema.TopicEvents, 0, sampleBatch(t, uint64(session), 1, 0, 5))
 		until(t, "it is refused many times", func() bool { return run.total(t, "tcpledger_ingester_insert_failures_total") > failed+6 })
-		require.Error(t, run.config.Outage.Err(), "and said")
+		require.Error(t, run.outage.Err(), "and said")
 		require.NoError(t, os.RemoveAll(hog))
-		until(t, "it is over", func() bool { return run.config.Outage.Err() == nil })
+		until(t, "it is over", func() bool { return run.outage.Err() == nil })
 		r.eventually(5, "SELECT count() FROM %s.connections FINAL WHERE session = "+strconv.Itoa(session))
 	}
 }

@@ -27,11 +27,11 @@ func FuzzMessageToRows(f *testing.F) {
 	require.NoError(f, err)
 	f.Add(pieces[0], uint8(2))
 	f.Add([]byte(nil), uint8(3))
-	topics := []string{schema.TopicEvents, schema.TopicSymbols, "another"}
-	h := newHandler(nil, newMetrics(prometheus.NewRegistry())) // stacks alone need ClickHouse
+	topics := []string{schema.TopicEvents, schema.TopicSymbols, "another", schema.TopicMeta}
+	h := newHandler(newMetrics(prometheus.NewRegistry()))
 	f.Fuzz(func(t *testing.T, value []byte, topic uint8) {
 		m := &consume.Message{Topic: topics[int(topic)%len(topics)], Partition: 1, Offset: 2, Value: value}
-		set := h.rows(t.Context(), m, time.Now())
+		set := h.rows(m, time.Now())
 		require.LessOrEqual(t, len(set.DeadLetters), 1)
 		for _, d := range set.DeadLetters {
 			require.NotEmpty(t, d.Reason)
@@ -49,7 +49,7 @@ func FuzzMessageToRows(f *testing.F) {
 func BenchmarkMessageToColumns(b *testing.B) {
 	const rows = 1_000
 	message := &consume.Message{Topic: schema.TopicEvents, Value: sampleBatch(b, 1, 5, 0, rows/2)}
-	h := newHandler(nil, newMetrics(prometheus.NewRegistry()))
+	h := newHandler(newMetrics(prometheus.NewRegistry()))
 	s := store.New(ch.Options{}, "d", program.NewOutage(nil, "clickhouse"), prometheus.NewRegistry())
 	now := time.Now()
 	begun := cpuTime(b)
@@ -61,13 +61,13 @@ func BenchmarkMessageToColumns(b *testing.B) {
 	b.Run("decode+normalize", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			require.Equal(b, rows, h.rows(b.Context(), message, now).Len())
+			require.Equal(b, rows, h.rows(message, now).Len())
 		}
 		perRow(b)
 	})
 	b.Run("append", func(b *testing.B) {
 		b.ReportAllocs()
-		set := h.rows(b.Context(), message, now)
+		set := h.rows(message, now)
 		for b.Loop() {
 			if err := s.Append(b.Context(), set); err != nil {
 				b.Fatal(err)

@@ -15,8 +15,8 @@ import (
 	"tcpledger/schema"
 )
 
-// line is a way to ClickHouse that can freeze: connections stand and nothing passes. (Stopping the engine itself by a signal
-// is no way: the embedded one does not live through a client that leaves in its handshake.)
+// line is a proxy to ClickHouse that can freeze: its connections stay open and no byte passes. (A stopped engine would not do:
+// the embedded one ends if a client leaves in its handshake.)
 type line struct {
 	listener net.Listener
 	target   string
@@ -56,7 +56,7 @@ func (l *line) serve(client *net.TCPConn) {
 		_ = server.CloseWrite()
 	}()
 	l.pass(client, server)
-	_, _ = io.Copy(io.Discard, server) // to its end: the embedded engine does not live through a reset either
+	_, _ = io.Copy(io.Discard, server) // to its end: a reset would end the embedded engine too
 }
 
 // pass copies until either end closes.
@@ -86,15 +86,15 @@ func (r *rig) members(group string) int {
 // until waits for a condition.
 func until(t *testing.T, what string, met func() bool) {
 	t.Helper()
-	require.Eventually(t, met, patience, 20*time.Millisecond, what)
+	require.Eventually(t, met, maxWait, 20*time.Millisecond, what)
 }
 
-// A ClickHouse that hangs with an insert under way holds up neither a rebalance nor a stop. Every row is there once when it
-// goes on, also those of the insert that was given up.
+// A ClickHouse that hangs during an insert delays neither a rebalance nor a stop. When it goes on, every row is there once, also
+// the rows of the insert that was cut short.
 func TestClickHouseHangs(t *testing.T) {
 	r := newRig(t)
 	line := r.lay()
-	first := r.start("g") // with the program's own patience, which is longer than the test's
+	first := r.start("g") // with the program's own timeout, which is longer than the test's
 	r.send(schema.TopicEvents, 1, sampleBatch(t, 1, 1, 0, 10))
 	until(t, "it is committed", func() bool { return first.total(t, "tcpledger_ingester_flushes_total") > 0 && r.lag("g") == 0 })
 	taken := first.total(t, "tcpledger_ingester_messages_total")
@@ -116,20 +116,20 @@ func TestClickHouseHangs(t *testing.T) {
 	require.Zero(t, r.lag("g"))
 }
 
-// An insert without an answer is said, given up and tried again, with more patience each time.
+// The ingester logs an insert without an answer, cuts it short and repeats it with a longer timeout.
 func TestSilentInsertIsRepeated(t *testing.T) {
 	r := newRig(t)
 	line := r.lay()
-	r.silence = 50 * time.Millisecond
+	r.timeout = 50 * time.Millisecond
 	run := r.start("g")
 	r.send(schema.TopicEvents, 1, sampleBatch(t, 1, 1, 0, 10))
 	until(t, "it is committed", func() bool { return run.total(t, "tcpledger_ingester_flushes_total") > 0 && r.lag("g") == 0 })
 
 	line.frozen.Lock()
 	r.send(schema.TopicEvents, 1, sampleBatch(t, 2, 1, 0, 10))
-	until(t, "it is said", func() bool { return run.config.Outage.Err() != nil })
-	require.ErrorContains(t, run.config.Outage.Err(), "no answer")
+	until(t, "it is said", func() bool { return run.outage.Err() != nil })
+	require.ErrorContains(t, run.outage.Err(), "no answer")
 	line.frozen.Unlock()
 	r.eventually(20, "SELECT count() FROM %s.connections FINAL")
-	until(t, "it is over", func() bool { return run.config.Outage.Err() == nil })
+	until(t, "it is over", func() bool { return run.outage.Err() == nil })
 }

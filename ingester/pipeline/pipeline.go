@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package pipeline is the ingester's loop: consume, decode, symbolize, normalize, store, commit. It alone knows the stages.
+// Package pipeline is the ingester's loop: consume, decode, normalize, store, commit. It alone knows the stages.
 package pipeline
 
 import (
@@ -12,18 +12,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tcpledger/ingester/consume"
-	"tcpledger/ingester/row"
 	"tcpledger/ingester/store"
-	"tcpledger/ingester/symbolize"
-	"tcpledger/internal/program"
 )
 
-// Config is the stages and when to flush.
+// Config is the stages and when to flush. SymbolsStored is called after each flush with stacks or symbols; it must not block.
 type Config struct {
 	Consumer      *consume.Consumer
-	Symbolizer    *symbolize.Symbolizer
 	Store         *store.Store
-	Outage        *program.Outage // of ClickHouse
+	SymbolsStored func()
 	FlushInterval time.Duration
 	FlushRows     int
 	Log           *slog.Logger
@@ -31,9 +27,10 @@ type Config struct {
 }
 
 const (
-	// flushBytes bounds what waits for a flush where messages are large and rows few.
-	flushBytes = 64 << 20
-	// grace is how long a shutdown waits for a ClickHouse that does not answer. What is not stored by then is read again.
+	// maxBytes bounds the messages that wait for a flush if messages are large and rows few.
+	maxBytes = 64 << 20
+	// grace is how long a shutdown waits for a ClickHouse that does not answer. The next ingester reads again what is not
+	// stored by then.
 	grace = 10 * time.Second
 )
 
@@ -41,19 +38,19 @@ const (
 type Pipeline struct {
 	config  Config
 	handler *handler
-	offsets map[string]map[int]int64 // to go on from, of messages taken since the last commit
+	offsets map[string]map[int]int64 // the offset after the last message of each partition, not committed yet
 	bytes   int
 	failing bool // the last commit failed
 }
 
 // New makes a pipeline; nothing moves before Run.
 func New(config Config) *Pipeline {
-	return &Pipeline{config: config, handler: newHandler(config.Symbolizer, newMetrics(config.Registry)), offsets: map[string]map[int]int64{}}
+	return &Pipeline{config: config, handler: newHandler(newMetrics(config.Registry)), offsets: map[string]map[int]int64{}}
 }
 
-// Run moves messages until ctx ends; then it stores and commits what it has taken, leaves the group and returns ctx's error.
-// It waits for a Kafka or a ClickHouse that is away. Any other error is ClickHouse refusing an insert: nothing is committed
-// then and nothing lost, but going on would only repeat it.
+// Run moves messages until ctx ends; then it stores and commits the messages it holds, leaves the group and returns ctx's
+// error. It waits for a Kafka or a ClickHouse that is away. Any other error is a refusal of an insert by ClickHouse: nothing
+// is committed then and nothing lost, but another try would be refused too.
 func (p *Pipeline) Run(ctx context.Context) error {
 	err := p.run(ctx)
 	return errors.Join(err, p.config.Consumer.Close(), p.config.Store.Close())
@@ -77,25 +74,25 @@ func (p *Pipeline) run(ctx context.Context) error {
 
 // generation moves the messages of one generation of the group until it or ctx ends.
 func (p *Pipeline) generation(ctx context.Context, g *consume.Generation) error {
-	work, cancel := context.WithCancel(g.Ended()) // goes on for a while after ctx, to finish
+	work, cancel := context.WithCancel(g.Ended()) // outlives ctx by grace, to store what it holds
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
 	defer stop()
 	defer p.drop()
 
-	tick := time.NewTimer(p.config.FlushInterval) // from the end of the last one: slow inserts make larger ones, not more
+	tick := time.NewTimer(p.config.FlushInterval) // begins after a flush: slow inserts grow larger, not more frequent
 	defer tick.Stop()
 	for {
 		var err error
 		select {
 		case m := <-g.Messages():
 			err = p.take(work, &m)
-			if err == nil && (p.config.Store.Rows() >= p.config.FlushRows || p.bytes >= flushBytes) {
-				err = p.flushAndLate(work, g)
+			if err == nil && (p.config.Store.Rows() >= p.config.FlushRows || p.bytes >= maxBytes) {
+				err = p.flush(work, g)
 				tick.Reset(p.config.FlushInterval)
 			}
 		case <-tick.C:
-			err = p.flushAndLate(work, g)
+			err = p.flush(work, g)
 			tick.Reset(p.config.FlushInterval)
 		case <-g.Ended().Done():
 			return nil
@@ -108,7 +105,7 @@ func (p *Pipeline) generation(ctx context.Context, g *consume.Generation) error 
 	}
 }
 
-// unlessOver is err, or nil where it only says that the generation is over: what was not committed is read again.
+// unlessOver gives err, or nil if the generation is over: messages that were not committed are read again.
 func (p *Pipeline) unlessOver(work context.Context, err error) error {
 	if work.Err() != nil {
 		return nil
@@ -116,9 +113,9 @@ func (p *Pipeline) unlessOver(work context.Context, err error) error {
 	return err
 }
 
-// take turns a message into rows in the store.
+// take puts the rows of a message into the store.
 func (p *Pipeline) take(ctx context.Context, m *consume.Message) error {
-	if err := p.config.Store.Append(ctx, p.handler.rows(ctx, m, time.Now())); err != nil {
+	if err := p.config.Store.Append(ctx, p.handler.rows(m, time.Now())); err != nil {
 		return err
 	}
 	p.bytes += len(m.Value)
@@ -129,8 +126,8 @@ func (p *Pipeline) take(ctx context.Context, m *consume.Message) error {
 	return nil
 }
 
-// flush stores all rows and, once every table has acknowledged them, commits the offsets. A commit that fails is tried again
-// with the next flush, unless the generation is over.
+// flush stores all rows and commits the offsets once every table has acknowledged its rows. The next flush repeats a commit
+// that failed, unless the generation is over.
 func (p *Pipeline) flush(ctx context.Context, g *consume.Generation) error {
 	if len(p.offsets) == 0 {
 		return nil
@@ -139,9 +136,9 @@ func (p *Pipeline) flush(ctx context.Context, g *consume.Generation) error {
 		return err
 	}
 	p.bytes = 0
-	if p.handler.published {
-		p.handler.published = false
-		p.config.Symbolizer.Published()
+	if p.handler.symbols {
+		p.handler.symbols = false
+		p.config.SymbolsStored()
 	}
 	err := g.Commit(p.offsets)
 	if err != nil {
@@ -156,43 +153,9 @@ func (p *Pipeline) flush(ctx context.Context, g *consume.Generation) error {
 	return nil
 }
 
-// flushAndLate is every flush but the last: where rows alone call for one after the other, the tick never comes.
-func (p *Pipeline) flushAndLate(ctx context.Context, g *consume.Generation) error {
-	if err := p.flush(ctx, g); err != nil {
-		return err
-	}
-	return p.late(ctx)
-}
-
-// late completes stacks that had to wait for a symbol table, when all else is stored.
-func (p *Pipeline) late(ctx context.Context) error {
-	if p.config.Store.Rows() > 0 || !p.config.Symbolizer.Due(time.Now()) {
-		return nil
-	}
-	var found row.Set
-	if err := p.config.Symbolizer.Late(ctx, time.Now(), &found); err != nil {
-		if ctx.Err() == nil {
-			p.config.Outage.Failing(err)
-		}
-		return nil
-	}
-	p.config.Outage.Recovered()
-	if found.Len() == 0 {
-		return nil
-	}
-	err := p.config.Store.Append(ctx, &found)
-	if err == nil {
-		err = p.config.Store.Flush(ctx)
-	}
-	if err != nil {
-		p.config.Symbolizer.Again()
-	}
-	return err
-}
-
-// drop forgets what was taken and not committed.
+// drop forgets the messages that were not committed.
 func (p *Pipeline) drop() {
 	p.config.Store.Reset()
 	clear(p.offsets)
-	p.bytes, p.handler.published, p.failing = 0, false, false
+	p.bytes, p.handler.symbols, p.failing = 0, false, false
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"tcpledger/ingester/consume"
+	"tcpledger/ingester/jobs/symbolize"
 	"tcpledger/ingester/store"
-	"tcpledger/ingester/symbolize"
 	"tcpledger/internal/clickhouse"
 	embedded "tcpledger/internal/devstack/clickhouse"
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
@@ -30,7 +30,7 @@ func TestMain(m *testing.M) { clickhousetest.Main(m) }
 
 const (
 	partitions = 4
-	patience   = 60 * time.Second
+	maxWait    = 60 * time.Second
 )
 
 // rig is a Kafka and a ClickHouse with the tables, for pipelines to run between.
@@ -42,7 +42,7 @@ type rig struct {
 	flags   clickhouse.Flags
 	db      *clickhouse.DB
 	writer  *kafka.Writer
-	silence time.Duration // how long an insert may go without an answer; 0 for the program's
+	timeout time.Duration // how long an insert may go without an answer; 0 for the program's
 }
 
 func newRig(t testing.TB) *rig {
@@ -73,9 +73,10 @@ func newRigAt(t testing.TB, options embedded.Options) *rig {
 
 func (r *rig) kafka() *kafkaconn.Flags { return &kafkaconn.Flags{Brokers: r.brokers} }
 
-// running is a pipeline at work.
+// running is a pipeline at work, with the job that resolves stacks.
 type running struct {
 	*Pipeline
+	outage   *program.Outage // of ClickHouse
 	registry *prometheus.Registry
 	cancel   context.CancelFunc
 	done     chan error
@@ -93,21 +94,30 @@ func (r *rig) startWith(group string, flushRows int, interval time.Duration) *ru
 	require.NoError(r.t, err)
 	native, err := r.flags.Native()
 	require.NoError(r.t, err)
-	if r.silence > 0 {
-		native.ReadTimeout = r.silence
+	if r.timeout > 0 {
+		native.ReadTimeout = r.timeout
 	}
-	symbolizer, err := symbolize.New(r.db, registry)
-	require.NoError(r.t, err)
 	outage := program.NewOutage(log, "clickhouse")
+	db, err := r.flags.Open()
+	require.NoError(r.t, err)
+	symbols, err := symbolize.New(db, program.NewOutage(log, "clickhouse (symbols)"), registry)
+	require.NoError(r.t, err)
 	p := New(Config{
 		Consumer: consume.New(consume.Config{Brokers: r.brokers, Group: group, Transport: transport, Dialer: dialer, Log: log, Registry: registry,
 			Topics: []string{schema.TopicEvents, schema.TopicMeta, schema.TopicSymbols}, Outage: program.NewOutage(log, "kafka")}),
-		Symbolizer: symbolizer, Store: store.New(native, r.db.Name, outage, registry), Outage: outage,
+		Store: store.New(native, r.db.Name, outage, registry), SymbolsStored: symbols.Stored,
 		FlushInterval: interval, FlushRows: flushRows, Log: log, Registry: registry,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
-	run := &running{Pipeline: p, registry: registry, cancel: cancel, done: make(chan error, 1)}
-	go func() { run.done <- p.Run(ctx) }()
+	run := &running{Pipeline: p, outage: outage, registry: registry, cancel: cancel, done: make(chan error, 1)}
+	job := make(chan error, 1)
+	go func() { job <- symbols.Run(ctx) }()
+	go func() {
+		err := p.Run(ctx)
+		cancel() // nothing to wait for if the pipeline ends by itself
+		<-job
+		run.done <- errors.Join(err, db.Close())
+	}()
 	r.t.Cleanup(func() { run.stop(r.t) })
 	return run
 }
@@ -124,7 +134,7 @@ func (p *running) stop(t testing.TB) {
 		if ok {
 			close(p.done)
 		}
-	case <-time.After(patience):
+	case <-time.After(maxWait):
 		t.Error("the pipeline does not end")
 	}
 }
@@ -156,7 +166,7 @@ func (r *rig) eventually(want uint64, query string) {
 	r.t.Helper()
 	var n uint64
 	var err error
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(maxWait); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if n, err = r.ask(query); err == nil && n == want {
 			return
 		}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package row holds the rows that the ingester's stages hand on: normalize and symbolize make them, store writes them. A
-// row points into what was decoded and is valid until the next message is decoded.
+// Package row holds the rows that the ingester's stages hand on: normalize makes them, store writes them. A row points into
+// the decoded message and is valid until the next message is decoded.
 package row
 
 import (
@@ -31,7 +31,7 @@ type Source struct {
 	ReceivedAt    Micros
 }
 
-// Record is what connections and events share. OwnerStart is nil where it is unknown.
+// Record is what connections and events share. OwnerStart is absent if it is unknown.
 type Record struct {
 	*Source
 	ID          *schema.Identity
@@ -83,11 +83,9 @@ type Host struct {
 	Facts         schema.HostFacts
 }
 
-// Stack is a row of stacks: one element of each slice for each frame.
+// Stack is a row of stacks that is not resolved yet: one element of each slice for each frame.
 type Stack struct {
 	ID            uint64
-	Fingerprint   uint64 // 0 until every frame is resolved
-	Resolved      uint16 // frames that have a symbol
 	Symbols       []string
 	Offsets       []uint64
 	Modules       []string

@@ -118,7 +118,7 @@ func u64OrNull[R any](name string, of func(*R) schema.Optional) column[R] {
 	}}
 }
 
-// u32OrNull holds what is too large at the column's largest.
+// u32OrNull stores a larger value as the largest of the column.
 func u32OrNull[R any](name string, of func(*R) schema.Optional) column[R] {
 	return &field[R, proto.Nullable[uint32]]{name, new(proto.ColUInt32).Nullable(), func(r *R) proto.Nullable[uint32] {
 		o := of(r)
@@ -138,8 +138,8 @@ func u32s[R any](name string, of func(*R) []uint32) column[R] {
 	return &field[R, []uint32]{name, new(proto.ColUInt32).Array(), of}
 }
 
-// totals is a Map(LowCardinality(String), UInt64), in the order of its keys: the order of a map of Go's is another each time,
-// and a message that is read again must make the same row.
+// totals is a Map(LowCardinality(String), UInt64), sorted by key: a message that is read again must make the same row, and the
+// order of a Go map differs each time.
 func totals[R any](name string, of func(*R) map[string]uint64) column[R] {
 	values := sortedMap{proto.NewMap[string, uint64](new(proto.ColStr).LowCardinality(), new(proto.ColUInt64))}
 	return &field[R, map[string]uint64]{name, values, of}
@@ -163,7 +163,7 @@ func (m sortedMap) AppendArr(all []map[string]uint64) {
 	}
 }
 
-// errno holds an error number in 16 bits; one that does not fit is the largest, the name beside it has it in full.
+// errno gives an error number in 16 bits. A number that does not fit becomes the largest; the name beside it has it in full.
 func errno(e int32) uint16 {
 	if e < 0 || e > math.MaxUint16 {
 		return math.MaxUint16

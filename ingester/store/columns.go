@@ -4,6 +4,7 @@ package store
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -11,10 +12,10 @@ import (
 	"tcpledger/schema"
 )
 
-// The columns of each table in the order of schema's Inserted, with where each value comes from. Groups that
-// connections and events share take the record that both embed.
+// The columns of each table, in the order of schema's Inserted, with the function that gives each value. A test holds them to
+// the schema. The groups that connections and events share read the record that both embed.
 
-// records gives the functions that take values from the record in a row.
+// recordOf gives the record in a row.
 type recordOf[R any] func(*R) *row.Record
 
 func identityColumns[R any](rec recordOf[R]) []column[R] {
@@ -82,7 +83,7 @@ func connectionColumns() []column[row.Connection] {
 	type R = row.Connection
 	rec := func(r *R) *row.Record { return &r.Record }
 	finReceived := func(r *R) bool { return r.Ended.Flags.Has(schema.FlagFinReceived) }
-	return join([]column[R]{
+	return slices.Concat([]column[R]{
 		moment("closed_at", func(r *R) row.Micros { return r.At }),
 		u64OrNull("duration_us", func(r *R) schema.Optional { return r.DurationUS }),
 		u32OrNull("connect_us", func(r *R) schema.Optional { return r.Ended.ConnectUS }),
@@ -117,7 +118,7 @@ func connectionColumns() []column[row.Connection] {
 func eventColumns() []column[row.Event] {
 	type R = row.Event
 	rec := func(r *R) *row.Record { return &r.Record }
-	return join([]column[R]{
+	return slices.Concat([]column[R]{
 		moment("at", func(r *R) row.Micros { return r.At }),
 		named("kind", func(r *R) string { return r.Event.Kind.String() }),
 	}, identityColumns(rec), socketColumns(rec), tupleColumns(rec), ownerColumns(rec), []column[R]{
@@ -134,12 +135,4 @@ func eventColumns() []column[row.Event] {
 		u64OrNull("state_us", func(r *R) schema.Optional { return r.Event.StateUS }),
 		u64("stack_id", func(r *R) uint64 { return r.Event.StackID }),
 	}, endColumns(rec))
-}
-
-func join[R any](groups ...[]column[R]) []column[R] {
-	var out []column[R]
-	for _, g := range groups {
-		out = append(out, g...)
-	}
-	return out
 }

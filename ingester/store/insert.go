@@ -10,19 +10,14 @@ import (
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
-	"github.com/cenkalti/backoff/v5"
 
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
+	"tcpledger/internal/retry"
 )
 
-const (
-	firstPause = 50 * time.Millisecond
-	// longestPause is short: while ClickHouse is away the lag grows.
-	longestPause = 5 * time.Second
-	// refusals is how often an insert may be refused for a reason that does not look like one that passes.
-	refusals = 5
-)
+// policy is short: while ClickHouse is away the lag grows.
+var policy = retry.Policy{First: 50 * time.Millisecond, Most: 5 * time.Second}
 
 // inserter inserts blocks over one connection, which it makes again when it breaks.
 type inserter struct {
@@ -33,48 +28,35 @@ type inserter struct {
 	metrics  *metrics
 }
 
-// insert stores a block. While ClickHouse is away or overloaded it tries for ever; an insert whose outcome is unknown is
-// repeated, the rows' identity makes that harmless. It returns ctx's error, or the server's where it refuses the block.
+// insert stores a block. It repeats an insert that failed until the server acknowledges it or ctx ends; then it returns ctx's
+// error. An insert whose outcome is unknown is repeated too: the identity of the rows makes that harmless. So is an insert
+// that the server refuses, since a person can mend the table or the grant; the outage says the server's reason.
 func (i *inserter) insert(ctx context.Context, table string, input proto.Input, rows int) error {
-	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = firstPause, longestPause
-	patience := i.options.ReadTimeout
-	for refused := 0; ; {
+	timeout := i.options.ReadTimeout
+	return retry.Until(ctx, policy, i.outage, func(ctx context.Context) error {
 		started := time.Now()
-		err := i.try(ctx, table, input, rows, patience)
+		err := i.try(ctx, table, input, rows, timeout)
 		if err == nil {
-			i.outage.Recovered()
 			i.metrics.inserted(table, rows, time.Since(started))
 			return nil
 		}
 		i.disconnect()
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if ctx.Err() == nil {
+			i.metrics.failures.Inc()
 		}
-		i.metrics.failures.Inc()
 		if errors.Is(err, errSilent) {
-			patience *= 2 // it may be slow, not dead: an insert that is always cut short would never end
+			timeout *= 2 // a slow server would never finish an insert that is always cut short
 		}
-		if !clickhouse.Passing(err) {
-			if refused++; refused == refusals {
-				return err
-			}
-		}
-		i.outage.Failing(err)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause.NextBackOff()):
-		}
-	}
+		return err
+	})
 }
 
 // errSilent marks an insert that the server did not answer in time.
 var errSilent = errors.New("no answer")
 
-// try inserts once. It ends with ctx, and where the server hangs after patience: the client itself would wait for ever for
-// the answer, and not look at ctx before its own timeout.
-func (i *inserter) try(ctx context.Context, table string, input proto.Input, rows int, patience time.Duration) error {
+// try inserts once. It ends with ctx, and after timeout if the server hangs: the client itself would wait for the answer for
+// ever, and does not look at ctx before its own timeout.
+func (i *inserter) try(ctx context.Context, table string, input proto.Input, rows int, timeout time.Duration) error {
 	if i.client == nil {
 		client, err := ch.Dial(ctx, i.options)
 		if err != nil {
@@ -82,10 +64,10 @@ func (i *inserter) try(ctx context.Context, table string, input proto.Input, row
 		}
 		i.client = client
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	client := i.client
-	stop := context.AfterFunc(ctx, func() { _ = client.Close() }) // what is under way fails then
+	stop := context.AfterFunc(ctx, func() { _ = client.Close() }) // ends the insert under way
 	defer stop()
 	err := client.Do(ctx, ch.Query{
 		Body:  fmt.Sprintf("INSERT INTO `%s`.`%s` %s VALUES", i.database, table, input.Columns()),
@@ -95,7 +77,7 @@ func (i *inserter) try(ctx context.Context, table string, input proto.Input, row
 		return nil
 	}
 	if clickhouse.Code(err) == 0 && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		err = fmt.Errorf("%w within %s", errSilent, patience)
+		err = fmt.Errorf("%w within %s", errSilent, timeout)
 	}
 	return fmt.Errorf("insert %d rows into %s: %w", rows, table, err)
 }

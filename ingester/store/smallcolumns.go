@@ -9,12 +9,13 @@ import (
 	"tcpledger/schema"
 )
 
+// stackColumns: a stack is stored without symbols; the symbolize job stores it again with them.
 func stackColumns() []column[row.Stack] {
 	type R = row.Stack
 	return []column[R]{
 		u64("stack_id", func(r *R) uint64 { return r.ID }),
-		u64("fp", func(r *R) uint64 { return r.Fingerprint }),
-		u16("frames_resolved", func(r *R) uint16 { return r.Resolved }),
+		u64("fp", func(*R) uint64 { return 0 }),
+		u16("frames_resolved", func(*R) uint16 { return 0 }),
 		texts("symbols", func(r *R) []string { return r.Symbols }),
 		u64s("offsets", func(r *R) []uint64 { return r.Offsets }),
 		texts("modules", func(r *R) []string { return r.Modules }),

@@ -29,8 +29,8 @@ type Store struct {
 	metrics     *metrics
 }
 
-// New makes an empty store; it connects at the first flush. outage is told while ClickHouse is away, and where an insert gets
-// no answer within the options' ReadTimeout.
+// New makes an empty store; it connects at the first flush. outage hears of each insert that fails, also of one that gets no
+// answer within the options' ReadTimeout.
 func New(options ch.Options, database string, outage *program.Outage, registry prometheus.Registerer) *Store {
 	s := &Store{
 		connections: newTable(schema.Connections().Name, connectionColumns, func(r *row.Connection) row.Micros { return r.At }),
@@ -42,7 +42,7 @@ func New(options ch.Options, database string, outage *program.Outage, registry p
 		losses:      newTable(schema.Losses().Name, lossColumns, func(r *row.Loss) row.Micros { return r.At }),
 		deadLetters: newTable(schema.DeadLetters().Name, deadLetterColumns, nil),
 	}
-	// Symbols and stacks go first: a connection whose stack is not there yet would show without it.
+	// Symbols and stacks go first: a connection that comes before its stack would show without it.
 	s.all = []flusher{s.symbols, s.stacks, s.hosts, s.connections, s.events, s.checkpoints, s.losses, s.deadLetters}
 	names := make([]string, len(s.all))
 	for i, t := range s.all {
@@ -53,10 +53,10 @@ func New(options ch.Options, database string, outage *program.Outage, registry p
 	return s
 }
 
-// Append copies the rows of set into the columns. Where they are of too many days it flushes, as often as it takes; its
-// error is that of Flush.
+// Append copies the rows of set into the columns. It flushes as often as needed if they are of too many days; its error is
+// that of Flush.
 func (s *Store) Append(ctx context.Context, set *row.Set) error {
-	_ = s.symbols.append(set.Symbols) // tables without partitions take all
+	_ = s.symbols.append(set.Symbols) // a table without partitions has room for all rows
 	_ = s.stacks.append(set.Stacks)
 	_ = s.hosts.append(set.Hosts)
 	_ = s.deadLetters.append(set.DeadLetters)
@@ -83,8 +83,8 @@ func appendAll[R any](ctx context.Context, s *Store, t *table[R], rows []R) erro
 	}
 }
 
-// Flush inserts all rows and returns once each insert was acknowledged; then the store is empty. It tries for ever while
-// ClickHouse is away. On an error (ctx's, or the server's refusal) what was not acknowledged stays.
+// Flush inserts all rows and returns once the server has acknowledged each insert; then the store is empty. It tries until ctx
+// ends; its error is ctx's, and the rows that were not acknowledged stay.
 func (s *Store) Flush(ctx context.Context) error {
 	for _, t := range s.all {
 		if err := t.flush(ctx, s.inserter.insert); err != nil {
@@ -104,12 +104,12 @@ func (s *Store) Rows() int {
 	return n
 }
 
-// Reset drops the rows that wait: they will be read again.
+// Reset drops the rows that wait for a flush: their messages are read again.
 func (s *Store) Reset() {
 	for _, t := range s.all {
 		t.reset()
 	}
 }
 
-// Close drops the connection. What was not flushed is not stored.
+// Close drops the connection. Rows that wait for a flush are not stored.
 func (s *Store) Close() error { return s.inserter.close() }

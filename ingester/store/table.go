@@ -10,11 +10,11 @@ import (
 	"tcpledger/ingester/row"
 )
 
-// maxDays bounds the blocks that a table has open: hosts whose clocks are all over the place cost inserts, not memory.
+// maxDays bounds the open blocks of a table: hosts with wrong clocks cost inserts, not memory.
 const maxDays = 32
 
-// table gathers rows of type R in one block for each day: an insert with several days would be several parts, and beyond a
-// hundred the server refuses it for ever.
+// table gathers rows of type R in one block for each day: the server makes a part of each day in an insert, and refuses an
+// insert with more than a hundred.
 type table[R any] struct {
 	title   string
 	columns func() []column[R]
@@ -61,7 +61,8 @@ func (t *table[R]) day(r *R) int32 {
 	return t.at(r).Day()
 }
 
-// append takes rows and returns those that it has no room for, from the first one on whose day would be one too many.
+// append copies rows into the blocks. It returns the rows that it has no room for: those from the first row on whose day would
+// be one too many.
 func (t *table[R]) append(rows []R) []R {
 	for len(rows) > 0 {
 		day := t.day(&rows[0])
@@ -87,7 +88,7 @@ func (t *table[R]) append(rows []R) []R {
 	return nil
 }
 
-// flush inserts the blocks and forgets each as soon as it is acknowledged, so that a later try inserts the rest.
+// flush inserts the blocks. It empties each block once the server has acknowledged it, so that a later try inserts the rest.
 func (t *table[R]) flush(ctx context.Context, insert insertFunc) error {
 	for day, b := range t.open {
 		if err := insert(ctx, t.title, b.input, b.rows); err != nil {
@@ -109,7 +110,7 @@ func (t *table[R]) release(day int32, b *block[R]) {
 	b.rows = 0
 	b.input.Reset()
 	delete(t.open, day)
-	if len(t.free) < 2 { // around midnight; more days are rare
+	if len(t.free) < 2 { // two days are common around midnight, more are rare
 		t.free = append(t.free, b)
 	}
 }

@@ -141,10 +141,10 @@ func TestTheRulesBite(t *testing.T) {
 	cases := map[string]listed{
 		"schema knows a side":      {ImportPath: "tcpledger/schema/wire", Imports: []string{"tcpledger/agent/batch"}},
 		"bpf knows schema":         {ImportPath: "tcpledger/bpf", Imports: []string{"tcpledger/schema"}},
-		"sides know each other":    {ImportPath: "tcpledger/agent/batch", Imports: []string{"tcpledger/ingester/decode"}},
-		"also in a test":           {ImportPath: "tcpledger/ingester/decode", XTestImports: []string{"tcpledger/agent/batch"}},
+		"sides know each other":    {ImportPath: "tcpledger/agent/batch", Imports: []string{"tcpledger/ingester/normalize"}},
+		"also in a test":           {ImportPath: "tcpledger/ingester/normalize", XTestImports: []string{"tcpledger/agent/batch"}},
 		"stages know each other":   {ImportPath: "tcpledger/agent/capture", Imports: []string{"tcpledger/agent/settle"}},
-		"the currency knows one":   {ImportPath: "tcpledger/ingester/row", Imports: []string{"tcpledger/ingester/decode"}},
+		"the currency knows one":   {ImportPath: "tcpledger/ingester/row", Imports: []string{"tcpledger/ingester/normalize"}},
 		"a stage knows the whole":  {ImportPath: "tcpledger/ingester/store", Imports: []string{"tcpledger/ingester/pipeline"}},
 		"a command links a side":   {ImportPath: "tcpledger/cmd/tcpledger/up", Imports: []string{"tcpledger/agent/pipeline"}},
 		"program knows the schema": {ImportPath: "tcpledger/internal/program", Imports: []string{"tcpledger/schema"}},
@@ -158,7 +158,7 @@ func TestTheRulesBite(t *testing.T) {
 		{ImportPath: "tcpledger/agent/pipeline", Imports: []string{"tcpledger/agent/capture", "tcpledger/agent/settle", "tcpledger/schema/wire"}},
 		{ImportPath: "tcpledger/agent/capture", Imports: []string{"tcpledger/bpf", "fmt"}, XTestImports: []string{"tcpledger/agent/capture"}},
 		{ImportPath: "tcpledger/schema", XTestImports: []string{"tcpledger/internal/devstack/clickhouse/clickhousetest"}},
-		{ImportPath: "tcpledger/ingester/decode", Imports: []string{"tcpledger/ingester/row"}},
+		{ImportPath: "tcpledger/ingester/normalize", Imports: []string{"tcpledger/ingester/row"}},
 		{ImportPath: "tcpledger/agent", Imports: []string{"tcpledger/agent/pipeline", "tcpledger/internal/program"}},
 	} {
 		require.Empty(t, wrongImports(fine), fine.ImportPath)

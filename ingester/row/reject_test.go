@@ -11,15 +11,15 @@ import (
 	"tcpledger/schema"
 )
 
-func TestFaultCountsAndMerges(t *testing.T) {
-	var f Fault
+func TestRejectCountsAndMerges(t *testing.T) {
+	var f Reject
 	require.False(t, f.Any())
-	f.Add(FaultTime, "2399", schema.Range{Stream: 1, From: 5, To: 5})
-	f.Add(FaultTime, "1066", schema.Range{Stream: 1, From: 6, To: 6})
-	f.Add(FaultUnknownKind, "kind 200", schema.Range{Stream: 2, From: 7, To: 7})
+	f.Add(RejectTime, "2399", schema.Range{Stream: 1, From: 5, To: 5})
+	f.Add(RejectTime, "1066", schema.Range{Stream: 1, From: 6, To: 6})
+	f.Add(RejectUnknownKind, "kind 200", schema.Range{Stream: 2, From: 7, To: 7})
 	require.True(t, f.Any())
 	require.Equal(t, "time: 2399 (and 1 more); unknown_kind: kind 200", f.String())
-	require.Equal(t, []FaultKind{FaultTime, FaultUnknownKind}, f.Kinds())
+	require.Equal(t, []RejectKind{RejectTime, RejectUnknownKind}, f.Kinds())
 	require.Equal(t, []schema.Range{{Stream: 1, From: 5, To: 6}, {Stream: 2, From: 7, To: 7}}, f.Ranges)
 	f.Reset()
 	require.False(t, f.Any())
@@ -27,8 +27,8 @@ func TestFaultCountsAndMerges(t *testing.T) {
 }
 
 func TestRangesAtTheEndOfTheNumbersDoNotWrap(t *testing.T) {
-	var f Fault
-	f.Add(FaultTime, "", schema.Range{From: math.MaxUint64, To: math.MaxUint64}, schema.Range{From: 0, To: 0})
+	var f Reject
+	f.Add(RejectTime, "", schema.Range{From: math.MaxUint64, To: math.MaxUint64}, schema.Range{From: 0, To: 0})
 	require.Len(t, f.Ranges, 2)
 }
 

@@ -17,11 +17,12 @@ func (t *table) add(offset uint64, name string) {
 	t.ends = append(t.ends, uint32(len(t.names)))
 }
 
-// bytes is about what the table takes in memory.
+// bytes estimates the table's memory.
 func (t *table) bytes() int { return 12*cap(t.offsets) + cap(t.names) }
 
-// find gives the function that an address is in and the address's distance from its beginning. A return address may be
-// the first byte after its function, where the call never returns: returning looks one byte before.
+// find gives the function that contains an address and the address's distance from the function's beginning. returning says
+// that the address is a return address: it may be the first byte after a function whose last call never returns, so find looks
+// one byte before it.
 func (t *table) find(offset uint64, returning bool) (name string, distance uint64, ok bool) {
 	at := offset
 	if returning && at > 0 {
@@ -33,7 +34,7 @@ func (t *table) find(offset uint64, returning bool) (name string, distance uint6
 	}
 	first := i
 	for first > 0 && t.offsets[first-1] == t.offsets[i] {
-		first-- // several names of one address: always the same one
+		first-- // of several names of one address always the first
 	}
 	begin := uint32(0)
 	if first > 0 {

@@ -12,9 +12,9 @@ type metrics struct {
 func newMetrics(registry prometheus.Registerer) *metrics {
 	m := &metrics{
 		late: prometheus.NewCounter(prometheus.CounterOpts{Name: "tcpledger_ingester_late_stacks_total",
-			Help: "Stacks that were completed after they were stored."}),
+			Help: "Stored stacks that gained symbols; a stack gains more than once if its tables come one after the other."}),
 		failures: prometheus.NewCounter(prometheus.CounterOpts{Name: "tcpledger_ingester_symbol_failures_total",
-			Help: "Stacks stored with frames in hex since their symbols could not be read from ClickHouse then."}),
+			Help: "Passes over the unresolved stacks that ClickHouse cut short; each is repeated."}),
 	}
 	registry.MustRegister(m.late, m.failures)
 	return m

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"tcpledger/internal/clickhouse"
+	"tcpledger/internal/program"
+	"tcpledger/internal/retry"
+	"tcpledger/schema"
+)
+
+// preparePolicy is the pause between two looks at a database that is not ready.
+var preparePolicy = retry.Policy{First: time.Second}
+
+// prepare waits for ClickHouse and makes or migrates its tables. Without migrate it waits until somebody else did. It tries
+// for ever while ClickHouse is away; a refusal of a migration is an error.
+func prepare(ctx context.Context, db *clickhouse.DB, migrate bool, outage *program.Outage, log *slog.Logger) error {
+	if err := db.Wait(ctx, outage); err != nil {
+		return err
+	}
+	return retry.Until(ctx, preparePolicy, outage, func(ctx context.Context) error {
+		var err error
+		if migrate {
+			err = db.Migrate(ctx, func(m schema.Migration) { log.Info("migrating", "step", m.Step, "name", m.Name) })
+		} else {
+			err = awaitMigrations(ctx, db, log)
+		}
+		if err != nil && !clickhouse.Passing(err) {
+			return retry.Permanent(err)
+		}
+		return err
+	})
+}
+
+// errPending says that migrations are pending.
+var errPending = errors.New("migrations are pending")
+
+// awaitMigrations returns once no migration is pending. It says once that it waits.
+func awaitMigrations(ctx context.Context, db *clickhouse.DB, log *slog.Logger) error {
+	said := false
+	return retry.Until(ctx, preparePolicy, nil, func(ctx context.Context) error {
+		pending, err := db.Pending(ctx)
+		if err != nil {
+			return retry.Permanent(err)
+		}
+		if len(pending) == 0 {
+			return nil
+		}
+		if !said {
+			log.Warn("migrations are pending, waiting for them: run `tcpledger migrate --apply`", "from_step", pending[0].Step, "count", len(pending))
+			said = true
+		}
+		return errPending
+	})
+}
