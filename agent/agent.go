@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -23,7 +24,9 @@ import (
 	"tcpledger/agent/pipeline"
 	"tcpledger/agent/print"
 	"tcpledger/agent/publish"
+	"tcpledger/agent/sink"
 	"tcpledger/agent/stacks"
+	"tcpledger/agent/symbols"
 	"tcpledger/internal/program"
 	"tcpledger/schema"
 )
@@ -31,39 +34,44 @@ import (
 // drainFor is how long a clean stop waits for Kafka to take what the queue holds.
 const drainFor = 10 * time.Second
 
-// agent is all that runs. Parts that only go with Kafka are nil with --stdout.
+// agent is the parts that run. transport, publisher and symbols are nil with --stdout.
 type agent struct {
+	options   *options
 	log       *slog.Logger
+	out       io.Writer
 	header    schema.Header
 	began     time.Time
 	kinds     []string
+	lingering time.Duration
 	registry  *prometheus.Registry
 	capture   *capture.Capture
+	owners    *owner.Names
 	resolver  *stacks.Resolver
-	pipeline  *pipeline.Pipeline
 	server    *program.HTTPServer
 	transport *kafka.Transport
 	publisher *publish.Publisher
-	symbols   *stacks.Publisher
-	ship      *pipeline.Ship
+	symbols   *symbols.Uploader
 }
 
-// build makes everything and starts nothing. The port is taken: run or server.Close gives it back.
+// build makes the parts and starts none. The port is taken: run or server.Close gives it back.
 func build(cmd *cobra.Command, o *options) (*agent, error) {
-	a := &agent{log: program.Logger(cmd), began: time.Now(), registry: program.NewRegistry("tcpledger-agent")}
+	a := &agent{options: o, log: program.Logger(cmd), out: cmd.OutOrStdout(), began: time.Now(), registry: program.NewRegistry("tcpledger-agent")}
 	var health program.Health
 	config, err := o.capture()
 	if err != nil {
 		return nil, err
 	}
+	a.lingering = o.lingering(config)
 	for _, k := range schema.CaptureKinds() {
 		if config.Kinds[kindOf(k)] {
 			a.kinds = append(a.kinds, k.String())
 		}
 	}
-	a.transport, err = o.kafka.Transport("tcpledger-agent", schema.TopicEvents, schema.TopicMeta, schema.TopicSymbols, schema.TopicBuilds)
-	if err != nil && !o.stdout {
-		return nil, err
+	if !o.stdout {
+		a.transport, err = o.kafka.Transport("tcpledger-agent", schema.TopicEvents, schema.TopicMeta, schema.TopicSymbols, schema.TopicBuilds)
+		if err != nil {
+			return nil, err
+		}
 	}
 	if a.capture, err = capture.New(config); err != nil {
 		return nil, err
@@ -71,57 +79,44 @@ func build(cmd *cobra.Command, o *options) (*agent, error) {
 	if a.header, err = newIdentity(o.hostID); err != nil {
 		return nil, err
 	}
-	owners, err := owner.New("/proc", "/sys/fs/cgroup")
-	if err != nil {
+	if a.owners, err = owner.New("/proc", "/sys/fs/cgroup"); err != nil {
 		return nil, err
 	}
 	a.resolver = stacks.NewResolver(os.DirFS("/"))
-	sink, err := a.sink(cmd, o, &health)
-	if err != nil {
-		return nil, err
+	a.registry.MustRegister(a.capture.Collector(), a.resolver.Memory())
+	health.Add("capture", a.capture.Err)
+	if a.transport != nil {
+		if err := a.buildKafka(&health); err != nil {
+			return nil, err
+		}
 	}
-	a.pipeline, err = pipeline.New(pipeline.Config{Capture: a.capture, Owners: owners, Resolver: a.resolver, Stacks: 4 * o.stackEntries,
-		LingeringAfter: o.lingering(config), Sink: sink, Registry: a.registry})
-	if err != nil {
-		return nil, err
-	}
-	health.Add("capture", a.pipeline.Err)
 	a.server, err = program.HTTP{Addr: o.http.Listen, Registry: a.registry, Health: &health, Pprof: o.http.Pprof, AllowedHosts: o.http.AllowedHosts,
 		Handlers: map[string]http.Handler{"GET /status": program.SamePeer(http.HandlerFunc(a.serveStatus))}}.Listen()
 	return a, err
 }
 
-// sink makes where the records go: the terminal, or Kafka.
-func (a *agent) sink(cmd *cobra.Command, o *options, health *program.Health) (pipeline.Sink, error) {
-	if o.stdout {
-		return pipeline.NewTerminal(cmd.OutOrStdout(), print.For(os.Stdout), o.stacks, a.resolver)
-	}
+// buildKafka makes the parts that talk to Kafka.
+func (a *agent) buildKafka(health *program.Health) (err error) {
+	o := a.options
 	outage := program.NewOutage(a.log, "kafka")
 	a.publisher = publish.New(publish.Config{Brokers: o.kafka.Brokers, Transport: a.transport, QueueBytes: int64(o.queueBytes), Outage: outage,
 		Log: a.log, Registry: a.registry})
-	var err error
-	a.symbols, err = stacks.NewPublisher(stacks.PublisherConfig{Resolver: a.resolver, Brokers: o.kafka.Brokers, Transport: a.transport,
-		Delay: o.symbolsDelay, Log: a.log, Metrics: a.registry})
+	a.symbols, err = symbols.New(symbols.Config{Source: a.resolver, Brokers: o.kafka.Brokers, Transport: a.transport, Delay: o.symbolsDelay,
+		Log: a.log, Registry: a.registry})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	health.Add("kafka", outage.Err)
 	health.Add("queue", a.publisher.Err)
 	health.Add("symbols", a.symbols.Err)
-	a.ship = pipeline.NewShip(pipeline.Shipping{Header: a.header, Limits: o.limits, Publisher: a.publisher, Symbols: a.symbols})
-	return a.ship, nil
+	return nil
 }
 
-// run starts the parts and stops them in reverse: ctx ends the pipeline, whose last batch ends the publisher, whose end
-// ends the rest. Kafka may come later.
+// run starts the parts and stops them in reverse: ctx ends the pipeline, whose last batch ends the publisher, whose end ends
+// the rest. Kafka may come later.
 func (a *agent) run(ctx context.Context) error {
-	if err := a.capture.Start(); err != nil {
-		return errors.Join(err, a.server.Close())
-	}
-	if err := a.resolver.Read(); err != nil {
-		a.log.Warn("stacks go out without symbols", "err", err)
-	}
-	if err := a.describe(); err != nil {
+	p, err := a.start()
+	if err != nil {
 		return errors.Join(err, a.server.Close(), a.capture.Close())
 	}
 	a.log.Info("watching", "host", a.header.Host, "session", session(a.header.Session), "metrics", a.server.Addr())
@@ -130,7 +125,7 @@ func (a *agent) run(ctx context.Context) error {
 	defer stop()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		err := a.pipeline.Run(ctx)
+		err := p.Run(ctx)
 		if a.publisher == nil {
 			stop()
 		}
@@ -145,14 +140,51 @@ func (a *agent) run(ctx context.Context) error {
 		g.Go(func() error { return untilStopped(a.symbols.Run(rest)) })
 	}
 	g.Go(func() error { return a.server.Run(rest) })
-	err := g.Wait()
+	err = g.Wait()
 	if a.transport != nil {
 		a.transport.CloseIdleConnections()
 	}
 	return errors.Join(err, a.capture.Close())
 }
 
-// untilStopped takes the end that was asked for as none.
+// start attaches the hooks and makes the pipeline behind them, whose sink describes the host with what was attached.
+func (a *agent) start() (*pipeline.Pipeline, error) {
+	if err := a.capture.Start(); err != nil {
+		return nil, err
+	}
+	if err := a.resolver.Read(); err != nil {
+		a.log.Warn("stacks go out without symbols", "err", err)
+	}
+	to, err := a.sink()
+	if err != nil {
+		return nil, err
+	}
+	return pipeline.New(pipeline.Config{Capture: a.capture, Owners: a.owners, Resolver: a.resolver, Stacks: 4 * a.options.stackEntries,
+		LingeringAfter: a.lingering, Sink: to, Registry: a.registry})
+}
+
+// sink makes the end of the flow: the terminal, or Kafka.
+func (a *agent) sink() (pipeline.Sink, error) {
+	if a.publisher == nil {
+		var names func(*schema.Stack) []string
+		if a.options.stacks {
+			names = a.resolver.Names
+		}
+		return sink.NewTerminal(a.out, print.For(os.Stdout), names)
+	}
+	release, machine, err := kernel()
+	if err != nil {
+		return nil, err
+	}
+	facts, err := a.facts(machine)
+	if err != nil {
+		return nil, err
+	}
+	return sink.NewKafka(sink.KafkaConfig{Header: a.header, Release: release, Facts: facts, Limits: a.options.limits, Publisher: a.publisher,
+		Symbols: a.symbols}), nil
+}
+
+// untilStopped makes an end that was asked for no error.
 func untilStopped(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return nil
@@ -163,18 +195,11 @@ func untilStopped(err error) error {
 // byDesign are the reasons not to be attached that say nothing about the kernel.
 var byDesign = []string{"not enabled", "ran once at the start"}
 
-// describe collects what the meta topic says about this host, once the hooks are attached.
-func (a *agent) describe() error {
-	if a.ship == nil {
-		return nil
-	}
-	release, machine, err := kernel()
-	if err != nil {
-		return err
-	}
+// facts are what the meta topic says about this host, once the hooks are attached.
+func (a *agent) facts(machine string) (schema.HostFacts, error) {
 	status, err := a.capture.Status()
 	if err != nil {
-		return err
+		return schema.HostFacts{}, err
 	}
 	facts := schema.HostFacts{AgentVersion: program.Version, Machine: machine, CPUs: uint32(runtime.NumCPU()), Kinds: a.kinds}
 	if a.resolver.Readable() == nil {
@@ -185,6 +210,5 @@ func (a *agent) describe() error {
 			facts.Missing = append(facts.Missing, fmt.Sprintf("%s: %s", p.AttachPoint, p.Why))
 		}
 	}
-	a.ship.Release, a.ship.Facts = release, facts
-	return nil
+	return facts, nil
 }

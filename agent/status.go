@@ -45,7 +45,7 @@ func (a *agent) serveStatus(w http.ResponseWriter, _ *http.Request) {
 	answer := status{Version: program.Version, Host: a.header.Host, BootID: a.header.BootID, Session: session(a.header.Session),
 		Run: session(a.header.Run), Since: a.began.UTC(), Kinds: a.kinds}
 	var err error
-	if answer.Kernel, err = a.pipeline.Status(); err == nil {
+	if answer.Kernel, err = a.capture.Status(); err == nil {
 		answer.Metrics, err = a.metrics()
 	}
 	if err != nil {

@@ -33,6 +33,12 @@ type Stack struct {
 	Frames []Frame
 }
 
+// What Frame.Module is for code that is in no kernel module: vmlinux, and BPF programs.
+const (
+	ModuleKernel = "kernel"
+	ModuleBPF    = "bpf"
+)
+
 // Frame is a place in a module: BuildID and Offset are the same on every host with that build. Module is "kernel", a kernel
 // module's name, or "bpf". Without symbol addresses BuildID is empty and Offset the raw address.
 type Frame struct {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"tcpledger/agent/clock"
+	"tcpledger/agent/message"
 	"tcpledger/schema"
 )
 
@@ -37,17 +39,6 @@ func (l Limits) Check() error {
 		return fmt.Errorf("--batch-age %s: more than 0s, at most %s", l.Age, maxAge)
 	}
 	return nil
-}
-
-// Message is a closed batch. Ranges are the numbers of its rows, Losses the loss rows in it, At the kernel time of its
-// first row. All are the receiver's to keep.
-type Message struct {
-	Value       []byte
-	Ranges      []schema.Range
-	Losses      []schema.Loss
-	Records     int
-	Checkpoints int
-	At          uint64
 }
 
 // Batch collects rows. It is not safe for concurrent use. After each row the caller asks Due and, if so, takes the batch.
@@ -106,20 +97,21 @@ func (b *Batch) Due(now uint64) bool {
 // Records counts the rows so far.
 func (b *Batch) Records() int { return b.rows.Records() }
 
-// Take closes the batch with the clock as it is now and begins the next one. ok is false where there are no rows.
-func (b *Batch) Take() (m Message, ok bool, err error) {
+// Take closes the batch with the clock as it is now and begins the next one. ok is false if there are no rows.
+func (b *Batch) Take() (m message.Message, ok bool, err error) {
 	if b.rows.Records() == 0 {
-		return Message{}, false, nil
+		return message.Message{}, false, nil
 	}
-	if b.header.Clock, err = MeasureClock(); err != nil {
-		return Message{}, false, err
+	if b.header.Clock, err = clock.Measure(); err != nil {
+		return message.Message{}, false, err
 	}
 	b.header.Number++
-	m = Message{Records: b.rows.Records(), Losses: b.losses, Checkpoints: b.checkpoints, At: b.began}
+	m = message.Message{Topic: schema.TopicEvents, Key: []byte(b.header.Host), Records: b.rows.Records(), Losses: b.losses,
+		Checkpoints: b.checkpoints, At: b.began}
 	m.Value, m.Ranges, err = b.rows.Finish(&b.header)
 	b.losses, b.checkpoints = nil, 0
 	if err != nil {
-		return Message{}, false, fmt.Errorf("encode batch %d: %w", b.header.Number, err)
+		return message.Message{}, false, fmt.Errorf("encode batch %d: %w", b.header.Number, err)
 	}
 	return m, true, nil
 }

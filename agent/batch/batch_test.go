@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tcpledger/agent/message"
 	"tcpledger/schema"
 )
 
@@ -19,7 +20,7 @@ func event(stream uint32, seq uint64) *schema.Event {
 	return &schema.Event{Kind: schema.KindDrop, Identity: schema.Identity{Stream: stream, Seq: seq, At: 77}}
 }
 
-func take(t *testing.T, b *Batch) (Message, schema.Batch) {
+func take(t *testing.T, b *Batch) (message.Message, schema.Batch) {
 	m, ok, err := b.Take()
 	require.NoError(t, err)
 	require.True(t, ok)
@@ -41,7 +42,7 @@ func TestRowsComeBack(t *testing.T) {
 	b.Loss(&loss, 103)
 	b.Checkpoint(&schema.Checkpoint{Phase: schema.CheckpointStart}, 104)
 	m, got := take(t, b)
-	require.Equal(t, Message{Value: m.Value, Ranges: []schema.Range{{Stream: 1, From: 6, To: 7}, {Stream: 2, From: 40, To: 40}},
+	require.Equal(t, message.Message{Topic: schema.TopicEvents, Key: []byte("web-1"), Value: m.Value, Ranges: []schema.Range{{Stream: 1, From: 6, To: 7}, {Stream: 2, From: 40, To: 40}},
 		Losses: []schema.Loss{loss}, Records: 5, Checkpoints: 1, At: 100}, m)
 	require.Equal(t, m.Ranges, got.Ranges)
 	require.Equal(t, []schema.Loss{loss}, got.Losses)
@@ -88,18 +89,6 @@ func TestLimits(t *testing.T) {
 	for _, bad := range []Limits{{0, 2000, 1}, {1001, 2000, 1}, {1, 1, 1}, {1, 1 << 30, 1}, {1, 2000, 0}, {1, 2000, 2 * time.Second}} {
 		require.ErrorContains(t, bad.Check(), "--batch-")
 	}
-}
-
-func TestClockTurnsBoottimeIntoWallTime(t *testing.T) {
-	c, err := MeasureClock()
-	require.NoError(t, err)
-	boot, err := Boottime()
-	require.NoError(t, err)
-	h := schema.Header{Clock: c}
-	apart := time.Since(time.Unix(0, h.Wall(boot)))
-	require.Less(t, apart.Abs(), 5*time.Second)
-	require.Positive(t, c.Error)
-	require.Less(t, c.Error, uint64(time.Second))
 }
 
 func BenchmarkEvent(b *testing.B) {

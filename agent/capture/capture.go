@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -27,8 +28,11 @@ var ErrFlushed = ringbuf.ErrFlushed
 // ErrNotStarted is returned by what needs the kernel side before Start.
 var ErrNotStarted = errors.New("capture is not started")
 
-// Capture is one life of the kernel-side maps: a session. Read and SweepStacks
-// are each for one goroutine; everything else may be called from any.
+// ErrNotAttached is the health of a capture whose hooks are not, or no longer, in the kernel.
+var ErrNotAttached = errors.New("the hooks are not attached")
+
+// Capture is one life of the kernel-side maps: a session. It is for one goroutine, but for Err, Status and Totals, which may
+// be called from any at any time.
 type Capture struct {
 	config       Config
 	features     Features
@@ -37,6 +41,7 @@ type Capture struct {
 	dropReasons  reasons
 	resetReasons reasons
 
+	mu         sync.Mutex // held while collection or links change, and by Err, Status and Totals
 	collection *ebpf.Collection
 	links      []attachment
 	reader     *ringbuf.Reader
@@ -83,6 +88,8 @@ func New(config Config) (*Capture, error) {
 // listed in Status, unless nothing works without it. After an error nothing is
 // left behind.
 func (c *Capture) Start() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	collection, err := load(c.spec, c.skipped)
 	if err != nil {
 		return err
@@ -90,7 +97,17 @@ func (c *Capture) Start() error {
 	c.collection = collection
 	c.spec = nil
 	if err := c.open(); err != nil {
-		return errors.Join(err, c.Close())
+		return errors.Join(err, c.close())
+	}
+	return nil
+}
+
+// Err is a health check: ErrNotAttached before Start and after Detach.
+func (c *Capture) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.links) == 0 {
+		return ErrNotAttached
 	}
 	return nil
 }
@@ -188,6 +205,12 @@ func (c *Capture) Flush() error {
 // that ends can read the ring to its end (until os.ErrDeadlineExceeded) and take
 // the last NextSeqs and Totals: no hook is running any more when it returns.
 func (c *Capture) Detach() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.detach()
+}
+
+func (c *Capture) detach() error {
 	if len(c.links) == 0 {
 		return nil
 	}
@@ -211,10 +234,16 @@ func gracePeriod() error {
 }
 
 // Close detaches first, so that nothing writes any more; then ends Read; then
-// frees programs and maps, with which NextSeqs, Totals and stacks go too. Only
-// Read may be under way meanwhile.
+// frees programs and maps, with which NextSeqs, Totals and stacks go too. A Read
+// may be under way meanwhile, on another goroutine.
 func (c *Capture) Close() error {
-	err := c.Detach()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.close()
+}
+
+func (c *Capture) close() error {
+	err := c.detach()
 	if c.reader != nil {
 		err = errors.Join(err, c.reader.Close())
 	}

@@ -39,6 +39,12 @@ func (c *Capture) NextSeqs() (map[uint32]uint64, error) {
 // Totals are counts that only grow, of what never got a number or lost it, by the names of schema.Totals: those of the
 // hooks, and for each program the runs that the kernel skipped because the program was running on that CPU.
 func (c *Capture) Totals() (map[string]uint64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.totals()
+}
+
+func (c *Capture) totals() (map[string]uint64, error) {
 	if c.collection == nil {
 		return nil, ErrNotStarted
 	}

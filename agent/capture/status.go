@@ -55,10 +55,12 @@ type MapStatus struct {
 // Status asks the kernel. It walks the state map, so it is for people, not for
 // a tight loop.
 func (c *Capture) Status() (Status, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.collection == nil {
 		return Status{}, ErrNotStarted
 	}
-	counters, err := c.Totals()
+	counters, err := c.totals()
 	if err != nil {
 		return Status{}, err
 	}

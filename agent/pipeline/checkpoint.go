@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"tcpledger/agent/batch"
+	"tcpledger/agent/clock"
 	"tcpledger/schema"
 )
 
@@ -49,7 +49,7 @@ func (p *Pipeline) readNumbers() (next map[uint32]uint64, totals map[string]uint
 	totals[schema.TotalOwn(schema.KindLingering)] = p.lingering.own
 	totals[schema.TotalRepeatedRecords] = p.gaps.Late()
 	totals[schema.TotalSettleEarly] = p.settle.Stats().Early
-	at, err = batch.Boottime()
+	at, err = clock.Now()
 	return next, totals, at, err
 }
 

@@ -12,7 +12,7 @@ import (
 
 // end stops the hooks, reads the ring to its end, and closes the account: what is missing then is lost for certain.
 func (p *Pipeline) end() error {
-	err := p.detach()
+	err := p.capture.Detach()
 	err = errors.Join(err, p.drain())
 	next, totals, at, numbersErr := p.readNumbers()
 	if numbersErr != nil {
@@ -49,11 +49,4 @@ func (p *Pipeline) drain() error {
 			p.settle.Due(p.now, p.emit)
 		}
 	}
-}
-
-func (p *Pipeline) detach() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.attached = false
-	return p.capture.Detach()
 }

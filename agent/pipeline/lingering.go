@@ -5,8 +5,8 @@ package pipeline
 import (
 	"time"
 
-	"tcpledger/agent/batch"
 	"tcpledger/agent/capture"
+	"tcpledger/agent/clock"
 	"tcpledger/bpf"
 	"tcpledger/schema"
 )
@@ -53,7 +53,7 @@ func (l *lingering) step(now uint64, take func(*bpf.ConnState)) (err error) {
 		return nil
 	}
 	if !l.under {
-		if l.until, err = batch.Boottime(); err != nil {
+		if l.until, err = clock.Now(); err != nil {
 			return err
 		}
 		l.under = true

@@ -80,7 +80,7 @@ func (k *keeper) Connection(c *schema.Connection, _ uint64) error {
 func (k *keeper) Loss(*schema.Loss, uint64) error   { return nil }
 func (k *keeper) Stack(*schema.Stack, uint64) error { return nil }
 func (k *keeper) Tick(uint64) error                 { return nil }
-func (k *keeper) Forgot() bool                      { return false }
+func (k *keeper) StacksLost() bool                  { return false }
 func (k *keeper) Finish(uint64) error               { return nil }
 
 // live is a pipeline on the running kernel that takes a second for too long.

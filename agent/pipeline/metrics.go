@@ -62,28 +62,3 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 	}
 	return m
 }
-
-// totals gives the kernel side's counters at each scrape.
-type totals struct {
-	read func() (map[string]uint64, error)
-	desc *prometheus.Desc
-}
-
-func newTotals(read func() (map[string]uint64, error)) *totals {
-	return &totals{read: read, desc: prometheus.NewDesc(prefix+"kernel_total",
-		"What the kernel side counted, by name; docs/losses.md says what each name means.", []string{"name"}, nil)}
-}
-
-// Describe is prometheus.Collector's.
-func (t *totals) Describe(out chan<- *prometheus.Desc) { out <- t.desc }
-
-// Collect is prometheus.Collector's. Before the kernel side runs, and after, there is nothing to give.
-func (t *totals) Collect(out chan<- prometheus.Metric) {
-	counts, err := t.read()
-	if err != nil {
-		return
-	}
-	for name, n := range counts {
-		out <- prometheus.MustNewConstMetric(t.desc, prometheus.CounterValue, float64(n), name)
-	}
-}

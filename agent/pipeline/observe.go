@@ -3,10 +3,8 @@
 package pipeline
 
 import (
-	"errors"
 	"fmt"
 
-	"tcpledger/agent/capture"
 	"tcpledger/agent/stacks"
 )
 
@@ -28,7 +26,7 @@ func (p *Pipeline) observe() error {
 	}
 	now := p.unseen.at
 	p.metrics.lag.Set(float64(now-min(now, p.now)) / 1e9)
-	if p.sink.Forgot() {
+	if p.sink.StacksLost() {
 		if p.stacks.cache, err = stacks.NewCache(p.resolver, p.remember); err != nil {
 			return fmt.Errorf("make the stack cache: %w", err)
 		}
@@ -38,43 +36,4 @@ func (p *Pipeline) observe() error {
 		return p.stacks.sweep()
 	}
 	return nil
-}
-
-// errNotAttached is the health of an agent that has no hooks in the kernel.
-var errNotAttached = errors.New("the hooks are not attached")
-
-// Err is a health check: whether the hooks are attached.
-func (p *Pipeline) Err() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.attached {
-		return errNotAttached
-	}
-	return nil
-}
-
-// Status asks the kernel what stands there on our behalf. It is for people: it walks the maps.
-func (p *Pipeline) Status() (capture.Status, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.attached {
-		return capture.Status{}, errNotAttached
-	}
-	return p.capture.Status()
-}
-
-// totals are for the scrape.
-func (p *Pipeline) totals() (map[string]uint64, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.attached {
-		return nil, errNotAttached
-	}
-	return p.capture.Totals()
-}
-
-func (p *Pipeline) setAttached(on bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.attached = on
 }

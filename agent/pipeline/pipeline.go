@@ -7,13 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"tcpledger/agent/batch"
 	"tcpledger/agent/capture"
+	"tcpledger/agent/clock"
 	"tcpledger/agent/gaps"
 	"tcpledger/agent/owner"
 	"tcpledger/agent/settle"
@@ -22,7 +21,7 @@ import (
 	"tcpledger/schema"
 )
 
-// Config is what a Pipeline needs; all of it. Capture is started before Run and closed after it by the caller.
+// Config is what a Pipeline needs; all of it. Capture is started; the caller closes it after Run.
 type Config struct {
 	Capture  *capture.Capture
 	Owners   *owner.Names
@@ -42,7 +41,7 @@ const settleMost = 32_768
 // observeEvery is how often, in kernel time, the gauges are set.
 const observeEvery = uint64(100e6)
 
-// Pipeline reads the ring buffer to the sink. Run is for one goroutine; Status and Err may be called from any.
+// Pipeline reads the ring buffer to the sink. It is for one goroutine.
 type Pipeline struct {
 	capture   *capture.Capture
 	owners    *owner.Names
@@ -68,9 +67,6 @@ type Pipeline struct {
 	record        bpf.Record
 	connection    schema.Connection
 	event         schema.Event
-
-	mu       sync.Mutex // held while the kernel side's state changes or is asked for
-	attached bool
 }
 
 // New makes a pipeline.
@@ -90,14 +86,12 @@ func New(c Config) (*Pipeline, error) {
 			p.err = err
 		}
 	}
-	c.Registry.MustRegister(newTotals(p.totals))
 	return p, nil
 }
 
 // Run reads until ctx ends, then stops the hooks, reads what they left, and finishes the sink: nothing that was numbered is
 // missing. An error means that it could not go on; the sink is finished as far as that goes.
 func (p *Pipeline) Run(ctx context.Context) error {
-	p.setAttached(true)
 	err := p.beginCheckpoint(schema.CheckpointStart)
 	for err == nil && ctx.Err() == nil {
 		err = p.step()
@@ -125,7 +119,7 @@ func (p *Pipeline) step() error {
 
 // idle moves kernel time to the kernel's clock: no record is older than that.
 func (p *Pipeline) idle() error {
-	now, err := batch.Boottime()
+	now, err := clock.Now()
 	p.now = max(p.now, now)
 	return err
 }

@@ -15,8 +15,8 @@ type Sink interface {
 	Stack(s *schema.Stack, now uint64) error
 	// Tick is called after each record and whenever the ring is empty.
 	Tick(now uint64) error
-	// Forgot reports, once, that stacks given before may not have arrived and must be given again.
-	Forgot() bool
+	// StacksLost reports, once, that stacks given before may not have arrived and must be given again.
+	StacksLost() bool
 	// Finish is called after the last record.
 	Finish(now uint64) error
 }

@@ -3,7 +3,7 @@
 package pipeline
 
 import (
-	"tcpledger/agent/batch"
+	"tcpledger/agent/clock"
 	"tcpledger/agent/settle"
 	"tcpledger/schema"
 )
@@ -28,7 +28,7 @@ func (u *unseen) look() error {
 	if err != nil {
 		return err
 	}
-	now, err := batch.Boottime()
+	now, err := clock.Now()
 	if err != nil {
 		return err
 	}

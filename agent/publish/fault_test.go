@@ -28,7 +28,7 @@ func TestWhatMayHaveArrivedIsNotLost(t *testing.T) {
 	b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: schema.TopicEvents, Err: kerr.NotEnoughReplicasAfterAppend})
 	away := b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: schema.TopicEvents, Err: kerr.NotEnoughReplicas, Count: -1})
 	one := numbered(0)
-	p, _ := newPublisher(t, b, 10*one.size())
+	p, _ := newPublisher(t, b, 10*one.Size())
 	p.Offer(numbered(0))
 	p.Offer(numbered(1))
 	wait := run(t, p, context.Background())

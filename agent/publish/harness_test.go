@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"tcpledger/agent/message"
 	"tcpledger/internal/program"
 	"tcpledger/schema"
 )
@@ -95,7 +96,7 @@ func run(t *testing.T, p *Publisher, ctx context.Context) func() error {
 	}
 }
 
-func numbered(n uint64) Message {
+func numbered(n uint64) message.Message {
 	m := sample(0, n, n)
 	copy(m.Value, strconv.FormatUint(n, 10)+" ")
 	return m

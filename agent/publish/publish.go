@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/segmentio/kafka-go"
 
+	"tcpledger/agent/message"
 	"tcpledger/internal/program"
 	"tcpledger/schema"
 )
@@ -62,7 +63,7 @@ func New(config Config) *Publisher {
 
 // Offer queues m, whose slices are now the publisher's. It never blocks: where the queue is full the oldest batch is
 // dropped and becomes loss ranges.
-func (p *Publisher) Offer(m Message) {
+func (p *Publisher) Offer(m message.Message) {
 	p.mu.Lock()
 	dropped := p.queues.push(m)
 	for i := range dropped {
@@ -159,7 +160,7 @@ func (p *Publisher) left() error {
 }
 
 // lose counts a dropped message: its numbers become loss ranges, its loss rows are told again. The lock is held.
-func (p *Publisher) lose(m *Message, cause string) {
+func (p *Publisher) lose(m *message.Message, cause string) {
 	for _, r := range m.Ranges {
 		p.losses.add(schema.Loss{At: m.At, Stream: r.Stream, SeqFrom: r.From, SeqTo: r.To, Cause: cause})
 	}
@@ -170,7 +171,7 @@ func (p *Publisher) lose(m *Message, cause string) {
 		p.dropped[m.Topic]++
 	}
 	p.metrics.dropped.WithLabelValues(m.Topic, cause).Inc()
-	p.metrics.lost.WithLabelValues(cause).Add(float64(m.numbered()))
+	p.metrics.lost.WithLabelValues(cause).Add(float64(m.Numbered()))
 	p.metrics.droppedCheckpoints.Add(float64(m.Checkpoints))
 }
 

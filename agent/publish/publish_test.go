@@ -81,7 +81,7 @@ func TestOutlivesTheBroker(t *testing.T) {
 func TestOverflowBecomesLossRangesExactly(t *testing.T) {
 	b := newBroker(t)
 	one := numbered(0)
-	p, _ := newPublisher(t, b, 100*one.size())
+	p, _ := newPublisher(t, b, 100*one.Size())
 	checkpoint := numbered(0)
 	checkpoint.Checkpoints = 1
 	checkpoint.Losses = []schema.Loss{{At: 9, Stream: 7, SeqFrom: 40, SeqTo: 49, Cause: schema.LossRingFull}}

@@ -2,7 +2,10 @@
 
 package publish
 
-import "tcpledger/schema"
+import (
+	"tcpledger/agent/message"
+	"tcpledger/schema"
+)
 
 // queues hold what waits for Kafka, bounded in bytes together: records, and what the meta topic tells about them. They are
 // sent each by itself, so that a topic that takes nothing stops the other one only where there is no room for both.
@@ -25,9 +28,9 @@ func (q *queues) len() int { return q.records.len() + q.meta.len() }
 
 // push appends m and gives the messages that had to go for it, oldest first, m itself where nothing else is left: records,
 // which become loss ranges, before what tells about them, unless that takes more than half of the room.
-func (q *queues) push(m Message) []Message {
+func (q *queues) push(m message.Message) []message.Message {
 	q.of(m.Topic).append(m)
-	var dropped []Message
+	var dropped []message.Message
 	for q.bytes() > q.limit {
 		from := &q.records
 		if !from.droppable() || (q.meta.bytes > q.limit/2 && q.meta.droppable()) {
@@ -41,7 +44,7 @@ func (q *queues) push(m Message) []Message {
 // queue holds messages in order. The first of them may have arrived and are not dropped, since they would be lost and there:
 // those in flight, and those tried before whose answer did not come.
 type queue struct {
-	messages []Message
+	messages []message.Message
 	head     int
 	inFlight int
 	tried    int
@@ -50,9 +53,9 @@ type queue struct {
 
 func (q *queue) len() int { return len(q.messages) - q.head }
 
-func (q *queue) append(m Message) {
+func (q *queue) append(m message.Message) {
 	q.messages = append(q.messages, m)
-	q.bytes += m.size()
+	q.bytes += m.Size()
 }
 
 // kept counts the messages that may have arrived.
@@ -61,18 +64,18 @@ func (q *queue) kept() int { return max(q.inFlight, q.tried) }
 func (q *queue) droppable() bool { return q.len() > q.kept() }
 
 // drop takes out the oldest message that cannot have arrived. Those that may have move up by one.
-func (q *queue) drop() Message {
+func (q *queue) drop() message.Message {
 	i := q.head + q.kept()
 	m := q.messages[i]
 	copy(q.messages[q.head+1:i+1], q.messages[q.head:i])
 	q.advance(1)
-	q.bytes -= m.size()
+	q.bytes -= m.Size()
 	return m
 }
 
 // front gives the first messages that go to one partition in one request, at least one and together at most most bytes,
 // and marks them in flight.
-func (q *queue) front(most int) []Message {
+func (q *queue) front(most int) []message.Message {
 	if q.len() == 0 {
 		return nil
 	}
@@ -85,13 +88,13 @@ func (q *queue) front(most int) []Message {
 		n++
 	}
 	q.inFlight = n
-	return append([]Message(nil), q.messages[q.head:q.head+n]...)
+	return append([]message.Message(nil), q.messages[q.head:q.head+n]...)
 }
 
 // done ends the flight: the first n messages leave.
 func (q *queue) done(n int) {
 	for i := q.head; i < q.head+n; i++ {
-		q.bytes -= q.messages[i].size()
+		q.bytes -= q.messages[i].Size()
 	}
 	q.advance(n)
 	q.inFlight, q.tried = 0, max(q.tried-n, 0)

@@ -8,38 +8,39 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tcpledger/agent/message"
 	"tcpledger/schema"
 )
 
 // sample is a message that holds the numbers from..to of a stream.
-func sample(stream uint32, from, to uint64) Message {
-	return Message{Topic: schema.TopicEvents, Key: []byte("web-1"), Value: make([]byte, 1000), Records: int(to - from + 1), At: from,
+func sample(stream uint32, from, to uint64) message.Message {
+	return message.Message{Topic: schema.TopicEvents, Key: []byte("web-1"), Value: make([]byte, 1000), Records: int(to - from + 1), At: from,
 		Ranges: []schema.Range{{Stream: stream, From: from, To: to}}}
 }
 
-func meta() Message {
-	return Message{Topic: schema.TopicMeta, Key: []byte("web-1"), Value: make([]byte, 500)}
+func meta() message.Message {
+	return message.Message{Topic: schema.TopicMeta, Key: []byte("web-1"), Value: make([]byte, 500)}
 }
 
 func TestOldestBatchIsDroppedFirst(t *testing.T) {
 	one := sample(0, 0, 0)
-	q := queues{limit: 3 * one.size()}
+	q := queues{limit: 3 * one.Size()}
 	require.Empty(t, q.push(meta()))
 	require.Empty(t, q.push(sample(0, 1, 1)))
 	require.Empty(t, q.push(sample(0, 2, 2)))
-	require.Equal(t, []Message{sample(0, 1, 1)}, q.push(sample(0, 3, 3)), "not the older message without records")
-	require.Equal(t, []Message{meta()}, q.meta.front(1<<20))
-	require.Equal(t, []Message{sample(0, 2, 2), sample(0, 3, 3)}, q.records.front(1<<20))
+	require.Equal(t, []message.Message{sample(0, 1, 1)}, q.push(sample(0, 3, 3)), "not the older message without records")
+	require.Equal(t, []message.Message{meta()}, q.meta.front(1<<20))
+	require.Equal(t, []message.Message{sample(0, 2, 2), sample(0, 3, 3)}, q.records.front(1<<20))
 }
 
 // Stacks that find no way to Kafka leave half of the room to the records.
 func TestMetaTakesHalfAtMost(t *testing.T) {
 	m := meta()
-	q := queues{limit: 10 * m.size()}
+	q := queues{limit: 10 * m.Size()}
 	for range 10 {
 		require.Empty(t, q.push(m))
 	}
-	require.Equal(t, []Message{m, m}, q.push(sample(0, 0, 0)))
+	require.Equal(t, []message.Message{m, m}, q.push(sample(0, 0, 0)))
 	for n := uint64(1); n < 20; n++ {
 		q.push(sample(0, n, n))
 	}
@@ -50,22 +51,22 @@ func TestMetaTakesHalfAtMost(t *testing.T) {
 
 func TestInFlightIsNotDropped(t *testing.T) {
 	one := sample(0, 0, 0)
-	q := queues{limit: 2 * one.size()}
+	q := queues{limit: 2 * one.Size()}
 	q.push(sample(0, 1, 1))
 	require.Len(t, q.records.front(1<<20), 1)
 	q.push(sample(0, 2, 2))
-	require.Equal(t, []Message{sample(0, 2, 2)}, q.push(sample(0, 3, 3)))
+	require.Equal(t, []message.Message{sample(0, 2, 2)}, q.push(sample(0, 3, 3)))
 	q.records.back(true)
-	require.Equal(t, []Message{sample(0, 3, 3)}, q.push(sample(0, 4, 4)), "no answer: it may be there")
-	require.Equal(t, []Message{sample(0, 1, 1)}, q.records.front(1))
+	require.Equal(t, []message.Message{sample(0, 3, 3)}, q.push(sample(0, 4, 4)), "no answer: it may be there")
+	require.Equal(t, []message.Message{sample(0, 1, 1)}, q.records.front(1))
 	q.records.back(false)
-	require.Equal(t, []Message{sample(0, 4, 4)}, q.push(sample(0, 5, 5)), "that this try failed says nothing of the one before")
-	require.Equal(t, []Message{sample(0, 1, 1)}, q.records.front(1))
+	require.Equal(t, []message.Message{sample(0, 4, 4)}, q.push(sample(0, 5, 5)), "that this try failed says nothing of the one before")
+	require.Equal(t, []message.Message{sample(0, 1, 1)}, q.records.front(1))
 	q.records.done(1)
 	require.Len(t, q.records.front(1<<20), 1)
 	q.records.back(false)
 	require.Empty(t, q.push(sample(0, 6, 6)))
-	require.Equal(t, []Message{sample(0, 5, 5)}, q.push(sample(0, 7, 7)), "refused: it is not there")
+	require.Equal(t, []message.Message{sample(0, 5, 5)}, q.push(sample(0, 7, 7)), "refused: it is not there")
 }
 
 func TestFrontIsOnePartitionAndBounded(t *testing.T) {
@@ -81,9 +82,9 @@ func TestFrontIsOnePartitionAndBounded(t *testing.T) {
 	q.done(2)
 	require.Len(t, q.front(3000), 1, "the next has another key")
 	q.done(1)
-	require.Equal(t, []Message{other}, q.front(1), "one always goes")
+	require.Equal(t, []message.Message{other}, q.front(1), "one always goes")
 	q.done(1)
-	require.Equal(t, []Message{sample(0, 10, 10)}, q.front(2000))
+	require.Equal(t, []message.Message{sample(0, 10, 10)}, q.front(2000))
 	q.done(1)
 	require.Empty(t, q.front(2000))
 	require.Zero(t, q.bytes)
@@ -96,7 +97,7 @@ func TestQueueAgainstModel(t *testing.T) {
 		q := queues{limit: 20_000}
 		seen := map[uint64]int{}
 		pushed, lastOut := uint64(0), uint64(0)
-		out := func(ms []Message) {
+		out := func(ms []message.Message) {
 			for _, m := range ms {
 				if len(m.Ranges) > 0 {
 					seen[m.Ranges[0].From]++

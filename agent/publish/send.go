@@ -14,6 +14,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/segmentio/kafka-go"
 
+	"tcpledger/agent/message"
 	"tcpledger/schema"
 )
 
@@ -64,7 +65,7 @@ func (s *sender) run(ctx context.Context) {
 }
 
 // next gives what to send now, at least one message and together at most most bytes, and whether all is done.
-func (s *sender) next(most int) (batch []Message, end bool) {
+func (s *sender) next(most int) (batch []message.Message, end bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	batch = s.queue.front(most)
@@ -73,7 +74,7 @@ func (s *sender) next(most int) (batch []Message, end bool) {
 
 // deliver sends one request's messages and reports whether they left the queue: they are with the broker, or refused for
 // ever. Otherwise this try failed, and it has waited.
-func (s *sender) deliver(ctx context.Context, batch []Message) bool {
+func (s *sender) deliver(ctx context.Context, batch []message.Message) bool {
 	began := time.Now()
 	err := s.produce(ctx, batch)
 	switch {
@@ -102,7 +103,7 @@ func (s *sender) deliverSingly(ctx context.Context, n int) bool {
 	return true
 }
 
-func (s *sender) delivered(batch []Message) {
+func (s *sender) delivered(batch []message.Message) {
 	for i := range batch {
 		m := &batch[i]
 		s.metrics.messages.WithLabelValues(m.Topic).Inc()
@@ -127,7 +128,7 @@ func (s *sender) answered() {
 }
 
 // refused drops a message that the broker will never take, and says so when there was none for a while.
-func (s *sender) refused(m *Message, err error) {
+func (s *sender) refused(m *message.Message, err error) {
 	s.mu.Lock()
 	s.lose(m, schema.LossTooLarge)
 	s.queue.done(1)
@@ -167,7 +168,7 @@ func (s *sender) failed(ctx context.Context, err error) {
 }
 
 // produce sends messages of one topic and key in one record batch and waits until every in-sync replica has it.
-func (s *sender) produce(ctx context.Context, batch []Message) error {
+func (s *sender) produce(ctx context.Context, batch []message.Message) error {
 	topic := batch[0].Topic
 	partition, err := s.partition(ctx, topic, batch[0].Key)
 	if err != nil {

@@ -11,12 +11,8 @@ import (
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
-)
 
-// What schema.Frame calls modules that are none.
-const (
-	kernelModule = "kernel"
-	bpfModule    = "bpf"
+	"tcpledger/schema"
 )
 
 const (
@@ -38,7 +34,7 @@ func (k *kallsyms) table(id identity, skip func(module string) bool) *table {
 		switch {
 		case name == "":
 			t.modules = append(t.modules, k.vmlinux(t, id, *symbols))
-		case name == bpfModule || strings.HasPrefix(name, "__builtin__"):
+		case name == schema.ModuleBPF || strings.HasPrefix(name, "__builtin__"):
 			t.modules = append(t.modules, generated(t, name, *symbols)...)
 		case !skip(name):
 			t.modules = append(t.modules, kernelObject(t, id, name, *symbols))
@@ -60,7 +56,7 @@ func (k *kallsyms) vmlinux(t *table, id identity, symbols []found) module {
 	if end <= base {
 		end = last + pastLast
 	}
-	m := module{name: kernelModule, base: base, end: end, symbols: packed(t, symbols, base)}
+	m := module{name: schema.ModuleKernel, base: base, end: end, symbols: packed(t, symbols, base)}
 	m.buildID = id.of(t, &m, "")
 	return m
 }

@@ -183,7 +183,7 @@ const (
 )
 
 // of reports whether what the table says of a module may not be used. vmlinux stays where it is.
-func (d doubt) of(m *module) bool { return d == modules && m.name != kernelModule }
+func (d doubt) of(m *module) bool { return d == modules && m.name != schema.ModuleKernel }
 
 // doubt looks for the gravest reason why the table may place these frames wrongly or not at all. before is the table when
 // they were taken, nil for t.
@@ -193,7 +193,7 @@ func (r *Resolver) doubt(t *table, frames []uint64, before *table) doubt {
 		switch m := t.find(addr); {
 		case m == nil:
 			found = max(found, missing)
-		case m.name == bpfModule && (before == nil || before == t):
+		case m.name == schema.ModuleBPF && (before == nil || before == t):
 			found = max(found, programs)
 		}
 	}

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package stacks
+package symbols
 
 import (
 	"context"
-	"log/slog"
+	"io"
 	"net"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
@@ -44,22 +43,19 @@ func TestAMuteBrokerIsAnOutage(t *testing.T) {
 		c, err := (&net.Dialer{}).DialContext(ctx, network, address)
 		return mute{c, &on}, err
 	}}
-	r := readResolver(t, hostFiles(t, here))
-	p, err := NewPublisher(PublisherConfig{Resolver: r, Brokers: []string{broker}, Transport: transport, Log: slog.New(slog.DiscardHandler),
-		Metrics: prometheus.NewRegistry()})
-	require.NoError(t, err)
-	require.Positive(t, p.topics.client.Timeout)
-	p.topics.client.Timeout = 200 * time.Millisecond // not to wait for it here
-	require.NoError(t, p.round(context.Background()), "connected")
+	source := small()
+	u := newUploader(t, broker, source, transport, io.Discard)
+	require.Positive(t, u.topics.client.Timeout)
+	u.topics.client.Timeout = 200 * time.Millisecond // not to wait for it here
+	require.NoError(t, u.round(context.Background()), "connected")
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	on.Store(true)
-	go func() { ended <- p.Run(ctx) }()
-	stack := r.Stack([]uint64{here.kernel})
-	p.Need(&stack)
-	require.Eventually(t, func() bool { return p.Err() != nil }, patience, 5*time.Millisecond)
+	go func() { ended <- u.Run(ctx) }()
+	u.Need(source.stack(kernelID))
+	require.Eventually(t, func() bool { return u.Err() != nil }, patience, 5*time.Millisecond)
 	on.Store(false)
-	require.Eventually(t, func() bool { return testutil.ToFloat64(p.counters.tables.WithLabelValues(resultPublished)) == 1 },
+	require.Eventually(t, func() bool { return testutil.ToFloat64(u.metrics.tables.WithLabelValues(resultPublished)) == 1 },
 		patience, 5*time.Millisecond)
 	cancel()
 	require.ErrorIs(t, <-ended, context.Canceled)
@@ -71,13 +67,12 @@ func TestPiecesAreSentOnce(t *testing.T) {
 	cluster := newBroker(t)
 	denied := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: schema.TopicBuilds, Err: kerr.TopicAuthorizationFailed, Count: -1})
 	broker := cluster.ListenAddrs()[0]
-	r := readResolver(t, big(t))
-	stack := r.Stack([]uint64{here.module + 0x101})
-	p := start(t, broker, r)
-	p.Need(&stack)
-	require.Eventually(t, func() bool { return testutil.ToFloat64(p.counters.failures) >= 5 }, patience, 5*time.Millisecond)
+	source := big()
+	u := start(t, broker, source)
+	u.Need(source.stack(moduleID))
+	require.Eventually(t, func() bool { return testutil.ToFloat64(u.metrics.failures) >= 5 }, patience, 5*time.Millisecond)
 	denied.Remove()
-	p.wait(t, resultPublished, 1)
+	u.wait(t, resultPublished, 1)
 	builds := values(t, broker, schema.TopicBuilds)
 	require.Len(t, builds, 1)
 	b, err := schema.DecodeBuild(builds[0].Value)

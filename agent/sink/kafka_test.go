@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package pipeline
+package sink
 
 import (
 	"context"
 	"log/slog"
-	"os"
 	"testing"
 	"time"
 
@@ -16,30 +15,35 @@ import (
 
 	"tcpledger/agent/batch"
 	"tcpledger/agent/publish"
-	"tcpledger/agent/stacks"
+	"tcpledger/agent/symbols"
 	"tcpledger/internal/program"
 	"tcpledger/schema"
 )
 
 const second = uint64(1e9)
 
-func newShip(t *testing.T, broker string, queueBytes int64) *Ship {
+// nothingLoaded is a kernel whose symbols are hidden.
+type nothingLoaded struct{}
+
+func (nothingLoaded) Table(string) (string, []schema.Symbol, bool) { return "", nil, false }
+
+func newSink(t *testing.T, broker string, queueBytes int64) *Kafka {
 	log, registry := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
 	transport := &kafka.Transport{DialTimeout: time.Second}
 	publisher := publish.New(publish.Config{Brokers: []string{broker}, Transport: transport, QueueBytes: queueBytes,
 		Outage: program.NewOutage(log, "kafka"), Log: log, Registry: registry})
-	symbols, err := stacks.NewPublisher(stacks.PublisherConfig{Resolver: stacks.NewResolver(os.DirFS(t.TempDir())), Brokers: []string{broker},
-		Transport: transport, Log: log, Metrics: registry})
+	uploader, err := symbols.New(symbols.Config{Source: nothingLoaded{}, Brokers: []string{broker}, Transport: transport, Log: log,
+		Registry: registry})
 	require.NoError(t, err)
-	return NewShip(Shipping{Header: schema.Header{Host: "web-1", BootID: "b", Session: 3, Run: 4}, Release: "6.18", Limits: batch.DefaultLimits(),
-		Facts: schema.HostFacts{AgentVersion: "v1", Kinds: []string{"connection"}}, Publisher: publisher, Symbols: symbols})
+	return NewKafka(KafkaConfig{Header: schema.Header{Host: "web-1", BootID: "b", Session: 3, Run: 4}, Release: "6.18", Limits: batch.DefaultLimits(),
+		Facts: schema.HostFacts{AgentVersion: "v1", Kinds: []string{"connection"}}, Publisher: publisher, Symbols: uploader})
 }
 
 // delivered runs the publisher to its end and decodes what is in Kafka.
-func delivered(t *testing.T, s *Ship, broker string) (metas []*schema.Meta, batches []schema.Batch) {
+func delivered(t *testing.T, s *Kafka, broker string) (metas []*schema.Meta, batches []schema.Batch) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	require.NoError(t, s.Publisher.Run(ctx))
+	require.NoError(t, s.config.Publisher.Run(ctx))
 	for _, topic := range []string{schema.TopicMeta, schema.TopicEvents} {
 		reader := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{broker}, Topic: topic, MaxWait: 20 * time.Millisecond})
 		lag, err := reader.ReadLag(ctx)
@@ -74,9 +78,9 @@ func numbered(seq uint64) *schema.Event {
 	return &schema.Event{Kind: schema.KindError, Identity: schema.Identity{Stream: 1, Seq: seq, At: seq}}
 }
 
-func TestShipSendsByAge(t *testing.T) {
+func TestBatchesAreSentByAge(t *testing.T) {
 	broker := newKafka(t)
-	s := newShip(t, broker, 1<<20)
+	s := newSink(t, broker, 1<<20)
 	now := 100 * second
 	require.NoError(t, s.Event(numbered(0), now))
 	require.NoError(t, s.Stack(&schema.Stack{ID: 5, Frames: []schema.Frame{{Offset: 1}}}, now))
@@ -84,8 +88,8 @@ func TestShipSendsByAge(t *testing.T) {
 	require.NoError(t, s.Event(numbered(1), now+second/4))
 	require.NoError(t, s.Tick(now+second/2))
 	require.NoError(t, s.Checkpoint(&schema.Checkpoint{Phase: schema.CheckpointEnd}, now+second))
-	require.NoError(t, s.Tick(now+metaEvery+second/4))
-	require.NoError(t, s.Finish(now+metaEvery+second/4))
+	require.NoError(t, s.Tick(now+describeEvery+second/4))
+	require.NoError(t, s.Finish(now+describeEvery+second/4))
 	metas, batches := delivered(t, s, broker)
 	require.Len(t, batches, 2)
 	require.Len(t, batches[0].Events, 2)
@@ -97,10 +101,10 @@ func TestShipSendsByAge(t *testing.T) {
 	require.Equal(t, "v1", metas[2].Agent.AgentVersion)
 }
 
-// What the queue dropped is told in later batches: each number arrives once, in a row or in a loss range.
-func TestShipTellsWhatTheQueueDropped(t *testing.T) {
+// Later batches hold the losses of dropped messages: each number arrives once, in a row or in a loss range.
+func TestDroppedMessagesBecomeLosses(t *testing.T) {
 	broker := newKafka(t)
-	s := newShip(t, broker, 40<<10)
+	s := newSink(t, broker, 40<<10)
 	const n = 20_000
 	now := 100 * second
 	for seq := range uint64(n) {
@@ -108,7 +112,7 @@ func TestShipTellsWhatTheQueueDropped(t *testing.T) {
 		now += second / 2000
 		require.NoError(t, s.Tick(now))
 	}
-	require.Error(t, s.Publisher.Err())
+	require.Error(t, s.config.Publisher.Err())
 	require.NoError(t, s.Finish(now))
 	_, batches := delivered(t, s, broker)
 	account := make([]int, n)
@@ -132,12 +136,12 @@ func TestShipTellsWhatTheQueueDropped(t *testing.T) {
 	require.Less(t, lost, n)
 }
 
-func TestShipForgetsStacksThatWereDropped(t *testing.T) {
-	s := newShip(t, newKafka(t), 8<<10)
-	require.False(t, s.Forgot())
+func TestDroppedStacksAreReportedOnce(t *testing.T) {
+	s := newSink(t, newKafka(t), 8<<10)
+	require.False(t, s.StacksLost())
 	for id := range uint64(5000) {
 		require.NoError(t, s.Stack(&schema.Stack{ID: id + 1, Frames: []schema.Frame{{Offset: id}}}, 100*second))
 	}
-	require.True(t, s.Forgot())
-	require.False(t, s.Forgot(), "said once")
+	require.True(t, s.StacksLost())
+	require.False(t, s.StacksLost(), "reported once")
 }

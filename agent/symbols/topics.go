@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package stacks
+package symbols
 
 import (
 	"context"
@@ -21,7 +21,7 @@ const (
 	answerIn = 10 * time.Second
 )
 
-// topics is what the publisher does in Kafka: read the builds topic, write both.
+// topics is what the uploader does in Kafka: read the builds topic, write both.
 type topics struct {
 	client *kafka.Client
 	writer *kafka.Writer
