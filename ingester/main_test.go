@@ -241,7 +241,7 @@ func TestWaitsForMigrations(t *testing.T) {
 
 func TestBadSettingsAreUsageErrors(t *testing.T) {
 	for _, args := range [][]string{
-		{"--group="}, {"--flush-interval=0s"}, {"--flush-rows=0"}, {"--clickhouse=nowhere"}, {"--brokers=nowhere"},
+		{"--kafka-group="}, {"--group="}, {"--flush-interval=0s"}, {"--flush-rows=0"}, {"--clickhouse=nowhere"}, {"--brokers=nowhere"},
 		{"--clickhouse-database=a;b"}, {"--clickhouse-compression=zip"}, {"--no-such-flag"},
 	} {
 		cmd := rootCommand()

@@ -126,7 +126,7 @@ func (c *Consumer) join(ctx context.Context) error {
 		PartitionWatchInterval: partitionWatch,
 	})
 	if err != nil {
-		return program.UsageError(fmt.Errorf("--group: %w", err))
+		return program.UsageError(fmt.Errorf("--kafka-group: %w", err))
 	}
 	c.group = group
 	return nil

@@ -16,6 +16,8 @@ const (
 	flagDump      = "dump"
 	flagLogLevel  = "log-level"
 	flagLogFormat = "log-format"
+
+	settingsName = "settings"
 )
 
 // checkedAnnotation marks the commands that build their parts under --check.
@@ -60,7 +62,8 @@ func Command(use, short, long string) *cobra.Command {
 	flags.Var(newChoice("info", "debug", "info", "warn", "error"), flagLogLevel, "least `level` of the logs: debug, info, warn or error")
 	flags.Var(newChoice("text", "text", "json"), flagLogFormat, "`format` of the logs on stderr: text or json")
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(versionCommand())
+	root.SetGlobalNormalizationFunc(normalize)
+	root.AddCommand(versionCommand(), settingsCommand())
 	return root
 }
 
@@ -106,7 +109,7 @@ func prepare(cmd *cobra.Command, _ []string) error {
 func isHelper(cmd *cobra.Command) bool {
 	for c := cmd; c.HasParent(); c = c.Parent() {
 		switch c.Name() {
-		case "version", "help", "completion", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd:
+		case "version", settingsName, "help", "completion", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd:
 			return true
 		}
 	}

@@ -19,8 +19,8 @@ const environmentPrefix = "TCPLEDGER_"
 // settings of a program.
 var testPrefixes = []string{"TCPLEDGER_REQUIRE_", "TCPLEDGER_TEST_"}
 
-// keys.txt lists every flag of every program, so that each knows the others' variables. A test in deploy/ builds the
-// programs and compares.
+// keys.txt lists every flag of every program, so that each knows the others' variables and refuses those that nobody has.
+// go generate ./deploy writes it from the built programs, and a test there compares.
 //
 //go:embed keys.txt
 var keysOfAllPrograms string
@@ -40,6 +40,14 @@ func readEnvironment(root *cobra.Command) (settings, error) {
 	for name := range strings.FieldsSeq(keysOfAllPrograms) {
 		others[EnvironmentName(name)] = true
 	}
+	old := map[string]string{}
+	for was, now := range renamed {
+		old[EnvironmentName(was)] = was
+		others[EnvironmentName(was)] = true
+		if names[EnvironmentName(now)] != "" {
+			names[EnvironmentName(was)] = now
+		}
+	}
 	found := settings{}
 	for _, entry := range os.Environ() {
 		variable, value, _ := strings.Cut(entry, "=")
@@ -51,8 +59,11 @@ func readEnvironment(root *cobra.Command) (settings, error) {
 			candidates := slices.Sorted(maps.Keys(names))
 			return nil, fmt.Errorf("environment: no tcpledger program knows %s%s", variable, suggestion(variable, candidates, ""))
 		}
+		if _, both := found[name]; both && value != "" {
+			return nil, fmt.Errorf("environment: %s is set under its old name too", EnvironmentName(name))
+		}
 		if value != "" {
-			found[name] = setting{values: []string{value}, source: "environment " + variable}
+			found[name] = setting{values: []string{value}, source: "environment " + variable, old: old[variable]}
 		}
 	}
 	return found, nil

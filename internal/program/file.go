@@ -56,18 +56,22 @@ func parseFile(path string, content []byte, known map[string]bool) (settings, er
 	found := settings{}
 	for i := 0; i+1 < len(top.Content); i += 2 {
 		key, value := top.Content[i], top.Content[i+1]
-		at := fmt.Sprintf("%s:%d", path, key.Line)
-		if !known[key.Value] {
+		at, name := fmt.Sprintf("%s:%d", path, key.Line), today(key.Value)
+		if !known[name] {
 			return nil, fmt.Errorf("%s: unknown key %q%s", at, key.Value, suggestion(key.Value, slices.Sorted(maps.Keys(known)), ""))
 		}
-		if _, twice := found[key.Value]; twice {
-			return nil, fmt.Errorf("%s: key %q stands here twice", at, key.Value)
+		if _, twice := found[name]; twice {
+			return nil, fmt.Errorf("%s: key %q stands here twice", at, name)
 		}
 		values, err := nodeValues(value)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", at, key.Value, err)
 		}
-		found[key.Value] = setting{values: values, source: at}
+		from := setting{values: values, source: at}
+		if name != key.Value {
+			from.old = key.Value
+		}
+		found[name] = from
 	}
 	return found, nil
 }

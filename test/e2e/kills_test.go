@@ -98,7 +98,7 @@ func TestReplay(t *testing.T) {
 	connections, events := c.count("SELECT count() FROM tcpledger.connections"), c.count("SELECT count() FROM tcpledger.events")
 	c.ingester.stop()
 	began := time.Now()
-	c.startIngester("--group", "replay")
+	c.startIngester("--kafka-group", "replay")
 	c.eventually(connections, "SELECT count() FROM tcpledger.connections WHERE received_at > ?", began) // each row came again
 	require.Equal(t, connections, c.count("SELECT count() FROM tcpledger.connections"))
 	require.Equal(t, events, c.count("SELECT count() FROM tcpledger.events"))

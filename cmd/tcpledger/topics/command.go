@@ -17,12 +17,12 @@ import (
 	"tcpledger/internal/text"
 )
 
-// mostTime bounds the whole command: brokers that are away fail it.
-const mostTime = 30 * time.Second
+// maxTime bounds the whole command: brokers that are away fail it.
+const maxTime = 30 * time.Second
 
 const (
 	defaultPartitions = 6
-	mostPartitions    = 10_000
+	maxPartitions    = 10_000
 	// metadataAge is how old the answer about a topic may be: the command has just changed it.
 	metadataAge = 50 * time.Millisecond
 )
@@ -49,6 +49,7 @@ partitions of a topic: a host's messages would move to another one.`,
 	flags := cmd.Flags()
 	flags.BoolVar(&o.apply, "apply", false, "create what is missing and alter what differs")
 	flags.IntVar(&o.partitions, "partitions", defaultPartitions, "`number` of partitions of the topics of events and meta; those of symbols and builds have 1")
+	program.Bounds(flags, "partitions", &o.partitions, 1, maxPartitions)
 	flags.IntVar(&o.replication, "replication-factor", BrokersChoice, "`copies` of each partition; -1 for the brokers' default")
 	o.kafka.Register(flags)
 	return cmd
@@ -65,9 +66,6 @@ func NewClient(flags *kafkaconn.Flags) (*kafka.Client, func(), error) {
 }
 
 func (o *options) run(cmd *cobra.Command) error {
-	if o.partitions < 1 || o.partitions > mostPartitions {
-		return program.UsageError(fmt.Errorf("--partitions: want 1 to %d", mostPartitions))
-	}
 	if o.replication < 1 && o.replication != BrokersChoice {
 		return program.UsageError(fmt.Errorf("--replication-factor: want 1 or more, or %d for the brokers' default", BrokersChoice))
 	}
@@ -76,7 +74,7 @@ func (o *options) run(cmd *cobra.Command) error {
 		return err
 	}
 	defer done()
-	ctx, cancel := context.WithTimeout(cmd.Context(), mostTime)
+	ctx, cancel := context.WithTimeout(cmd.Context(), maxTime)
 	defer cancel()
 	states, err := Inspect(ctx, client, Wanted(o.partitions))
 	if err != nil {

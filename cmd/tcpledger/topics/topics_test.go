@@ -124,7 +124,7 @@ func TestBadInput(t *testing.T) {
 		err  string
 		args []string
 	}{
-		{2, "tcpledger: --partitions: want 1 to 10000", []string{"--partitions", "0"}},
+		{2, `tcpledger: invalid argument "0" for "--partitions" flag: must be from 1 to 10000`, []string{"--partitions", "0"}},
 		{2, "tcpledger: --replication-factor: want 1 or more, or -1 for the brokers' default", []string{"--replication-factor", "0"}},
 	} {
 		code, out, errs := run(t, addr, c.args...)

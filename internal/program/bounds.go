@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package program
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/spf13/pflag"
+)
+
+const boundsAnnotation = "tcpledger_bounds"
+
+// Bounds refuses values of the flag called name, declared in flags before, that are outside min to max, whatever source they
+// come from. value is the flag's variable. The reference of the settings shows the bounds.
+func Bounds[T cmp.Ordered](flags *pflag.FlagSet, name string, value *T, min, max T) {
+	f := flags.Lookup(name)
+	f.Value = &bounded[T]{Value: f.Value, value: value, min: min, max: max}
+	annotate(f, boundsAnnotation, fmt.Sprintf("%v to %v", min, max))
+}
+
+// bounded is a flag's value that keeps within bounds.
+type bounded[T cmp.Ordered] struct {
+	pflag.Value
+	value    *T
+	min, max T
+}
+
+// Set takes text if its value is within the bounds, and leaves the value else.
+func (b *bounded[T]) Set(text string) error {
+	before := *b.value
+	if err := b.Value.Set(text); err != nil {
+		return err
+	}
+	if *b.value < b.min || *b.value > b.max {
+		*b.value = before
+		return fmt.Errorf("must be from %v to %v", b.min, b.max)
+	}
+	return nil
+}
+
+// annotate gives a flag an annotation of one value.
+func annotate(f *pflag.Flag, key, value string) {
+	if f.Annotations == nil {
+		f.Annotations = map[string][]string{}
+	}
+	f.Annotations[key] = []string{value}
+}
+
+// annotation is the flag's annotation, "" without.
+func annotation(f *pflag.Flag, key string) string {
+	if values := f.Annotations[key]; len(values) == 1 {
+		return values[0]
+	}
+	return ""
+}
