@@ -19,7 +19,7 @@ const stackQuery = `SELECT dictGet('tcpledger.stack', 'symbols', stack_id), dict
 func TestStacksAreNamed(t *testing.T) {
 	broker := kafkatest.New(t)
 	c := newChain(t, broker.Addr())
-	c.startAgent()
+	c.startAgent(append(roomy, "--stacks-per-second", "-1")...) // foreign load shares the budget
 	l := lab.New(t)
 	l.A.Actor(t, "storm").Storm(l.A.IPv4, 20)
 	c.eventually(20, "SELECT count() FROM tcpledger.connections WHERE cause = 'linger_abort' AND netns_cookie = ?", l.A.Cookie(t))
@@ -36,7 +36,7 @@ func TestStacksAreNamed(t *testing.T) {
 	// Another agent with another session publishes the same ids: symbols travel once, stacks stay what they are.
 	tables, stacks := c.count("SELECT uniqExact(build_id) FROM tcpledger.symbols"), c.count("SELECT count() FROM tcpledger.stacks")
 	c.agent.stop()
-	c.startAgent()
+	c.startAgent(append(roomy, "--stacks-per-second", "-1")...) // foreign load shares the budget
 	l.A.Actor(t, "again").Storm(l.A.IPv4, 20)
 	c.eventually(40, "SELECT count() FROM tcpledger.connections WHERE cause = 'linger_abort' AND netns_cookie = ?", l.A.Cookie(t))
 	require.Equal(t, tables, c.count("SELECT uniqExact(build_id) FROM tcpledger.symbols"))
@@ -56,7 +56,7 @@ func join(symbols []string) string {
 func TestEventsOfAReset(t *testing.T) {
 	broker := kafkatest.New(t)
 	c := newChain(t, broker.Addr())
-	c.startAgent("--enable", "state", "--enable", "skb_consumed")
+	c.startAgent(append(roomy, "--enable", "state", "--enable", "skb_consumed", "--budget", "reset_sent=0", "--budget", "reset_received=0", "--budget", "state=0")...)
 	l := lab.New(t)
 	l.A.Actor(t, "storm").Storm(l.A.IPv6, 10)
 	ns := l.A.Cookie(t)

@@ -36,6 +36,8 @@ type Expect struct {
 type Scenario struct {
 	Name string
 	Run  func(t testing.TB, l *lab.Lab) []Expect
+	// Held says that Run leaves a descriptor open, for which no row may wait: the rows are there before the test ends.
+	Held bool
 }
 
 // clean is what a clean end says: no error, no reset.

@@ -47,6 +47,9 @@ func New(t testing.TB) *Lab {
 		B: &Host{Name: "b", IPv4: netip.MustParseAddr("10.77.0.2"), IPv6: netip.MustParseAddr("fd77::2"), NS: newNamespace(t)},
 	}
 	lab.wire(t)
+	for _, h := range []*Host{lab.A, lab.B} {
+		keep(h.Inode(t), h.Cookie(t))
+	}
 	return lab
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"golang.org/x/sys/unix"
 
 	"tcpledger/schema"
 	"tcpledger/test/lab"
@@ -29,7 +30,8 @@ func broker(t testing.TB) string {
 	return cluster.ListenAddrs()[0]
 }
 
-// ledger is what an agent published, as far as it was read.
+// ledger is what an agent published, as far as it was read. It keeps the rows of this process's labs; of everybody else it
+// keeps the numbers and counts, so that foreign load fills no memory.
 type ledger struct {
 	reader      *kafka.Reader
 	decoder     *schema.BatchDecoder
@@ -37,35 +39,95 @@ type ledger struct {
 	events      []schema.Event
 	losses      []schema.Loss
 	checkpoints []schema.Checkpoint
+	held        map[uint32]numbers
+	everybody   map[schema.Kind]*tally
+	// newest is the latest moment that a record or a checkpoint tells, CLOCK_BOOTTIME in nanoseconds.
+	newest uint64
+	// latest is how much older, at most, a row of this process's labs is than what earlier messages told.
+	latest time.Duration
 }
 
 func read(t testing.TB, addr string) *ledger {
 	t.Helper()
-	l := &ledger{decoder: schema.NewBatchDecoder(), reader: kafka.NewReader(kafka.ReaderConfig{
-		Brokers: []string{addr}, Topic: schema.TopicEvents, Partition: 0, MaxWait: 100 * time.Millisecond})}
+	l := &ledger{held: map[uint32]numbers{}, everybody: map[schema.Kind]*tally{}, decoder: schema.NewBatchDecoder(),
+		reader: kafka.NewReader(kafka.ReaderConfig{Brokers: []string{addr}, Topic: schema.TopicEvents, Partition: 0, MaxWait: 100 * time.Millisecond})}
 	t.Cleanup(func() { require.NoError(t, l.reader.Close()) })
 	return l
 }
 
-// more reads what has come within a moment.
-func (l *ledger) more(t testing.TB) {
+// more reads for a moment, and says whether anything came.
+func (l *ledger) more(t testing.TB) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
-	for {
+	for came := false; ; came = true {
 		m, err := l.reader.ReadMessage(ctx)
 		if errors.Is(err, context.DeadlineExceeded) {
-			return
+			return came
 		}
 		require.NoError(t, err)
 		var b schema.Batch
 		require.NoError(t, l.decoder.Decode(m.Value, &b))
 		require.Empty(t, b.Unknown)
-		l.connections = append(l.connections, b.Connections...)
-		l.events = append(l.events, b.Events...)
-		l.losses = append(l.losses, b.Losses...)
-		l.checkpoints = append(l.checkpoints, b.Checkpoints...)
+		l.add(t, &b)
 	}
+}
+
+func (l *ledger) add(t testing.TB, b *schema.Batch) {
+	t.Helper()
+	before := l.newest
+	for i := range b.Connections {
+		c := &b.Connections[i]
+		l.note(t, schema.KindConnection, &c.Identity)
+		if lab.Own(c.NetNS, c.NetNSCookie) {
+			l.connections = append(l.connections, *c)
+			l.latest = max(l.latest, time.Duration(before)-time.Duration(c.At))
+		}
+	}
+	for i := range b.Events {
+		e := &b.Events[i]
+		l.note(t, e.Kind, &e.Identity)
+		if lab.Own(e.NetNS, e.NetNSCookie) {
+			l.events = append(l.events, *e)
+		}
+	}
+	l.losses = append(l.losses, b.Losses...)
+	for _, c := range b.Checkpoints {
+		l.checkpoints = append(l.checkpoints, c)
+		l.newest = max(l.newest, c.At)
+	}
+}
+
+const (
+	// maxSilence bounds how long a living agent may publish nothing. It writes a checkpoint every 10 seconds.
+	maxSilence = time.Minute
+	// maxLag bounds how much later than an ending, by the kernel's clock, the agent may publish its row. A busy machine makes
+	// a row late for us and not by that clock.
+	maxLag = 30 * time.Second
+)
+
+// reach reads until done says so. It gives up and returns false once the agent has published what happened maxLag after the
+// call, or has been silent for maxSilence.
+func (l *ledger) reach(t testing.TB, done func() bool) bool {
+	t.Helper()
+	enough := boottime(t) + uint64(maxLag)
+	for heard := time.Now(); !done(); {
+		if l.newest > enough || time.Since(heard) > maxSilence {
+			return false
+		}
+		if l.more(t) {
+			heard = time.Now()
+		}
+	}
+	return true
+}
+
+// boottime is the kernel's clock that records carry.
+func boottime(t testing.TB) uint64 {
+	t.Helper()
+	var now unix.Timespec
+	require.NoError(t, unix.ClockGettime(unix.CLOCK_BOOTTIME, &now))
+	return uint64(now.Nano())
 }
 
 // in gives the connections of the labs.

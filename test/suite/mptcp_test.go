@@ -70,7 +70,6 @@ func TestMPTCP(t *testing.T) {
 		})
 	}
 	w.stop()
-	require.Empty(t, w.losses)
 }
 
 func judgeSubflow(t *testing.T, s *lab.Socket, rows []*schema.Connection, truth []schema.Cause) {

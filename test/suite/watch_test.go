@@ -8,7 +8,6 @@ import (
 	"slices"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -21,24 +20,45 @@ type watch struct {
 	*ledger
 	t   *testing.T
 	cmd *exec.Cmd
+	// lost is the number of records in loss ranges, of this test and of everybody else; stop sets it.
+	lost int
 }
 
-// watching starts an agent and waits until it sees.
+// watching starts an agent and waits for its start checkpoint: from then on it sees everything. Its ring and its queue have
+// room for foreign load, unless args say otherwise.
 func watching(t *testing.T, args ...string) *watch {
 	t.Helper()
 	addr := broker(t)
+	args = append([]string{"--ring-bytes", roomyRing(), "--queue-bytes", "1GiB"}, args...)
 	w := &watch{t: t, cmd: agent(t, addr, args...), ledger: read(t, addr)}
-	require.Eventually(t, func() bool { w.more(t); return len(w.checkpoints) > 0 }, time.Minute, time.Millisecond, "no start checkpoint")
+	require.True(t, w.reach(t, func() bool { return len(w.checkpoints) > 0 }), "no start checkpoint")
 	return w
 }
 
-// stop ends the agent properly and reads what it published to the last message.
+// roomyRing is the size of a ring that holds some seconds of a storm, should the agent get no CPU for so long.
+func roomyRing() string {
+	if inGuest() {
+		return "16MiB"
+	}
+	return "256MiB"
+}
+
+// stop ends the agent properly, reads what it published to the last message and accounts for every number.
 func (w *watch) stop() {
 	w.t.Helper()
 	require.NoError(w.t, w.cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(w.t, w.cmd.Wait())
-	require.Eventually(w.t, func() bool { w.more(w.t); return w.last().Phase == schema.CheckpointEnd }, time.Minute, time.Millisecond, "no end checkpoint")
-	w.more(w.t)
+	require.True(w.t, w.reach(w.t, func() bool { return w.last().Phase == schema.CheckpointEnd }), "no end checkpoint")
+	for w.more(w.t) {
+	}
+	if w.lost = w.account(); w.lost > 0 {
+		w.t.Logf("%d records were lost, of this test or of others", w.lost)
+	}
+	w.t.Cleanup(func() {
+		if w.t.Failed() {
+			w.t.Logf("totals: %v", totals(w.last()))
+		}
+	})
 }
 
 // last is the checkpoint that came last.
@@ -91,8 +111,7 @@ func (w *watch) happened(kind schema.Kind, places ...place) []*schema.Event {
 // until reads until so many connections of these places are there.
 func (w *watch) until(n int, places ...place) {
 	w.t.Helper()
-	require.Eventually(w.t, func() bool { w.more(w.t); return len(w.rows(places...)) >= n }, time.Minute, time.Millisecond,
-		"%d connections expected", n)
+	require.True(w.t, w.reach(w.t, func() bool { return len(w.rows(places...)) >= n }), "%d connections expected, %d came", n, len(w.rows(places...)))
 }
 
 // inGuest says that the suite runs inside another kernel's small machine.
