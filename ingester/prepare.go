@@ -11,7 +11,6 @@ import (
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
 	"tcpledger/internal/retry"
-	"tcpledger/schema"
 )
 
 // preparePolicy is the pause between two looks at a database that is not ready.
@@ -26,7 +25,7 @@ func prepare(ctx context.Context, db *clickhouse.DB, migrate bool, outage *progr
 	return retry.Until(ctx, preparePolicy, outage, func(ctx context.Context) error {
 		var err error
 		if migrate {
-			err = db.Migrate(ctx, func(m schema.Migration) { log.Info("migrating", "step", m.Step, "name", m.Name) })
+			err = db.Migrate(ctx, func(what string) { log.Info("migrated", "applied", what) })
 		} else {
 			err = awaitMigrations(ctx, db, log)
 		}
@@ -40,19 +39,22 @@ func prepare(ctx context.Context, db *clickhouse.DB, migrate bool, outage *progr
 // errPending says that migrations are pending.
 var errPending = errors.New("migrations are pending")
 
-// awaitMigrations returns once no migration is pending. It says once that it waits.
+// awaitMigrations returns once no step is pending. It says once that it waits. Its error names what the tables lack.
 func awaitMigrations(ctx context.Context, db *clickhouse.DB, log *slog.Logger) error {
 	said := false
 	return retry.Until(ctx, preparePolicy, nil, func(ctx context.Context) error {
 		pending, err := db.Pending(ctx)
+		if err == nil && len(pending.Steps) == 0 {
+			err = db.Verify(ctx)
+			if err == nil {
+				return nil
+			}
+		}
 		if err != nil {
 			return retry.Permanent(err)
 		}
-		if len(pending) == 0 {
-			return nil
-		}
 		if !said {
-			log.Warn("migrations are pending, waiting for them: run `tcpledger migrate --apply`", "from_step", pending[0].Step, "count", len(pending))
+			log.Warn("migrations are pending, waiting for them: run `tcpledger migrate --apply`", "from_step", pending.Steps[0].Step, "count", len(pending.Steps))
 			said = true
 		}
 		return errPending

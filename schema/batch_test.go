@@ -3,11 +3,7 @@
 package schema
 
 import (
-	"encoding/hex"
 	"net/netip"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -89,17 +85,9 @@ func TestLingeringRoundTrip(t *testing.T) {
 
 // Golden samples are kept for ever: a message written by any released version stays readable.
 func TestGoldenBatch(t *testing.T) {
-	path := filepath.Join("testdata", "batch.v1.hex")
 	message, want := sampleBatch(t)
-	if os.Getenv("TCPLEDGER_TEST_WRITE_GOLDEN") != "" {
-		require.NoError(t, os.WriteFile(path, []byte(hex.EncodeToString(message)+"\n"), 0o644))
-	}
-	text, err := os.ReadFile(path)
-	require.NoError(t, err)
-	golden, err := hex.DecodeString(strings.TrimSpace(string(text)))
-	require.NoError(t, err)
 	var got Batch
-	require.NoError(t, NewBatchDecoder().Decode(golden, &got))
+	require.NoError(t, NewBatchDecoder().Decode(golden(t, "batch.v1.hex", message), &got))
 	want.Unknown = got.Unknown
 	require.Equal(t, want, got)
 }

@@ -21,12 +21,6 @@ func alias(name, typ, expression, doc string) Column {
 	return Column{Name: name, Type: typ, Alias: expression, Doc: doc}
 }
 
-// since marks a column that a later migration adds.
-func since(step int, c Column) Column {
-	c.FromStep = step
-	return c
-}
-
 func identityColumns() []Column {
 	return []Column{
 		col("host", typeName, "", "The host that recorded it"),
@@ -145,8 +139,8 @@ func eventColumns() []Column {
 		col("errno", "UInt16", codecNumbers, "Its number"),
 		col("tcp_flags", "UInt8", codecPlain, "The TCP header's flags: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32"),
 		col("length", "UInt32", codecNumbers, "Payload of the packet in bytes"),
-		since(2, col("state_us", "Nullable(UInt64)", codecPlain,
-			"Of a lingering event: how long the socket had been in its state; NULL where it was in it before the agent")),
+		col("state_us", "Nullable(UInt64)", codecPlain,
+			"Of a lingering event: how long the socket had been in its state; NULL where it was in it before the agent"),
 		col("stack_id", "UInt64", codecPlain, "Kernel stack; 0 where none was taken"),
 	}, endColumns())
 }

@@ -4,12 +4,9 @@ package schema
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 )
 
 // The page of the tables comes from the tables.
@@ -30,11 +27,5 @@ func TestTablesPage(t *testing.T) {
 			fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", c.Name, c.Type, doc)
 		}
 	}
-	path := filepath.Join("..", "docs", "tables.md")
-	if os.Getenv("TCPLEDGER_TEST_WRITE_GOLDEN") != "" {
-		require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o644))
-	}
-	page, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, string(page), b.String(), "run make generate")
+	generated(t, filepath.Join("..", "docs", "tables.md"), b.String())
 }

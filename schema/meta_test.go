@@ -5,7 +5,6 @@ package schema
 import (
 	"encoding/hex"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,14 +27,10 @@ func sampleSymbols(n int) []Symbol {
 	return out
 }
 
+// golden is the message that the first version of a format wrote.
 func golden(t *testing.T, name string, message []byte) []byte {
-	path := filepath.Join("testdata", name)
-	if os.Getenv("TCPLEDGER_TEST_WRITE_GOLDEN") != "" {
-		require.NoError(t, os.WriteFile(path, []byte(hex.EncodeToString(message)+"\n"), 0o644))
-	}
-	text, err := os.ReadFile(path)
-	require.NoError(t, err)
-	b, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	text := stored(t, filepath.Join("testdata", name), hex.EncodeToString(message)+"\n")
+	b, err := hex.DecodeString(strings.TrimSpace(text))
 	require.NoError(t, err)
 	return b
 }

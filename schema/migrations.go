@@ -2,47 +2,110 @@
 
 package schema
 
-import "strings"
+import (
+	"embed"
+	"fmt"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+)
 
-// Migration is one step of the database's history. Its statements are idempotent: a migration that was cut short is
-// applied again from its beginning.
+// Target is where the tables live. With a Cluster every statement runs ON CLUSTER, the tables are replicated and end in
+// _local, and a Distributed table over all shards has the plain name.
+type Target struct {
+	Database string
+	Cluster  string // the name in the server's remote_servers; "" for one server
+}
+
+// Migration is one step of the database's history. Its statements are idempotent: a step that was cut short is applied
+// again from its beginning.
 type Migration struct {
 	Step       int
 	Name       string
-	Statements []string
+	Statements []Statement
+}
+
+// Statement is one statement of a migration.
+type Statement struct {
+	// ForEach is a query. The statement runs once for each row of its answer, with the row's text for {each}. "" runs the
+	// statement once.
+	ForEach string
+	SQL     string
 }
 
 // MigrationsTable records which steps were applied.
 const MigrationsTable = "migrations"
 
-// Migrations lists all steps in order for a database of that name. A step that was released is never changed; golden
-// files hold them.
-func Migrations(database string) []Migration {
-	return []Migration{
-		{Step: 1, Name: "create the tables", Statements: createAll(database)},
-		{Step: 2, Name: "say how long a socket lingers", Statements: addColumns(database, 2)},
+// A released file never changes: databases have applied it. testdata/migration.NNNN.sql holds what each rendered to.
+//
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+var migrationName = regexp.MustCompile(`^(\d{4})_(\w+)\.sql$`)
+
+// Migrations lists all steps in order. An error is a fault of the files in this program.
+func Migrations(t Target) ([]Migration, error) {
+	entries, err := migrationFiles.ReadDir("migrations")
+	if err != nil {
+		return nil, err
 	}
+	var out []Migration
+	for i, entry := range entries { // sorted by name
+		parts := migrationName.FindStringSubmatch(entry.Name())
+		if parts == nil {
+			return nil, fmt.Errorf("migrations/%s: want NNNN_what_it_does.sql", entry.Name())
+		}
+		step, _ := strconv.Atoi(parts[1]) // four digits
+		if step != i+1 {
+			return nil, fmt.Errorf("migrations/%s: want step %d", entry.Name(), i+1)
+		}
+		text, err := migrationFiles.ReadFile(path.Join("migrations", entry.Name()))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Migration{Step: step, Name: strings.ReplaceAll(parts[2], "_", " "), Statements: statements(t.render(string(text)))})
+	}
+	return out, nil
 }
 
-// addColumns adds the columns of a step to all tables.
-func addColumns(database string, step int) []string {
-	var out []string
-	for _, t := range Tables() {
-		out = append(out, t.AlterSQL(database, step)...)
+// render fills in the placeholders of a file of SQL.
+func (t Target) render(text string) string {
+	onCluster, local, replicated, onAllShards := "", "", "", ""
+	if t.Cluster != "" {
+		onCluster, local, replicated = " ON CLUSTER "+Quote(t.Cluster), localSuffix, "Replicated"
+		onAllShards = "('/clickhouse/tables/{uuid}/all', '{replica}')"
+	}
+	return strings.NewReplacer("{db}", t.Database, "{on_cluster}", onCluster, "{local}", local, "{replicated}", replicated,
+		"{on_all_shards}", onAllShards).Replace(text)
+}
+
+const forEach = "-- for each: "
+
+// statements splits a file at the semicolons that end a line. Other lines that begin with -- are comments.
+func statements(text string) []Statement {
+	var out []Statement
+	for chunk := range strings.SplitSeq(text, ";\n") {
+		var s Statement
+		var lines []string
+		for line := range strings.Lines(chunk) {
+			if query, ok := strings.CutPrefix(line, forEach); ok {
+				s.ForEach = strings.TrimSpace(query)
+			} else if !strings.HasPrefix(line, "--") {
+				lines = append(lines, line)
+			}
+		}
+		if s.SQL = strings.TrimSpace(strings.Join(lines, "")); s.SQL != "" {
+			out = append(out, s)
+		}
 	}
 	return out
 }
 
-func createAll(database string) []string {
-	out := []string{"CREATE DATABASE IF NOT EXISTS " + database}
-	out = append(out, "CREATE TABLE IF NOT EXISTS "+database+"."+MigrationsTable+
-		" (`step` UInt32, `name` String, `applied_at` DateTime64(3, 'UTC') DEFAULT now64(3))"+
-		" ENGINE = ReplacingMergeTree ORDER BY step")
-	for _, t := range Tables() {
-		out = append(out, t.CreateSQL(database))
+// Text is the statement as it stands in a file.
+func (s Statement) Text() string {
+	if s.ForEach == "" {
+		return s.SQL + ";\n"
 	}
-	for _, v := range views {
-		out = append(out, strings.ReplaceAll(v, "{db}", database))
-	}
-	return out
+	return forEach + s.ForEach + "\n" + s.SQL + ";\n"
 }

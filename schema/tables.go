@@ -79,7 +79,7 @@ func Symbols() *Table {
 	}
 }
 
-// Hosts has one row for each session of each host.
+// Hosts has one row for each run of the agent on each host.
 func Hosts() *Table {
 	return &Table{
 		Name: "hosts", Doc: "The hosts and their agents, one row for each run",
@@ -138,7 +138,7 @@ func Losses() *Table {
 			col("stream", "UInt32", codecPlain, "cpu * 4 + nesting level"),
 			col("seq_from", "UInt64", codecDelta, "First number lost"),
 			col("seq_to", "UInt64", codecDelta, "Last number lost"),
-			alias("lost", "UInt64", "seq_to - seq_from + 1", "How many"),
+			alias("lost", "UInt64", "(seq_to - seq_from) + 1", "How many"),
 			col("cause", typeName, "", "Where they were lost"),
 			col("received_at", typeTime, codecTime, "When the ingester stored the row"),
 		},
@@ -172,7 +172,7 @@ func DeadLetters() *Table {
 	}
 }
 
-// Tables lists all tables in the order they are created.
+// Tables lists all tables .
 func Tables() []*Table {
 	return []*Table{Connections(), Events(), Stacks(), Symbols(), Hosts(), Checkpoints(), Losses(), DeadLetters()}
 }

@@ -2,43 +2,102 @@
 
 package schema
 
-// views are the dictionary and the parameterised views. {db} stands for the database.
-var views = []string{`CREATE DICTIONARY IF NOT EXISTS {db}.stack
-(
-    stack_id UInt64,
-    fp UInt64,
-    frames_resolved UInt16,
-    symbols Array(String),
-    modules Array(String)
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
 )
-PRIMARY KEY stack_id
-SOURCE(CLICKHOUSE(QUERY 'SELECT stack_id, fp, frames_resolved, symbols, modules FROM {db}.stacks FINAL' INVALIDATE_QUERY 'SELECT count(), max(received_at) FROM {db}.stacks'))
-LAYOUT(HASHED())
-LIFETIME(MIN 2 MAX 5)
-COMMENT 'Stacks by stack_id, symbolized: dictGet(''{db}.stack'', ''symbols'', stack_id)'`,
 
-	// Numbered losses stand in loss; what was never numbered stands in checkpoints as totals that only grow, so that what
-	// happened in a window is the difference of its ends. A session that began in the window counts from 0; one that was
-	// not heard of for an hour counts from its first checkpoint in the window. Totals that count no loss are left out, and
-	// lost_*, which stand as ranges of numbers.
-	`CREATE VIEW IF NOT EXISTS {db}.losses AS
-SELECT host, 'numbered' AS kind, toString(cause) AS cause, sum(lost) AS records
-FROM (SELECT host, cause, lost FROM {db}.loss FINAL WHERE at >= {from:DateTime64(6, 'UTC')} AND at < {to:DateTime64(6, 'UTC')})
-GROUP BY host, cause
-UNION ALL
-SELECT host, 'unnumbered' AS kind, total AS cause, sum(greatest(toInt64(last[total]) - toInt64(base[total]), 0))::UInt64 AS records
-FROM
-(
-    SELECT host, session,
-        argMax(plain, at) AS last,
-        multiIf(countIf(at < {from:DateTime64(6, 'UTC')}) > 0, argMaxIf(plain, at, at < {from:DateTime64(6, 'UTC')}),
-            countIf(phase = 'start') > 0, map()::Map(String, UInt64), argMin(plain, at)) AS base
-    FROM (SELECT *, totals::Map(String, UInt64) AS plain FROM {db}.checkpoints)
-    WHERE at >= {from:DateTime64(6, 'UTC')} - INTERVAL 1 HOUR AND at < {to:DateTime64(6, 'UTC')}
-    GROUP BY host, session
+// View is something in the database that holds no rows of its own, so that it can be made anew at any time: a view, or the
+// Distributed table of a cluster. The program makes it when it is missing, when its text differs, and when its edition is
+// older than the program's; a newer edition stays, it is a newer program's.
+type View struct {
+	Name    string
+	Edition int
+	Mark    string // in the comment: says which text the database has
+	SQL     string // CREATE OR REPLACE …
+}
+
+//go:embed views/*.sql
+var viewFiles embed.FS
+
+const localSuffix = "_local"
+
+var (
+	viewHead = regexp.MustCompile(`(?m)^-- edition (\d+): (.+)\n`)
+	viewMark = regexp.MustCompile(`\bedition (\d+), text [0-9a-f]{12}\b`)
 )
-ARRAY JOIN mapKeys(last) AS total
-WHERE NOT startsWith(total, 'lost_') AND total NOT IN ('stacks_taken', 'stacks_inline', 'began_before', 'repeated_records', 'settle_early')
-GROUP BY host, total
-HAVING records > 0`,
+
+// Views lists what is made anew, in order: on a cluster the Distributed tables, then the views. An error is a fault of the
+// files in this program.
+func Views(t Target) ([]View, error) {
+	steps, err := Migrations(t)
+	if err != nil {
+		return nil, err
+	}
+	var out []View
+	if t.Cluster != "" {
+		for _, table := range Tables() {
+			out = append(out, distributed(t, table, len(steps)))
+		}
+	}
+	entries, err := viewFiles.ReadDir("views")
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		text, err := viewFiles.ReadFile(path.Join("views", entry.Name()))
+		if err != nil {
+			return nil, err
+		}
+		view, err := t.view(strings.TrimSuffix(entry.Name(), ".sql"), string(text))
+		if err != nil {
+			return nil, fmt.Errorf("views/%s: %w", entry.Name(), err)
+		}
+		out = append(out, view)
+	}
+	return out, nil
+}
+
+func (t Target) view(name, text string) (View, error) {
+	head := viewHead.FindStringSubmatch(text)
+	if head == nil {
+		return View{}, fmt.Errorf("want a line -- edition N: what it shows")
+	}
+	edition, err := strconv.Atoi(head[1])
+	if err != nil {
+		return View{}, err
+	}
+	body := statements(t.render(text) + ";\n")
+	if len(body) != 1 {
+		return View{}, fmt.Errorf("want one SELECT, have %d statements", len(body))
+	}
+	return marked(name, edition, "CREATE OR REPLACE VIEW "+t.Database+"."+name+t.render("{on_cluster}")+" AS\n"+body[0].SQL, head[2]), nil
+}
+
+// distributed is the table over all shards of a cluster. A new step may change the columns, so it makes a new edition.
+func distributed(t Target, table *Table, edition int) View {
+	return marked(table.Name, edition, fmt.Sprintf("CREATE OR REPLACE TABLE %[1]s.%[2]s ON CLUSTER %[3]s AS %[1]s.%[2]s%[4]s\nENGINE = Distributed(%[3]s, %[5]s, %[6]s, rand())",
+		t.Database, table.Name, Quote(t.Cluster), localSuffix, Quote(t.Database), Quote(table.Name+localSuffix)), table.Doc)
+}
+
+func marked(name string, edition int, sql, doc string) View {
+	sum := sha256.Sum256([]byte(sql + doc))
+	mark := fmt.Sprintf("edition %d, text %s", edition, hex.EncodeToString(sum[:])[:12])
+	return View{Name: name, Edition: edition, Mark: mark, SQL: sql + "\nCOMMENT " + Quote(doc+" ("+mark+")")}
+}
+
+// Stale reports whether the view must be made: comment is that of the database's, "" when it has none.
+func (v *View) Stale(comment string) bool {
+	found := viewMark.FindStringSubmatch(comment)
+	if found == nil {
+		return true
+	}
+	edition, err := strconv.Atoi(found[1])
+	return err != nil || edition < v.Edition || edition == v.Edition && found[0] != v.Mark
 }

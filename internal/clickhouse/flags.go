@@ -62,7 +62,7 @@ func (f *Flags) Open() (*DB, error) {
 	if err != nil {
 		return nil, program.UsageError(fmt.Errorf("--clickhouse: %w", err))
 	}
-	return &DB{Conn: conn, Name: f.Database, user: f.User, password: password}, nil
+	return &DB{Conn: conn, Name: f.Database}, nil
 }
 
 // login dials with the password of this moment.

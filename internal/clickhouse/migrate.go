@@ -8,111 +8,133 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-	"github.com/cenkalti/backoff/v5"
-
-	"tcpledger/internal/program"
+	"tcpledger/internal/retry"
 	"tcpledger/schema"
 )
 
-// DB is a connection for queries and the database they mean. Statements name their tables with the database: it may not
-// exist yet when the connection is made.
-type DB struct {
-	driver.Conn
-	Name string
-
-	user, password string
+// Pending is what Migrate would do.
+type Pending struct {
+	Steps []schema.Migration // that were not applied, in order
+	Views []schema.View      // that are missing, older or different
 }
 
-// maxWait is the longest pause between two tries.
-const maxWait = 5 * time.Second
+// Empty reports whether there is nothing to do.
+func (p Pending) Empty() bool { return len(p.Steps) == 0 && len(p.Views) == 0 }
 
-// Wait returns once ClickHouse answers, trying again for ever and saying so once through outage. It returns an error that
-// does not pass (a wrong password) and ctx's.
-func (db *DB) Wait(ctx context.Context, outage *program.Outage) error {
-	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = 100*time.Millisecond, maxWait
-	for {
-		err := db.Ping(ctx)
-		if err == nil {
-			outage.Recovered()
-			return nil
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if !Passing(err) {
-			return fmt.Errorf("connect to clickhouse: %w", err)
-		}
-		outage.Failing(err)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause.NextBackOff()):
-		}
+// Pending compares the database with this program: everything is pending when it does not exist. It changes nothing. The
+// error is an UnfitError for a server that is too old and for a database of a newer program.
+func (db *DB) Pending(ctx context.Context) (Pending, error) {
+	if err := db.Supported(ctx); err != nil {
+		return Pending{}, err
 	}
-}
-
-// Pending lists the migrations that were not applied, in order: all of them where the database does not exist.
-func (db *DB) Pending(ctx context.Context) ([]schema.Migration, error) {
+	steps, err := schema.Migrations(db.target())
+	if err != nil {
+		return Pending{}, err
+	}
 	applied, err := db.applied(ctx)
 	if err != nil {
-		return nil, err
+		return Pending{}, err
 	}
-	var pending []schema.Migration
-	for _, m := range schema.Migrations(db.Name) {
-		if !applied[uint32(m.Step)] {
-			pending = append(pending, m)
+	for step, name := range applied {
+		if int(step) > len(steps) {
+			return Pending{}, unfit("the database %s is from a newer version of tcpledger: this version knows %d steps, the database has step %d (%s); nothing was changed",
+				db.Name, len(steps), step, name)
 		}
 	}
-	return pending, nil
+	var p Pending
+	for _, m := range steps {
+		if _, ok := applied[uint32(m.Step)]; !ok {
+			p.Steps = append(p.Steps, m)
+		}
+	}
+	p.Views, err = db.staleViews(ctx)
+	return p, err
 }
 
-func (db *DB) applied(ctx context.Context) (map[uint32]bool, error) {
+// applied has the names of the applied steps.
+func (db *DB) applied(ctx context.Context) (map[uint32]string, error) {
 	var exists uint64
 	err := db.QueryRow(ctx, "SELECT count() FROM system.tables WHERE database = ? AND name = ?", db.Name, schema.MigrationsTable).Scan(&exists)
 	if err != nil {
 		return nil, fmt.Errorf("look for the migrations: %w", err)
 	}
-	steps := map[uint32]bool{}
+	steps := map[uint32]string{}
 	if exists == 0 {
 		return steps, nil
 	}
 	var rows []struct {
 		Step uint32 `ch:"step"`
+		Name string `ch:"name"`
 	}
-	if err := db.Select(ctx, &rows, "SELECT DISTINCT step FROM "+db.Name+"."+schema.MigrationsTable); err != nil {
+	if err := db.Select(ctx, &rows, "SELECT step, name FROM "+db.Name+"."+schema.MigrationsTable); err != nil {
 		return nil, fmt.Errorf("read the migrations: %w", err)
 	}
 	for _, r := range rows {
-		steps[r.Step] = true
+		steps[r.Step] = r.Name
 	}
 	return steps, nil
 }
 
-// Migrate applies the pending migrations in order and records each; progress, where not nil, is told of each before it is
-// applied. Statements are idempotent, so that a run that was cut short is repeated and two runs at once do no harm.
-func (db *DB) Migrate(ctx context.Context, progress func(schema.Migration)) error {
+func (db *DB) staleViews(ctx context.Context) ([]schema.View, error) {
+	views, err := schema.Views(db.target())
+	if err != nil {
+		return nil, err
+	}
+	var rows []struct {
+		Name    string `ch:"name"`
+		Comment string `ch:"comment"`
+	}
+	if err := db.Select(ctx, &rows, "SELECT name, comment FROM system.tables WHERE database = ?", db.Name); err != nil {
+		return nil, fmt.Errorf("look for the views: %w", err)
+	}
+	comments := map[string]string{}
+	for _, r := range rows {
+		comments[r.Name] = r.Comment
+	}
+	var stale []schema.View
+	for _, v := range views {
+		if v.Stale(comments[v.Name]) {
+			stale = append(stale, v)
+		}
+	}
+	return stale, nil
+}
+
+// Migrate does what is pending and then checks that the tables are as this program needs them. done, when not nil, hears of
+// each step and view after it was applied. Statements are idempotent: a run that was cut short is repeated, and several runs
+// at once do no harm. The error is an UnfitError when a repetition cannot help.
+func (db *DB) Migrate(ctx context.Context, done func(what string)) error {
 	pending, err := db.Pending(ctx)
 	if err != nil {
 		return err
 	}
-	for _, m := range pending {
-		if progress != nil {
-			progress(m)
-		}
+	if done == nil {
+		done = func(string) {}
+	}
+	for _, m := range pending.Steps {
 		if err := db.apply(ctx, m); err != nil {
 			return fmt.Errorf("migration %d (%s): %w", m.Step, m.Name, err)
 		}
+		done(fmt.Sprintf("step %d: %s", m.Step, m.Name))
 	}
-	return nil
+	if len(pending.Steps) > 0 { // a step may have made or dropped a view
+		if pending.Views, err = db.staleViews(ctx); err != nil {
+			return err
+		}
+	}
+	for _, v := range pending.Views {
+		if err := db.exec(ctx, v.SQL); err != nil {
+			return fmt.Errorf("view %s: %w", v.Name, err)
+		}
+		done("view " + v.Name)
+	}
+	return db.Verify(ctx)
 }
 
 func (db *DB) apply(ctx context.Context, m schema.Migration) error {
 	for _, statement := range m.Statements {
-		if err := db.Exec(ctx, db.asSelf(statement)); err != nil {
-			head, _, _ := strings.Cut(statement, "\n")
-			return fmt.Errorf("%s: %w", head, err)
+		if err := db.run(ctx, statement); err != nil {
+			return err
 		}
 	}
 	record := fmt.Sprintf("INSERT INTO %s.%s (step, name) VALUES (?, ?)", db.Name, schema.MigrationsTable)
@@ -122,15 +144,38 @@ func (db *DB) apply(ctx context.Context, m schema.Migration) error {
 	return nil
 }
 
-const dictionarySource = "SOURCE(CLICKHOUSE("
-
-// asSelf lets a dictionary read its table as the user who creates it: ClickHouse would take the user default, without a
-// password. The server masks both when it shows the statement.
-func (db *DB) asSelf(statement string) string {
-	if (db.user == "" || db.user == "default") && db.password == "" {
-		return statement
+// run runs a statement as often as its query says.
+func (db *DB) run(ctx context.Context, s schema.Statement) error {
+	if s.ForEach == "" {
+		return db.exec(ctx, s.SQL)
 	}
-	escape := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
-	as := fmt.Sprintf("%sUSER '%s' PASSWORD '%s' ", dictionarySource, escape.Replace(db.user), escape.Replace(db.password))
-	return strings.Replace(statement, dictionarySource, as, 1)
+	var rows []struct {
+		Each string `ch:"each"`
+	}
+	if err := db.Select(ctx, &rows, "SELECT toString(c1) AS each FROM ("+s.ForEach+") AS q(c1)"); err != nil {
+		return fmt.Errorf("%s: %w", s.ForEach, err)
+	}
+	for _, r := range rows {
+		if err := db.exec(ctx, strings.ReplaceAll(s.SQL, "{each}", r.Each)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// busy is the pause before a statement that said "not yet" runs again.
+var busy = retry.Policy{First: 100 * time.Millisecond}
+
+// notYet is FUNCTION_THROW_IF_VALUE_IS_NON_ZERO: a statement of a migration says by throwIf that it must wait.
+const notYet = 395
+
+func (db *DB) exec(ctx context.Context, statement string) error {
+	return retry.Until(ctx, busy, nil, func(ctx context.Context) error {
+		err := db.Exec(ctx, statement)
+		if err == nil || Code(err) == notYet {
+			return err
+		}
+		head, _, _ := strings.Cut(statement, "\n")
+		return retry.Permanent(fmt.Errorf("%s: %w", head, err))
+	})
 }
