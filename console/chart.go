@@ -3,6 +3,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,14 +11,10 @@ import (
 
 	"tcpledger/internal/text"
 	"tcpledger/query"
-	"tcpledger/schema"
 )
 
-// The chart's window: slots bars of one slot each, the last one over.
-const (
-	slot  = 10 * time.Second
-	slots = 90
-)
+// maxBars bounds the bars of a chart, but for one that the window's ends cut.
+const maxBars = 90
 
 // The chart's own units; the page stretches it.
 const (
@@ -26,12 +23,27 @@ const (
 	barWidth    = 8
 )
 
+// slots are the lengths that a bar may stand for.
+var slots = []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 20 * time.Second, 30 * time.Second,
+	time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 20 * time.Minute, 30 * time.Minute,
+	time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 24 * time.Hour, 48 * time.Hour, 7 * 24 * time.Hour}
+
+// slotOf is the shortest slot of which at most maxBars fill the window; a window of many years has longer ones.
+func slotOf(w query.Window) time.Duration {
+	for _, slot := range slots {
+		if w.Length() <= maxBars*slot {
+			return slot
+		}
+	}
+	return (w.Length() / maxBars).Truncate(24*time.Hour) + 24*time.Hour
+}
+
 // chart is the endings over time, by cause, as bars.
 type chart struct {
 	Width, Height int
 	Bars          []bar
 	Legend        []legend
-	Top           string // closes a second at the top
+	Top           string // endings a second at the top
 	Half          string
 	Ticks         []string // times under the chart, left to right
 }
@@ -47,79 +59,88 @@ type legend struct {
 	Cause, Class, Count string
 }
 
-// known are the causes that have a colour.
-var known = []schema.Cause{schema.CausePeerClose, schema.CauseLocalClose, schema.CauseLocalShutdown, schema.CauseProcessExit,
-	schema.CausePeerReset, schema.CauseCloseUnreadData, schema.CauseLingerAbort, schema.CauseDisconnect, schema.CauseDataAfterClose,
-	schema.CauseRefused, schema.CauseUnreachable, schema.CauseConnectTimeout, schema.CauseConnectAbandoned, schema.CauseNoLocalPort,
-	schema.CauseRetransmitTimeout, schema.CauseKeepaliveTimeout, schema.CauseZeroWindowTimeout, schema.CauseKilled,
-	schema.CauseOutOfMemory, schema.CauseLinger2Timeout, schema.CauseListenerClosed, schema.CauseUnknown}
-
-// rank orders causes from the clean ends at the bottom of a bar upwards; one of a newer version comes last.
-func rank(cause string) int {
-	if i := slices.Index(known, schema.Cause(cause)); i >= 0 {
-		return i
-	}
-	return len(known)
-}
-
-// class is a cause's class in the style sheet. What is in the tables is not trusted to be a name.
-func class(cause string) string {
-	if rank(cause) == len(known) {
-		return "c-other"
-	}
-	return "c-" + cause
-}
-
-// round numbers for the top of the chart.
+// roundUp gives 1, 2 or 5 times a power of ten that is not less than n.
 func roundUp(n float64) float64 {
-	for step := 1.0; ; step *= 10 {
-		for _, m := range []float64{1, 2, 5} {
-			if n <= m*step {
-				return m * step
-			}
+	step := 1.0
+	for n > 5*step {
+		step *= 10
+	}
+	for n <= step/2 && n > 0 {
+		step /= 10
+	}
+	for _, m := range []float64{1, 2, 5} {
+		if n <= m*step {
+			return m * step
 		}
 	}
+	return 10 * step
 }
 
-func newChart(rates []query.Rate, f query.Filter, zone *time.Location) chart {
-	c := chart{Width: slots * barStep, Height: int(chartHeight)}
+// newChart draws the rates of the window, which are counted in slots of that length.
+func newChart(rates []query.Rate, w query.Window, slot time.Duration, zone *time.Location) chart {
+	c := chart{Width: barCount(w, slot) * barStep, Height: int(chartHeight)}
 	totals, sums := map[int64]uint64{}, map[string]uint64{}
-	most := uint64(0)
+	highest := uint64(0)
 	for _, r := range rates {
 		totals[r.Slot] += r.Endings
 		sums[r.Cause] += r.Endings
-		most = max(most, totals[r.Slot])
+		highest = max(highest, totals[r.Slot])
 	}
-	top := roundUp(float64(most) / slot.Seconds())
+	top := 1.0
+	if highest > 0 {
+		top = roundUp(float64(highest) / slot.Seconds())
+	}
 	c.Top, c.Half = rate(top), rate(top/2)
-	c.bars(rates, f, zone, chartHeight/(top*slot.Seconds()))
+	c.bars(rates, w, slot, zone, chartHeight/(top*slot.Seconds()))
 	c.legend(sums)
 	const ticks = 5
 	for i := range ticks + 1 {
-		c.Ticks = append(c.Ticks, f.From.Add(f.To.Sub(f.From)*time.Duration(i)/ticks).In(zone).Format("15:04"))
+		c.Ticks = append(c.Ticks, w.From.Add(w.Length()*time.Duration(i)/ticks).In(zone).Format(tickLayout(w)))
 	}
 	return c
 }
 
-func rate(n float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", n), ".0") }
+// firstSlot is the beginning of the slot that the window begins in.
+func firstSlot(w query.Window, slot time.Duration) int64 {
+	seconds := int64(slot / time.Second)
+	return w.From.Unix() / seconds * seconds
+}
+
+// barCount is how many slots the window touches.
+func barCount(w query.Window, slot time.Duration) int {
+	touched := w.To.Add(-1).Unix() - firstSlot(w, slot)
+	return int(touched/int64(slot/time.Second)) + 1
+}
+
+func tickLayout(w query.Window) string {
+	switch {
+	case w.Length() > 48*time.Hour:
+		return "01-02 15:04"
+	case w.Length() < 5*time.Minute:
+		return "15:04:05"
+	}
+	return "15:04"
+}
+
+// rate writes endings a second with the digits that they need.
+func rate(n float64) string {
+	if n >= 1 {
+		return strings.TrimSuffix(fmt.Sprintf("%.1f", n), ".0")
+	}
+	return fmt.Sprintf("%.2g", n)
+}
 
 // bars stacks each slot's causes; unit is the height of one ending.
-func (c *chart) bars(rates []query.Rate, f query.Filter, zone *time.Location, unit float64) {
+func (c *chart) bars(rates []query.Rate, w query.Window, slot time.Duration, zone *time.Location, unit float64) {
 	rates = slices.Clone(rates)
 	slices.SortFunc(rates, func(a, b query.Rate) int {
-		if a.Slot != b.Slot {
-			return int(a.Slot - b.Slot)
-		}
-		if d := rank(a.Cause) - rank(b.Cause); d != 0 {
-			return d
-		}
-		return strings.Compare(a.Cause, b.Cause)
+		return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(rank(a.Cause), rank(b.Cause)), strings.Compare(a.Cause, b.Cause))
 	})
-	first := f.From.Unix()
+	first, count := firstSlot(w, slot), int64(barCount(w, slot))
 	below, at := 0.0, int64(0)
 	for _, r := range rates {
-		n := (r.Slot - first) / int64(slot.Seconds())
-		if n < 0 || n >= slots {
+		n := (r.Slot - first) / int64(slot/time.Second)
+		if r.Slot < first || n >= count {
 			continue
 		}
 		if r.Slot != at {
@@ -128,8 +149,15 @@ func (c *chart) bars(rates []query.Rate, f query.Filter, zone *time.Location, un
 		height := float64(r.Endings) * unit
 		below += height
 		c.Bars = append(c.Bars, bar{X: int(n)*barStep + 1, W: barWidth, Y: fmt.Sprintf("%.2f", chartHeight-below), H: fmt.Sprintf("%.2f", height),
-			Class: class(r.Cause), Title: fmt.Sprintf("%s  %s: %s", time.Unix(r.Slot, 0).In(zone).Format(time.TimeOnly), r.Cause, text.Count(r.Endings))})
+			Class: class(r.Cause), Title: fmt.Sprintf("%s  %s: %s", time.Unix(r.Slot, 0).In(zone).Format(titleLayout(slot)), r.Cause, text.Count(r.Endings))})
 	}
+}
+
+func titleLayout(slot time.Duration) string {
+	if slot >= time.Hour {
+		return "2006-01-02 15:04"
+	}
+	return time.TimeOnly
 }
 
 func (c *chart) legend(sums map[string]uint64) {
@@ -137,9 +165,6 @@ func (c *chart) legend(sums map[string]uint64) {
 		c.Legend = append(c.Legend, legend{cause, class(cause), text.Count(n)})
 	}
 	slices.SortFunc(c.Legend, func(a, b legend) int {
-		if d := rank(a.Cause) - rank(b.Cause); d != 0 {
-			return d
-		}
-		return strings.Compare(a.Cause, b.Cause)
+		return cmp.Or(cmp.Compare(rank(a.Cause), rank(b.Cause)), strings.Compare(a.Cause, b.Cause))
 	})
 }

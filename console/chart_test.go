@@ -14,10 +14,12 @@ import (
 
 func TestChart(t *testing.T) {
 	now := time.Date(2026, 11, 2, 14, 15, 7, 0, time.UTC)
-	f := window(query.Filter{}, now)
-	require.Equal(t, "14:00:00", f.From.Format(time.TimeOnly))
-	require.Equal(t, "14:15:00", f.To.Format(time.TimeOnly), "a slot that goes on is not shown")
-	first := f.From.Unix()
+	w := settled(query.Window{From: now.Add(-15 * time.Minute), To: now}, true)
+	require.Equal(t, "14:00:00", w.From.Format(time.TimeOnly))
+	require.Equal(t, "14:15:00", w.To.Format(time.TimeOnly), "a slot that goes on is not shown")
+	slot := slotOf(w)
+	require.Equal(t, 10*time.Second, slot)
+	first := w.From.Unix()
 	c := newChart([]query.Rate{
 		{Slot: first, Cause: "peer_reset", Endings: 10},
 		{Slot: first, Cause: "peer_close", Endings: 30},
@@ -25,7 +27,7 @@ func TestChart(t *testing.T) {
 		{Slot: first + 890, Cause: "refused", Endings: 1},
 		{Slot: first + 900, Cause: "refused", Endings: 7}, // after the window
 		{Slot: first - 10, Cause: "refused", Endings: 7},
-	}, f, time.UTC)
+	}, w, slot, time.UTC)
 	require.Equal(t, "5", c.Top)
 	require.Equal(t, "2.5", c.Half)
 	require.Equal(t, []string{"14:00", "14:03", "14:06", "14:09", "14:12", "14:15"}, c.Ticks)
@@ -40,21 +42,50 @@ func TestChart(t *testing.T) {
 }
 
 func TestEmptyChart(t *testing.T) {
-	c := newChart(nil, window(query.Filter{}, time.Now()), time.UTC)
+	w := query.Window{From: time.Now().Add(-time.Minute), To: time.Now()}
+	c := newChart(nil, w, slotOf(w), time.UTC)
 	require.Empty(t, c.Bars)
 	require.Equal(t, "1", c.Top)
 }
 
+// A window of any length has at most as many bars as the page has room for, and its slots begin where the rates' do.
+func TestSlots(t *testing.T) {
+	from := time.Unix(1_800_000_007, 300)
+	for length, want := range map[time.Duration]time.Duration{time.Second: time.Second, 90 * time.Second: time.Second, 91 * time.Second: 2 * time.Second,
+		15 * time.Minute: 10 * time.Second, time.Hour: time.Minute, 24 * time.Hour: 20 * time.Minute, 400 * 24 * time.Hour: 7 * 24 * time.Hour, 50 * 365 * 24 * time.Hour: 203 * 24 * time.Hour} {
+		w := query.Window{From: from, To: from.Add(length)}
+		slot := slotOf(w)
+		require.Equal(t, want, slot, length)
+		require.LessOrEqual(t, barCount(w, slot), maxBars+1, length)
+		require.Zero(t, firstSlot(w, slot)%int64(slot/time.Second))
+	}
+	w := query.Window{From: time.Unix(1_800_000_000, 0), To: time.Unix(1_800_000_900, 0)}
+	require.Equal(t, maxBars, barCount(w, 10*time.Second))
+}
+
+func TestRoundUp(t *testing.T) {
+	for n, want := range map[float64]float64{0.03: 0.05, 0.1: 0.1, 0.9: 1, 1: 1, 1.1: 2, 4: 5, 6: 10, 10: 10, 51: 100, 200: 200, 201: 500} {
+		require.InEpsilon(t, want, roundUp(n), 1e-9, n)
+	}
+}
+
 // Whatever the numbers, no bar leaves the chart.
 func FuzzChart(f *testing.F) {
-	f.Add(uint32(1), uint32(2), int8(0))
-	f.Add(uint32(1<<32-1), uint32(0), int8(-3))
-	f.Fuzz(func(t *testing.T, a, b uint32, shift int8) {
-		w := window(query.Filter{}, time.Unix(1_800_000_000, 0))
-		at := w.From.Unix() + 10*int64(shift)
-		for _, bar := range newChart([]query.Rate{{Slot: at, Cause: "refused", Endings: uint64(a)}, {Slot: at, Cause: "killed", Endings: uint64(b)}}, w, time.UTC).Bars {
+	f.Add(uint32(1), uint32(2), int8(0), uint32(900))
+	f.Add(uint32(1<<32-1), uint32(0), int8(-3), uint32(1))
+	f.Add(uint32(1), uint32(0), int8(90), uint32(1<<32-1))
+	f.Fuzz(func(t *testing.T, a, b uint32, shift int8, seconds uint32) {
+		from := time.Unix(1_800_000_003, 0)
+		w := query.Window{From: from, To: from.Add(time.Duration(max(seconds, 1)) * time.Second)}
+		slot := slotOf(w)
+		at := firstSlot(w, slot) + int64(slot/time.Second)*int64(shift)
+		c := newChart([]query.Rate{{Slot: at, Cause: "refused", Endings: uint64(a)}, {Slot: at, Cause: "killed", Endings: uint64(b)}}, w, slot, time.UTC)
+		if c.Width > (maxBars+1)*barStep {
+			t.Fatalf("%d wide", c.Width)
+		}
+		for _, bar := range c.Bars {
 			y, err := strconv.ParseFloat(bar.Y, 64)
-			if err != nil || y < -0.01 || y > chartHeight || bar.X < 0 || bar.X+bar.W > slots*barStep {
+			if err != nil || y < -0.01 || y > chartHeight || bar.X < 0 || bar.X+bar.W > c.Width {
 				t.Fatalf("%+v", bar)
 			}
 		}

@@ -22,8 +22,8 @@ import (
 	"tcpledger/internal/text"
 )
 
-// mostAnswer bounds what is read of a program's answer.
-const mostAnswer = 4 << 20
+// maxAnswer bounds what is read of a program's answer.
+const maxAnswer = 4 << 20
 
 // lagMetric is the ingester's gauge of messages that wait, by topic and partition.
 const lagMetric = "tcpledger_ingester_lag_messages"
@@ -87,7 +87,7 @@ func get(ctx context.Context, client *http.Client, address string) (int, []byte,
 		}
 		return 0, nil, err
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, mostAnswer))
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	return response.StatusCode, body, errors.Join(err, response.Body.Close())
 }
 

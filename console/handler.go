@@ -8,13 +8,11 @@ import (
 	"bytes"
 	"context"
 	"embed"
-	"errors"
 	"html/template"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"tcpledger/internal/program"
 	"tcpledger/query"
@@ -26,9 +24,10 @@ var templates embed.FS
 //go:embed static
 var static embed.FS
 
-// Options are what the console is made of. Ledger answers, Parts are shown with their health; Zone is that of the times shown.
+// Options are what the console is made of. Client asks the tables, Parts are shown with their health, Zone is that
+// of the times shown and typed.
 type Options struct {
-	Ledger  *query.Ledger
+	Client  *query.Client
 	Parts   []Part
 	Zone    *time.Location
 	Version string
@@ -36,7 +35,7 @@ type Options struct {
 }
 
 type console struct {
-	ledger  *query.Ledger
+	client  *query.Client
 	watch   *watch
 	zone    *time.Location
 	version string
@@ -51,12 +50,13 @@ func Handler(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &console{ledger: o.Ledger, watch: newWatch(o.Parts), zone: o.Zone, version: o.Version, log: o.Log, pages: pages}
+	c := &console{client: o.Client, watch: newWatch(o.Parts), zone: o.Zone, version: o.Version, log: o.Log, pages: pages}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { c.page(w, r, "page.html") })
 	mux.HandleFunc("GET /now", func(w http.ResponseWriter, r *http.Request) { c.page(w, r, "now.html") })
 	mux.HandleFunc("GET /healthz", c.healthz)
 	mux.Handle("GET /static/", http.FileServerFS(static))
+	mux.HandleFunc("GET /static/causes.css", serveText("text/css; charset=utf-8", palette()))
 	return guarded(mux), nil
 }
 
@@ -83,15 +83,24 @@ func guarded(next http.Handler) http.Handler {
 	})
 }
 
+// serveText serves the same text to everybody.
+func serveText(kind, text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", kind)
+		_, _ = w.Write([]byte(text)) // nobody is left to tell
+	}
+}
+
 func (c *console) page(w http.ResponseWriter, r *http.Request, name string) {
-	n, filter, err := parseQuery(r.URL.Query())
-	v := &view{narrowed: n}
+	asked := parseURL(r.URL.Query())
+	now := time.Now().In(c.zone)
 	code := http.StatusOK
-	if err != nil {
-		v.Bad, code = err.Error(), http.StatusBadRequest
-		v.Now, v.Version = time.Now().In(c.zone), c.version
+	var v *view
+	if _, _, bad := asked.question(now); bad != nil {
+		code = http.StatusBadRequest
+		v = &view{asked: asked, Now: now, Version: c.version, Bad: bad}
 	} else {
-		v = c.recent.get(n, func() *view { return c.look(context.WithoutCancel(r.Context()), n, filter) })
+		v = c.recent.get(asked, func() *view { return c.look(context.WithoutCancel(r.Context()), asked) })
 	}
 	var page bytes.Buffer
 	if err := c.pages.ExecuteTemplate(&page, name, v); err != nil {
@@ -105,19 +114,25 @@ func (c *console) page(w http.ResponseWriter, r *http.Request, name string) {
 }
 
 // look asks everything that a page shows.
-func (c *console) look(ctx context.Context, n narrowed, filter query.Filter) *view {
+func (c *console) look(ctx context.Context, asked asked) *view {
 	now := time.Now().In(c.zone)
-	filter = window(filter, now)
-	v := &view{narrowed: n, Version: c.version, Now: now, Window: "last 15 minutes"}
-	var a *answers
-	var g errgroup.Group
-	g.Go(func() (err error) { a, err = c.ask(ctx, filter, now); return })
-	v.Parts = c.watch.look(ctx, now)
-	if err := g.Wait(); err != nil {
-		v.Problem = explain(err)
+	v := &view{asked: asked, Version: c.version, Now: now}
+	w, filter, bad := asked.question(now)
+	if bad != nil {
+		v.Bad = bad
 		return v
 	}
-	v.fill(a, filter)
+	v.Window, v.Links = windowText(asked, w, c.zone), asked.links(w, now)
+	var a *answers
+	var all sync.WaitGroup
+	all.Go(func() { a = c.ask(ctx, w, filter, asked.Live()) })
+	v.Parts = c.watch.look(ctx, now)
+	all.Wait()
+	if a.silent() {
+		v.Problem = a.rates.failure()
+		return v
+	}
+	v.fill(a, w)
 	return v
 }
 
@@ -128,12 +143,4 @@ func (c *console) healthz(w http.ResponseWriter, r *http.Request) {
 		health.Add(part.Name, func() error { return part.Err })
 	}
 	health.ServeHTTP(w, r)
-}
-
-// explain says in a line why there is no answer.
-func explain(err error) string {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return "ClickHouse did not answer within " + askTimeout.String()
-	}
-	return err.Error()
 }

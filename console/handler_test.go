@@ -31,7 +31,7 @@ func noClickHouse(t *testing.T, parts ...Part) http.Handler {
 	conn, err := clickhouse.Open(&clickhouse.Options{Addr: []string{"127.0.0.1:1"}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, conn.Close()) })
-	h, err := Handler(Options{Ledger: query.New(conn, schema.Database, time.Second), Parts: append([]Part{ClickHouse(conn)}, parts...),
+	h, err := Handler(Options{Client: query.New(conn, schema.Database, time.Second), Parts: append([]Part{ClickHouse(conn)}, parts...),
 		Zone: time.UTC, Version: "v1", Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	return h
@@ -75,6 +75,10 @@ func TestPaths(t *testing.T) {
 	page, _ := get200(t, h, "/?remote=10.0.0&host="+url.QueryEscape(`"><script>alert(1)</script>`), http.StatusBadRequest)
 	require.Contains(t, page, "is neither an IP address nor a range")
 	require.NotContains(t, page, "<script>alert")
+	page, _ = get200(t, h, "/?from=yesterday", http.StatusBadRequest)
+	require.Contains(t, page, `This time cannot be shown.</b> from: &#34;yesterday&#34; is no time: want`)
+	page, _ = get200(t, h, "/?from=-5m&to=-10m", http.StatusBadRequest)
+	require.Contains(t, page, "is not before the end of the window")
 }
 
 // The policy allows no style and no script in the page itself, and nothing from elsewhere.
@@ -86,40 +90,94 @@ func TestPageHoldsToItsPolicy(t *testing.T) {
 	}
 }
 
-// Every cause has a colour; a name that is none does not get into a class.
+// Every cause has a colour of its own; a name that is no cause does not become a class.
 func TestEveryCauseHasAColour(t *testing.T) {
-	css, err := os.ReadFile("static/style.css")
-	require.NoError(t, err)
-	for _, cause := range known {
-		require.Regexp(t, regexp.MustCompile(`\.c-`+string(cause)+`[ ,]`), string(css))
+	css, _ := get200(t, noClickHouse(t), "/static/causes.css", http.StatusOK)
+	seen := map[string]schema.Cause{}
+	for _, cause := range schema.Causes() {
+		require.Contains(t, css, ".c-"+string(cause)+" { color: "+colours[cause]+";")
+		require.Regexp(t, `^#[0-9a-f]{6}$`, colours[cause], cause)
+		require.Empty(t, seen[colours[cause]], "%s has the colour of another", cause)
+		seen[colours[cause]] = cause
 		require.Equal(t, "c-"+string(cause), class(string(cause)))
 	}
+	require.Len(t, colours, len(schema.Causes()))
+	require.Contains(t, css, ".c-other {")
 	require.Equal(t, "c-other", class(`x" onload="`))
 }
 
-func TestShownView(t *testing.T) {
+func known(t *testing.T, edit func(*answers)) *view {
+	t.Helper()
 	now := time.Date(2026, 11, 2, 14, 15, 7, 0, time.UTC)
-	v := &view{Version: "v1", Now: now, Window: "last 15 minutes", narrowed: narrowed{Host: "web-1"}}
-	f := window(query.Filter{}, now)
+	v := &view{Version: "v1", Now: now, asked: asked{Host: "web-1"}}
+	w, _, bad := v.question(now)
+	require.Nil(t, bad)
+	v.Window, v.Links = windowText(v.asked, w, time.UTC), v.links(w, now)
+	drawn := settled(w, true)
 	us := uint64(1500)
-	v.fill(&answers{
-		rates:  []query.Rate{{Slot: f.To.Unix() - 10, Cause: "peer_reset", Endings: 30}, {Slot: f.From.Unix(), Cause: "refused", Endings: 2}},
-		causes: []query.ByCause{{Cause: "peer_reset", Group: query.Group{Endings: 30, ResetsReceived: 30}}, {Cause: "refused", Group: query.Group{Endings: 10}}},
-		latest: []query.Ending{{ClosedAt: now, Host: "web-1", Role: "client", Cause: "peer_reset", Reset: "received", Error: "ECONNRESET", Comm: `<b>x`, PID: 4, DurationUS: &us}},
-		losses: []query.Loss{{Host: "web-1", Kind: "numbered", Cause: "ring_full", Records: 5}, {Host: "web-1", Kind: "unnumbered", Cause: "own_connection", Records: 9}},
-		known:  []query.Known{{Host: "gone", Last: now.Add(-26 * time.Hour)}, {Host: "web-1", Last: now.Add(-silence)}, {Host: "old", Last: now.Add(-time.Minute), Phase: "end"}},
-	}, f)
-	require.Equal(t, []tile{{"endings / s", "0.5", "last minute", ""}, {"endings", "40", "last 15 minutes", ""}, {"with a reset", "30", "75.0 %", "warn"},
-		{"failed connects", "10", "25.0 %", "warn"}, {"records lost", "5", "last 15 minutes", "bad"}}, v.Tiles)
+	a := &answers{
+		slot:  slotOf(drawn),
+		rates: answer[query.Rate]{rows: []query.Rate{{Slot: drawn.To.Unix() - 10, Cause: "peer_reset", Endings: 30}, {Slot: drawn.From.Unix(), Cause: "refused", Endings: 2}}},
+		causes: answer[query.Group]{rows: []query.Group{{Key: []string{"peer_reset"}, Counts: query.Counts{Endings: 30, ResetsReceived: 30}},
+			{Key: []string{"refused"}, Counts: query.Counts{Endings: 10}}}},
+		latest: answer[query.Ending]{rows: []query.Ending{{ClosedAt: now, Host: "web-1", Role: "client", Cause: "peer_reset", Reset: "received", Error: "ECONNRESET",
+			Comm: `<b>x`, PID: 4, DurationUS: &us}}},
+		events: answer[query.EventGroup]{rows: []query.EventGroup{{Key: []string{"drop", "<i>NO_SOCKET"}, Events: 3, Records: 10, Hosts: 1}}},
+		losses: answer[query.Loss]{rows: []query.Loss{{Host: "web-1", Kind: "numbered", Cause: "ring_full", Records: 5}, {Host: "web-1", Kind: "unnumbered", Cause: "own_connection", Records: 9}}},
+		coverage: answer[query.Coverage]{rows: []query.Coverage{{Host: "gone", Last: now.Add(-26 * time.Hour)}, {Host: "web-1", Last: now.Add(-silence)},
+			{Host: "old", Last: now.Add(-time.Minute), Phase: "end"}}},
+	}
+	if edit != nil {
+		edit(a)
+	}
+	v.fill(a, w)
+	return v
+}
+
+func render(t *testing.T, v *view) string {
+	t.Helper()
 	pages, err := parsePages()
 	require.NoError(t, err)
 	var page bytes.Buffer
 	require.NoError(t, pages.ExecuteTemplate(&page, "page.html", v))
+	return page.String()
+}
+
+func TestShownView(t *testing.T) {
+	v := known(t, nil)
+	require.Equal(t, []tile{{"endings / s", "0.5", "last minute", ""}, {"endings", "40", "last 15 minutes", ""}, {"with a reset", "30", "75.0 %", "warn"},
+		{"failed connects", "10", "25.0 %", "warn"}, {"records lost", "5", "last 15 minutes", "bad"}}, v.Tiles)
+	page := render(t, v)
 	for _, want := range []string{"&lt;b&gt;x [4]", "1.5 ms", "ECONNRESET, reset received", `href="?cause=peer_reset&amp;host=web-1"`, "captured and lost",
-		"<b>gone</b> is not known after 2026-11-01 12:15:07, its last checkpoint", "<b>old</b> ended its agent at 14:14:07", "3 hosts"} {
-		require.Contains(t, page.String(), want)
+		"<b>gone</b> is not known after 2026-11-01 12:15:07, its last checkpoint", "<b>old</b> ended its agent at 14:14:07", "3 hosts",
+		`<td>drop<td class="n">3<td class="n">7<td class="n">1<td>&lt;i&gt;NO_SOCKET`, "data-live"} {
+		require.Contains(t, page, want)
 	}
-	require.NotContains(t, page.String(), "<b>web-1</b>")
+	require.NotContains(t, page, "<b>web-1</b>")
+	require.NotContains(t, page, "no answer")
+}
+
+// A question that fails says so where its answer would stand, and the rest of the page is there.
+func TestAPartFails(t *testing.T) {
+	broken := errors.New("code: 60, <Unknown table>")
+	for name, c := range map[string]struct {
+		fail         func(*answers)
+		says, leaves string
+	}{
+		"chart":    {func(a *answers) { a.rates.err = broken }, "no answer: code: 60, &lt;Unknown table&gt;", "<b>40</b><span>endings</span>"},
+		"tiles":    {func(a *answers) { a.causes.err = broken }, "<b>?</b><span>failed connects</span><small>no answer</small>", "<b>0.5</b><span>endings / s</span>"},
+		"latest":   {func(a *answers) { a.latest.err = broken }, "no answer: code: 60", "ring_full"},
+		"events":   {func(a *answers) { a.events.err = broken }, "no answer: code: 60", "ring_full"},
+		"losses":   {func(a *answers) { a.losses.err = broken }, "<b>?</b><span>records lost</span><small>no answer</small>", "ECONNRESET"},
+		"coverage": {func(a *answers) { a.coverage.rows, a.coverage.err = nil, broken }, "how far each host is known: no answer: code: 60", "ECONNRESET"},
+		"in time":  {func(a *answers) { a.latest.err = context.DeadlineExceeded }, "no answer: ClickHouse did not answer within 5s", "ring_full"},
+	} {
+		page := render(t, known(t, c.fail))
+		require.Contains(t, page, c.says, name)
+		require.Contains(t, page, c.leaves, name)
+		require.NotContains(t, page, "The tables gave no answer", name)
+	}
+	require.NotContains(t, render(t, known(t, func(a *answers) { a.coverage.rows, a.coverage.err = nil, broken })), "0 hosts", "nobody knows how many there are")
 }
 
 // Many who ask the same at once are one question.
@@ -127,30 +185,14 @@ func TestRecent(t *testing.T) {
 	var r recent
 	var looks atomic.Int32
 	look := func() *view { looks.Add(1); return &view{} }
-	v := r.get(narrowed{Host: "a"}, look)
-	require.Same(t, v, r.get(narrowed{Host: "a"}, look))
-	require.NotSame(t, v, r.get(narrowed{Host: "b"}, look))
+	v := r.get(asked{Host: "a"}, look)
+	require.Same(t, v, r.get(asked{Host: "a"}, look))
+	require.NotSame(t, v, r.get(asked{Host: "b"}, look))
 	require.EqualValues(t, 2, looks.Load())
-	for i := range 10 * mostKept {
-		r.get(narrowed{Host: strings.Repeat("x", i)}, look)
-		require.LessOrEqual(t, len(r.views), mostKept)
+	for i := range 10 * maxKept {
+		r.get(asked{Host: strings.Repeat("x", i)}, look)
+		require.LessOrEqual(t, len(r.views), maxKept)
 	}
-	r.views[narrowed{Host: "b"}] = &kept{v, time.Now().Add(-keep)}
-	require.NotSame(t, v, r.get(narrowed{Host: "b"}, look))
-}
-
-func TestNarrowed(t *testing.T) {
-	n, f, err := parseQuery(url.Values{"cause": {"peer_reset"}, "host": {strings.Repeat("x", 1000)}, "remote": {"10.0.0.0/8"}})
-	require.NoError(t, err)
-	require.Len(t, f.Host, mostValue)
-	require.True(t, f.Remote.IsValid())
-	require.True(t, n.Any())
-	require.Equal(t, "?host=web-1", narrowed{Host: "web-1", Cause: "x"}.With("cause", ""))
-	require.Equal(t, ".", narrowed{Host: "web-1"}.With("host", ""))
-	require.Equal(t, "?remote=%3A%3A1", narrowed{}.With("remote", "::1"))
-}
-
-func TestExplain(t *testing.T) {
-	require.Equal(t, "ClickHouse did not answer within 5s", explain(context.DeadlineExceeded))
-	require.Equal(t, "x", explain(errors.New("x")))
+	r.views[asked{Host: "b"}] = &kept{v, time.Now().Add(-keep)}
+	require.NotSame(t, v, r.get(asked{Host: "b"}, look))
 }

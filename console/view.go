@@ -3,45 +3,37 @@
 package console
 
 import (
-	"context"
 	"net"
 	"net/netip"
 	"slices"
 	"strconv"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"tcpledger/internal/text"
 	"tcpledger/query"
+	"tcpledger/query/when"
 	"tcpledger/schema"
 )
 
-const (
-	latestRows = 50
-	causeRows  = 30
-	// askTimeout bounds all questions of a page together.
-	askTimeout = 5 * time.Second
-)
-
-// view is all that the page shows.
+// view is all that the page shows. Failed has why a part of the page is not there, by the part's name.
 type view struct {
-	narrowed
+	asked
 	Version string
 	Now     time.Time
 	Window  string
-	Bad     string // what is wrong with the URL
-	Problem string // why ClickHouse gave no answer
+	Links   links
+	Bad     *problem // what is wrong with the URL
+	Problem string   // why ClickHouse gave no answer at all
+	Failed  map[string]string
 	Parts   []condition
 	Tiles   []tile
 	Chart   chart
 	Endings []ending
+	Events  []event
 	Losses  []loss
 	Behind  []behind
 	Hosts   []string
 }
-
-type tile struct{ Name, Value, Note, Class string }
 
 type ending struct {
 	At                      time.Time
@@ -53,9 +45,11 @@ type ending struct {
 	Sent, Received          string
 }
 
+type event struct{ Kind, Reason, Count, Skipped, Hosts string }
+
 type loss struct{ Host, Cause, How, Records string }
 
-// behind is a host whose last checkpoint is older than it should be.
+// behind is a host whose checkpoints do not reach the end of the window.
 type behind struct {
 	Host  string
 	Last  time.Time
@@ -70,100 +64,69 @@ func (v *view) Moment(t time.Time) string {
 	return t.Format(time.DateTime)
 }
 
+// Stamp writes a time of today to the millisecond, and one of another day with its date.
+func (v *view) Stamp(t time.Time) string {
+	if t.Format(time.DateOnly) == v.Now.Format(time.DateOnly) {
+		return t.Format("15:04:05.000")
+	}
+	return t.Format("2006-01-02 15:04:05.000")
+}
+
+// windowText says which window it is.
+func windowText(a asked, w query.Window, zone *time.Location) string {
+	if a.Live() && (a.From == "" || a.From[0] == '-') {
+		return "last " + lengthText(w.Length())
+	}
+	from, to := w.From.In(zone), w.To.In(zone)
+	end := to.Format("15:04:05 MST")
+	if from.Format(time.DateOnly) != to.Format(time.DateOnly) {
+		end = when.Show(to)
+	}
+	if a.Live() {
+		end = "now"
+	}
+	return from.Format(time.DateTime) + " to " + end
+}
+
+func lengthText(d time.Duration) string {
+	if d%time.Minute == 0 && d < time.Hour {
+		return strconv.Itoa(int(d.Minutes())) + " minutes"
+	}
+	return text.Duration(d)
+}
+
 // silence is how long a host may send no checkpoint: three times their period.
 const silence = 30 * time.Second
 
-// answers are what ClickHouse says.
-type answers struct {
-	rates  []query.Rate
-	causes []query.ByCause
-	latest []query.Ending
-	losses []query.Loss
-	known  []query.Known
-}
-
-func (c *console) ask(ctx context.Context, f query.Filter, now time.Time) (*answers, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	var a answers
-	fresh := f
-	fresh.To = now.Add(time.Second) // the table shows what just ended, not only slots that are over
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) { a.rates, err = c.ledger.Rates(ctx, f, int(slot.Seconds())); return })
-	g.Go(func() (err error) { a.causes, err = c.ledger.ByCause(ctx, f, causeRows); return })
-	g.Go(func() (err error) { a.latest, err = c.ledger.Latest(ctx, fresh, latestRows); return })
-	g.Go(func() (err error) { a.losses, err = c.ledger.Losses(ctx, fresh); return })
-	g.Go(func() (err error) { a.known, err = c.ledger.Known(ctx, fresh); return })
-	if err := g.Wait(); err != nil {
-		return nil, err
+// fill shows the answers to what was asked of w.
+func (v *view) fill(a *answers, w query.Window) {
+	zone := v.Now.Location()
+	v.Failed = map[string]string{"chart": a.rates.failure(), "latest": a.latest.failure(), "events": a.events.failure(), "losses": a.losses.failure(),
+		"coverage": a.coverage.failure()}
+	drawn := settled(w, v.Live())
+	v.Chart = newChart(a.rates.rows, drawn, a.slot, zone)
+	v.Tiles = tiles(a, drawn, v.Window, v.Live())
+	for i := range a.latest.rows {
+		v.Endings = append(v.Endings, newEnding(&a.latest.rows[i], zone))
 	}
-	return &a, nil
-}
-
-func (v *view) fill(a *answers, f query.Filter) {
-	v.Chart = newChart(a.rates, f, v.Now.Location())
-	v.tiles(a, f)
-	for i := range a.latest {
-		v.Endings = append(v.Endings, newEnding(&a.latest[i], v.Now.Location()))
+	for _, e := range a.events.rows {
+		v.Events = append(v.Events, event{e.Key[0], e.Key[1], text.Count(e.Events), text.Dot(max(e.Records, e.Events)-e.Events, text.Count), text.Count(e.Hosts)})
 	}
-	for _, l := range a.losses {
+	for _, l := range a.losses.rows {
 		_, how := l.Explain()
 		v.Losses = append(v.Losses, loss{l.Host, l.Cause, how, text.Count(l.Records)})
 	}
-	for _, k := range a.known {
-		v.Hosts = append(v.Hosts, k.Host)
-		if v.Now.Sub(k.Last) > silence {
-			v.Behind = append(v.Behind, behind{Host: k.Host, Last: k.Last.In(v.Now.Location()), Ended: k.Phase == "end"})
+	due := w.To
+	if v.Live() {
+		due = v.Now.Add(-silence)
+	}
+	for _, c := range a.coverage.rows {
+		v.Hosts = append(v.Hosts, c.Host)
+		if c.Last.Before(due) {
+			v.Behind = append(v.Behind, behind{Host: c.Host, Last: c.Last.In(zone), Ended: c.Ended()})
 		}
 	}
 	slices.Sort(v.Hosts)
-}
-
-// recentSlots is the minute whose rate the first tile shows.
-const recentSlots = int64(time.Minute / slot)
-
-// connectCauses are the ends of connections that never came to be.
-var connectCauses = []schema.Cause{schema.CauseRefused, schema.CauseConnectTimeout, schema.CauseUnreachable, schema.CauseConnectAbandoned, schema.CauseNoLocalPort}
-
-func (v *view) tiles(a *answers, f query.Filter) {
-	var recent, all, resets, connects, lost uint64
-	for _, r := range a.rates {
-		if r.Slot >= f.To.Unix()-recentSlots*int64(slot.Seconds()) {
-			recent += r.Endings
-		}
-	}
-	for _, c := range a.causes {
-		all += c.Endings
-		resets += c.ResetsSent + c.ResetsReceived
-		if slices.Contains(connectCauses, schema.Cause(c.Cause)) {
-			connects += c.Endings
-		}
-	}
-	for _, l := range a.losses {
-		if meaning, _ := l.Explain(); meaning == schema.Lost {
-			lost += l.Records
-		}
-	}
-	bad := func(n uint64, class string) string {
-		if n == 0 {
-			return ""
-		}
-		return class
-	}
-	v.Tiles = []tile{
-		{"endings / s", strconv.FormatFloat(float64(recent)/time.Minute.Seconds(), 'f', 1, 64), "last minute", ""},
-		{"endings", text.Count(all), v.Window, ""},
-		{"with a reset", text.Count(resets), share(resets, all), bad(resets, "warn")},
-		{"failed connects", text.Count(connects), share(connects, all), bad(connects, "warn")},
-		{"records lost", text.Count(lost), v.Window, bad(lost, "bad")},
-	}
-}
-
-func share(n, of uint64) string {
-	if of == 0 {
-		return "of none"
-	}
-	return strconv.FormatFloat(100*float64(n)/float64(of), 'f', 1, 64) + " %"
 }
 
 func newEnding(e *query.Ending, zone *time.Location) ending {
@@ -180,9 +143,9 @@ func newEnding(e *query.Ending, zone *time.Location) ending {
 		out.Owner += " [" + strconv.Itoa(int(e.PID)) + "]"
 	}
 	switch e.Role {
-	case "client":
+	case schema.RoleClient.String():
 		out.Arrow, out.ArrowTitle = "→", "this host connected"
-	case "server":
+	case schema.RoleServer.String():
 		out.Arrow, out.ArrowTitle = "←", "this host accepted"
 	default:
 		out.Arrow, out.ArrowTitle = "–", "who connected is not known"

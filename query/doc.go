@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package query holds the questions that tcpledger asks its tables: the named queries behind `tcpledger postmortem` and the
-// console's page. Each is read with FINAL semantics, so that a replayed message changes no answer, and within limits.
+// Package query holds every question that tcpledger asks its tables. The page, `tcpledger postmortem`, `tcpledger decode --replay`
+// and `tcpledger up` ask here; none of them has SQL of its own.
+//
+// A Client asks. A question takes the Window it is about, a Filter that narrows it, and where its answer may be long the number
+// of rows wanted. Each answer is read with FINAL semantics, so that a replayed message changes none, and within limits of time and
+// rows. A question only reads.
+//
+// testdata/*.test shows each question: the rows in the tables, what is asked, and the answer.
 package query

@@ -6,22 +6,21 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"time"
 )
 
-// Filter chooses endings: From is inside the window, To is not. The rest narrows it where it is not zero.
+// Filter narrows a question; a zero field narrows nothing. A question leaves out the fields that its table does not have: Cause
+// narrows endings, Kind narrows events, and losses have a host only.
 type Filter struct {
-	From   time.Time
-	To     time.Time
 	Host   string
+	Remote netip.Prefix // as ParseRemote gives it
 	Cause  string
-	Remote netip.Prefix // as ParseRemote gives it; IPv4 as IPv6-mapped, as the tables hold it
+	Kind   string
 }
 
 // mappedBits is the length of the prefix under which IPv6 holds all of IPv4.
 const mappedBits = 96
 
-// ParseRemote reads an address or a CIDR range; "" is any.
+// ParseRemote reads an address or a CIDR range; "" is any. IPv4 comes back mapped into IPv6, as the tables hold it.
 func ParseRemote(s string) (netip.Prefix, error) {
 	if s == "" {
 		return netip.Prefix{}, nil
@@ -45,51 +44,84 @@ func ParseRemote(s string) (netip.Prefix, error) {
 	return p, nil
 }
 
-// timeLayout is how a DateTime64(6, 'UTC') parameter is written.
-const timeLayout = "2006-01-02 15:04:05.000000"
+// ShowRemote writes a prefix of ParseRemote for a person: IPv4 as IPv4, a single address without its length.
+func ShowRemote(p netip.Prefix) string {
+	switch {
+	case p.IsSingleIP():
+		return p.Addr().Unmap().String()
+	case p.Addr().Is4In6() && p.Bits() >= mappedBits:
+		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mappedBits).String()
+	}
+	return p.String()
+}
 
-func timeParameter(t time.Time) string { return t.UTC().Format(timeLayout) }
-
-// textParameter writes a String parameter: the server reads it as it reads a field of a TSV file.
+// textParameter writes a String parameter: the server reads it as a field of a TSV file.
 func textParameter(s string) string {
 	return strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`).Replace(s)
 }
 
-// window gives the parameters of the window.
-func (f Filter) window() map[string]string {
-	return map[string]string{"from": timeParameter(f.From), "to": timeParameter(f.To)}
+// condition is what follows WHERE, with the values of its parameters.
+type condition struct {
+	parts      []string
+	parameters map[string]string
 }
 
-const windowOfEndings = "closed_at >= {from:DateTime64(6, 'UTC')} AND closed_at < {to:DateTime64(6, 'UTC')}"
+// within begins a condition: the time column is in the window.
+func within(column string, w Window) *condition {
+	return &condition{parts: []string{contains(column)}, parameters: w.parameters(nil)}
+}
 
-// endings gives the condition on the table connections, with its parameters.
-func (f Filter) endings() (string, map[string]string) {
-	where, parameters := []string{windowOfEndings}, f.window()
-	add := func(name, value, condition string) {
-		where, parameters[name] = append(where, condition), value
+func (c *condition) add(part, parameter, value string) {
+	c.parts, c.parameters[parameter] = append(c.parts, part), value
+}
+
+// text adds column = value unless value is empty. The parameter has the column's name.
+func (c *condition) text(column, value string) *condition {
+	if value != "" {
+		c.add(column+" = {"+column+":String}", column, textParameter(value))
 	}
-	if f.Host != "" {
-		add("host", textParameter(f.Host), "host = {host:String}")
-	}
-	if f.Cause != "" {
-		add("cause", textParameter(f.Cause), "cause = {cause:String}")
-	}
+	return c
+}
+
+// remote adds that remote_ip is in p unless p is the zero prefix.
+func (c *condition) remote(p netip.Prefix) *condition {
 	switch {
-	case !f.Remote.IsValid():
-	case f.Remote.IsSingleIP():
-		add("remote", f.Remote.Addr().StringExpanded(), "remote_ip = {remote:IPv6}")
+	case !p.IsValid():
+	case p.IsSingleIP():
+		c.add("remote_ip = {remote:IPv6}", "remote", p.Addr().StringExpanded())
 	default:
-		parameters["remote_first"] = f.Remote.Addr().StringExpanded()
-		add("remote_last", lastAddr(f.Remote).StringExpanded(), "remote_ip BETWEEN {remote_first:IPv6} AND {remote_last:IPv6}")
+		c.parameters["remote_first"] = p.Addr().StringExpanded()
+		c.add("remote_ip BETWEEN {remote_first:IPv6} AND {remote_last:IPv6}", "remote_last", lastAddr(p).StringExpanded())
 	}
-	return strings.Join(where, "\n  AND "), parameters
+	return c
 }
 
-// lastAddr is the highest address in p, whose address is masked and of 16 bytes.
+func (c *condition) String() string { return strings.Join(c.parts, "\n  AND ") }
+
+// endings is the condition on the table connections.
+func (f Filter) endings(w Window) *condition {
+	return within("closed_at", w).text("host", f.Host).text("cause", f.Cause).remote(f.Remote)
+}
+
+// events is the condition on the table events.
+func (f Filter) events(w Window) *condition {
+	return within("at", w).text("host", f.Host).text("kind", f.Kind).remote(f.Remote)
+}
+
+// lastAddr is the highest address in p, whose address is masked and has 16 bytes.
 func lastAddr(p netip.Prefix) netip.Addr {
 	b := p.Addr().As16()
 	for bit := p.Bits(); bit < 8*len(b); bit++ {
 		b[bit/8] |= 0x80 >> (bit % 8)
 	}
 	return netip.AddrFrom16(b)
+}
+
+// PlainIP writes an address of the tables for a person: IPv4 as IPv4. Text that is no address stays as it is.
+func PlainIP(s string) string {
+	ip, err := netip.ParseAddr(s)
+	if err != nil {
+		return s
+	}
+	return ip.Unmap().String()
 }

@@ -52,22 +52,47 @@ func FuzzParseRemote(f *testing.F) {
 	})
 }
 
-func TestEndingsCondition(t *testing.T) {
-	f := Filter{From: time.Date(2026, 11, 2, 15, 0, 0, 1500, time.FixedZone("", 3600)), To: time.Unix(1, 0)}
-	where, parameters := f.endings()
-	require.Equal(t, windowOfEndings, where)
-	require.Equal(t, map[string]string{"from": "2026-11-02 14:00:00.000001", "to": "1970-01-01 00:00:01.000000"}, parameters)
-
-	f.Remote, _ = ParseRemote("10.0.0.5")
-	f.Host, f.Cause = `a\b`, "peer_reset"
-	where, parameters = f.endings()
-	require.Equal(t, windowOfEndings+"\n  AND host = {host:String}\n  AND cause = {cause:String}\n  AND remote_ip = {remote:IPv6}", where)
-	require.Equal(t, `a\\b`, parameters["host"])
-	require.Equal(t, "0000:0000:0000:0000:0000:ffff:0a00:0005", parameters["remote"])
+func TestShowRemote(t *testing.T) {
+	for s, want := range map[string]string{"10.0.0.5": "10.0.0.5", "10.0.0.5/8": "10.0.0.0/8", "2001:db8::/32": "2001:db8::/32",
+		"::/0": "::/0", "0.0.0.0/0": "0.0.0.0/0", "::1": "::1"} {
+		p, err := ParseRemote(s)
+		require.NoError(t, err)
+		require.Equal(t, want, ShowRemote(p))
+	}
 }
 
-func TestQueryText(t *testing.T) {
-	q := Query{Name: "one", SQL: "SELECT {b:String}, {a:String}", Parameters: map[string]string{"b": `it's`, "a": `\\`}}
+func TestConditions(t *testing.T) {
+	const window = "closed_at >= {from:DateTime64(6, 'UTC')} AND closed_at < {to:DateTime64(6, 'UTC')}"
+	w := Window{From: time.Date(2026, 11, 2, 15, 0, 0, 1500, time.FixedZone("", 3600)), To: time.Unix(1, 0)}
+	where := Filter{}.endings(w)
+	require.Equal(t, window, where.String())
+	require.Equal(t, map[string]string{"from": "2026-11-02 14:00:00.000001", "to": "1970-01-01 00:00:01.000000"}, where.parameters)
+
+	remote, err := ParseRemote("10.0.0.5")
+	require.NoError(t, err)
+	f := Filter{Host: `a\b`, Cause: "peer_reset", Remote: remote, Kind: "drop"}
+	where = f.endings(w)
+	require.Equal(t, window+"\n  AND host = {host:String}\n  AND cause = {cause:String}\n  AND remote_ip = {remote:IPv6}", where.String())
+	require.Equal(t, `a\\b`, where.parameters["host"])
+	require.Equal(t, "0000:0000:0000:0000:0000:ffff:0a00:0005", where.parameters["remote"])
+	require.Contains(t, f.events(w).String(), "kind = {kind:String}")
+	require.NotContains(t, f.events(w).String(), "cause")
+}
+
+func TestGroup(t *testing.T) {
+	g, err := group([]Dimension{Owner, Host}, EndingDimensions())
+	require.NoError(t, err)
+	require.Equal(t, grouping{"owner, host", "[toString(owner_comm), toString(host)]::Array(String)", "owner_comm, host"}, g)
+	_, err = group([]Dimension{"1; DROP TABLE x"}, EndingDimensions())
+	require.ErrorContains(t, err, `group by "1; DROP TABLE x": want cause, error, host`)
+	_, err = group([]Dimension{Kind}, EndingDimensions())
+	require.Error(t, err, "an ending has no kind")
+	_, err = group(nil, EndingDimensions())
+	require.Error(t, err)
+}
+
+func TestQuestionText(t *testing.T) {
+	q := Question{Name: "one", SQL: "SELECT {b:String}, {a:String}", Parameters: map[string]string{"b": `it's`, "a": `\\`}}
 	require.Equal(t, `-- one
 SET param_a = '\\\\';
 SET param_b = 'it\'s';

@@ -32,6 +32,6 @@ func TestFrames(t *testing.T) {
 }
 
 func TestTopCauses(t *testing.T) {
-	g := Group{Causes: map[string]uint64{"refused": 2, "peer_close": 7, "killed": 2, "unknown": 1}}
+	g := Counts{Causes: map[string]uint64{"refused": 2, "peer_close": 7, "killed": 2, "unknown": 1}}
 	require.Equal(t, []CauseCount{{"peer_close", 7}, {"killed", 2}, {"refused", 2}, {"unknown", 1}}, g.TopCauses())
 }

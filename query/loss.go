@@ -4,10 +4,21 @@ package query
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 	"slices"
 
 	"tcpledger/schema"
 )
+
+// Loss is a loss of the window. Kind is numbered (ranges that will never become rows) or unnumbered (totals of what was never
+// numbered).
+type Loss struct {
+	Host    string `ch:"host" json:"host"`
+	Kind    string `ch:"kind" json:"kind"`
+	Cause   string `ch:"cause" json:"cause"`
+	Records uint64 `ch:"records" json:"records"`
+}
 
 // Explain says what a loss means, for a person. A total that only a newer agent knows counts as a loss.
 func (l *Loss) Explain() (schema.Meaning, string) {
@@ -32,4 +43,17 @@ func losses(rows []Loss) []Loss {
 		return cmp.Compare(x, y)
 	})
 	return rows
+}
+
+// Losses lists what was lost in the window, on f.Host or everywhere, the worst first.
+func (c *Client) Losses(ctx context.Context, w Window, f Filter) ([]Loss, error) {
+	where, parameters := "", w.parameters(nil)
+	if f.Host != "" {
+		where, parameters["host"] = "\nWHERE host = {host:String}", textParameter(f.Host)
+	}
+	rows, err := ask[Loss](ctx, c, Question{"losses", fmt.Sprintf(`SELECT toString(host) AS host, kind, toString(cause) AS cause, toUInt64(records) AS records
+FROM %s(from = {from:String}, to = {to:String})%s
+ORDER BY records DESC, host, kind, cause
+LIMIT %d`, c.table("losses"), where, maxRows), parameters})
+	return losses(rows), err
 }

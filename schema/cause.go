@@ -90,16 +90,59 @@ func exitingInstead(c *Connection, cause Cause) Cause {
 	return cause
 }
 
-// firstMover is who moves first in an ending of that cause when no FIN said so before.
-var firstMover = map[Cause]Initiator{
-	CauseLocalClose: InitiatorLocal, CauseProcessExit: InitiatorLocal, CauseLocalShutdown: InitiatorLocal,
-	CauseCloseUnreadData: InitiatorLocal, CauseLingerAbort: InitiatorLocal, CauseDisconnect: InitiatorLocal,
-	CauseDataAfterClose: InitiatorLocal, CausePeerClose: InitiatorPeer, CausePeerReset: InitiatorPeer,
-	CauseRefused: InitiatorPeer, CauseConnectTimeout: InitiatorKernel, CauseUnreachable: InitiatorKernel,
-	CauseConnectAbandoned: InitiatorLocal, CauseNoLocalPort: InitiatorKernel, CauseRetransmitTimeout: InitiatorKernel,
-	CauseKeepaliveTimeout: InitiatorKernel, CauseZeroWindowTimeout: InitiatorKernel, CauseKilled: InitiatorLocal,
-	CauseOutOfMemory: InitiatorKernel, CauseLinger2Timeout: InitiatorLocal, CauseListenerClosed: InitiatorLocal,
+// Family groups causes that a person reads together.
+type Family string
+
+// The families.
+const (
+	FamilyClean   Family = "clean"   // somebody closed, and nobody was reset
+	FamilyReset   Family = "reset"   // somebody reset the connection
+	FamilyConnect Family = "connect" // the connection never came to be
+	FamilyTimeout Family = "timeout" // the kernel gave up waiting
+	FamilyOther   Family = "other"
+)
+
+// causes has every cause once, in the order in which they are shown: family by family. first is who moves first in such an ending
+// if no FIN said so before; "" is not known.
+var causes = []struct {
+	cause  Cause
+	family Family
+	first  Initiator
+}{
+	{CausePeerClose, FamilyClean, InitiatorPeer},
+	{CauseLocalClose, FamilyClean, InitiatorLocal},
+	{CauseLocalShutdown, FamilyClean, InitiatorLocal},
+	{CauseProcessExit, FamilyClean, InitiatorLocal},
+	{CausePeerReset, FamilyReset, InitiatorPeer},
+	{CauseCloseUnreadData, FamilyReset, InitiatorLocal},
+	{CauseLingerAbort, FamilyReset, InitiatorLocal},
+	{CauseDisconnect, FamilyReset, InitiatorLocal},
+	{CauseDataAfterClose, FamilyReset, InitiatorLocal},
+	{CauseRefused, FamilyConnect, InitiatorPeer},
+	{CauseUnreachable, FamilyConnect, InitiatorKernel},
+	{CauseConnectTimeout, FamilyConnect, InitiatorKernel},
+	{CauseConnectAbandoned, FamilyConnect, InitiatorLocal},
+	{CauseNoLocalPort, FamilyConnect, InitiatorKernel},
+	{CauseRetransmitTimeout, FamilyTimeout, InitiatorKernel},
+	{CauseKeepaliveTimeout, FamilyTimeout, InitiatorKernel},
+	{CauseZeroWindowTimeout, FamilyTimeout, InitiatorKernel},
+	{CauseKilled, FamilyOther, InitiatorLocal},
+	{CauseOutOfMemory, FamilyOther, InitiatorKernel},
+	{CauseLinger2Timeout, FamilyOther, InitiatorLocal},
+	{CauseListenerClosed, FamilyOther, InitiatorLocal},
+	{CauseUnknown, FamilyOther, ""},
 }
+
+// firstMovers is causes by cause, for the hot path.
+var firstMovers = func() map[Cause]Initiator {
+	out := make(map[Cause]Initiator, len(causes))
+	for _, c := range causes {
+		if c.first != "" {
+			out[c.cause] = c.first
+		}
+	}
+	return out
+}()
 
 func decideInitiator(c *Connection, cause Cause) Initiator {
 	switch c.FirstFin {
@@ -108,7 +151,7 @@ func decideInitiator(c *Connection, cause Cause) Initiator {
 	case SidePeer:
 		return InitiatorPeer
 	}
-	if who, ok := firstMover[cause]; ok && !finMayBeUnseen(c) {
+	if who, ok := firstMovers[cause]; ok && !finMayBeUnseen(c) {
 		return who
 	}
 	return InitiatorUnknown
@@ -132,10 +175,21 @@ func decideReset(c *Connection, cause Cause) Reset {
 	return ResetNone
 }
 
-// Causes lists all causes.
+// Causes lists all causes in the order in which they are shown.
 func Causes() []Cause {
-	return []Cause{CauseLocalClose, CauseProcessExit, CauseLocalShutdown, CauseCloseUnreadData, CauseLingerAbort,
-		CauseDisconnect, CauseDataAfterClose, CausePeerClose, CausePeerReset, CauseRefused, CauseConnectTimeout,
-		CauseUnreachable, CauseConnectAbandoned, CauseNoLocalPort, CauseRetransmitTimeout, CauseKeepaliveTimeout,
-		CauseZeroWindowTimeout, CauseKilled, CauseOutOfMemory, CauseLinger2Timeout, CauseListenerClosed, CauseUnknown}
+	out := make([]Cause, len(causes))
+	for i, c := range causes {
+		out[i] = c.cause
+	}
+	return out
+}
+
+// Family gives the family of a cause; that of a newer version is FamilyOther.
+func (c Cause) Family() Family {
+	for _, known := range causes {
+		if known.cause == c {
+			return known.family
+		}
+	}
+	return FamilyOther
 }

@@ -207,7 +207,7 @@ func TestEveryCauseIsDecided(t *testing.T) {
 	}
 	for _, c := range Causes() {
 		require.True(t, decided[c], "no case for %s", c)
-		_, ok := firstMover[c]
+		_, ok := firstMovers[c]
 		require.Equal(t, c != CauseUnknown, ok, "first mover of %s", c)
 	}
 	require.Len(t, Causes(), 22)

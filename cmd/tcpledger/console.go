@@ -73,7 +73,7 @@ func (o *consoleOptions) run(ctx context.Context, checkOnly bool) (err error) {
 	}
 	defer transport.CloseIdleConnections()
 	handler, err := console.Handler(console.Options{
-		Ledger:  query.New(db, db.Name, pageTime),
+		Client:  query.New(db, db.Name, pageTime),
 		Parts:   o.parts(db, &kafka.Client{Addr: kafka.TCP(o.kafka.Brokers...), Transport: transport}),
 		Zone:    time.Local,
 		Version: program.Version,

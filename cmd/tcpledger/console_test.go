@@ -19,12 +19,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 
-	"tcpledger/cmd/tcpledger/ledgertest"
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/internal/devstack/port"
 	"tcpledger/internal/program"
 	"tcpledger/internal/program/kafkaconn"
+	"tcpledger/test/tables"
 )
 
 func TestMain(m *testing.M) { clickhousetest.Main(m) }
@@ -85,14 +85,14 @@ func kafkaBroker(t *testing.T) string {
 }
 
 func TestConsoleOnRealRows(t *testing.T) {
-	ch, db := ledgertest.Start(t)
+	ch, db := tables.Start(t)
 	base := serve(t, ch, kafkaBroker(t))
 	require.Contains(t, shows(t, base+"/", "nothing ended; connections appear here"), "nothing was watched: no host sent a checkpoint")
-	ledgertest.Exec(t, db, "INSERT INTO checkpoints (at, host, session, run, phase, received_at) VALUES (now64(6) - 1, 'web-1', 7, 1, 'start', now64(6))")
+	tables.Exec(t, db, "INSERT INTO checkpoints (at, host, session, run, phase, received_at) VALUES (now64(6) - 1, 'web-1', 7, 1, 'start', now64(6))")
 	shows(t, base+"/", "no connection ended in this time")
 	require.JSONEq(t, `{"status":"ok","checks":{"ClickHouse":"ok","Kafka":"ok"}}`, fetch(t, base+"/healthz"))
 
-	ledgertest.Exec(t, db, rowsOfNow)
+	tables.Exec(t, db, rowsOfNow)
 	page := shows(t, base+"/", "peer_reset")
 	for _, want := range []string{
 		"<b>30</b><span>endings</span>", "<b>10</b><span>with a reset</span><small>33.3 %</small>", "<b>5</b><span>records lost</span>",

@@ -13,24 +13,24 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/cmd/tcpledger/ledgertest"
+	"tcpledger/test/tables"
 )
 
 var sqlBlock = regexp.MustCompile("(?s)```sql\n(.*?)\n```")
 
-// sampleClock moves a statement of the documents to the time of ledgertest's rows.
+// sampleClock moves a statement of the documents to the time of the rows of known.sql.
 var sampleClock = strings.NewReplacer("'2026-11-23 14:", "'2026-11-02 14:", "now()", "toDateTime('2026-11-02 14:04:00', 'UTC')")
 
-// abortedRows are the connections that the README asks about, which ledgertest has none of.
+// abortedRows are the connections that the README asks about, which known.sql has none of.
 const abortedRows = `INSERT INTO connections (closed_at, host, session, stream, seq, conn, cause, initiator, reset, role, owner_comm, bytes_unread, weight, received_at)
 	VALUES ('2026-11-02 14:01:00', 'web-1', 7, 9, 0, 950, 'close_unread_data', 'local', 'sent', 'server', 'nginx', 700, 1, now64(6))`
 
 // Every question that the documents show has an answer on sample rows. A statement that is no question only runs,
 // and so does one that begins with a comment, which says why it may be empty.
 func TestStatementsOfTheDocuments(t *testing.T) {
-	_, db := ledgertest.Start(t)
-	ledgertest.Fill(t, db)
-	ledgertest.Exec(t, db, abortedRows)
+	_, db := tables.Start(t)
+	tables.Fill(t, db)
+	tables.Exec(t, db, abortedRows)
 	pages, err := filepath.Glob("../../docs/*.md")
 	require.NoError(t, err)
 	statements := 0
@@ -63,18 +63,18 @@ func answer(t *testing.T, db driver.Conn, statement string) {
 
 // The proof of docs/losses.md counts what the checkpoints promise: a newer record makes up for none that is missing.
 func TestTheProofOfTheDocuments(t *testing.T) {
-	_, db := ledgertest.Start(t)
-	ledgertest.Fill(t, db)
+	_, db := tables.Start(t)
+	tables.Fill(t, db)
 	text, err := os.ReadFile("../../docs/losses.md")
 	require.NoError(t, err)
 	blocks := sqlBlock.FindAllSubmatch(text, -1)
 	proof := string(blocks[len(blocks)-1][1])
 	require.Equal(t, map[uint64][2]uint64{7: {16, 16}, 8: {2, 2}}, prove(t, db, proof))
 
-	ledgertest.Exec(t, db, "INSERT INTO events (at, host, session, stream, seq, received_at) VALUES ('2026-11-02 14:05:09', 'web-1', 7, 4, 8, now64(6))")
+	tables.Exec(t, db, "INSERT INTO events (at, host, session, stream, seq, received_at) VALUES ('2026-11-02 14:05:09', 'web-1', 7, 4, 8, now64(6))")
 	require.Equal(t, map[uint64][2]uint64{7: {16, 16}, 8: {2, 2}}, prove(t, db, proof))
 
-	ledgertest.Exec(t, db, `INSERT INTO checkpoints (at, host, session, run, phase, streams, next_seqs, received_at) VALUES
+	tables.Exec(t, db, `INSERT INTO checkpoints (at, host, session, run, phase, streams, next_seqs, received_at) VALUES
 		('2026-11-02 14:05:15', 'web-1', 7, 1, 'periodic', [4, 5, 12], [9, 8, 3], now64(6))`)
 	require.Equal(t, map[uint64][2]uint64{7: {20, 17}, 8: {2, 2}}, prove(t, db, proof))
 }

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"tcpledger/cmd/tcpledger/up"
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program/kafkaconn"
+	"tcpledger/query"
 	"tcpledger/schema"
 )
 
@@ -47,6 +47,9 @@ func withDB(addr string, use func(*clickhouse.DB) error) error {
 	return errors.Join(use(db), db.Close())
 }
 
+// maxAnswer bounds each question whether rows flow.
+const maxAnswer = 10 * time.Second
+
 // rowsFlow asks over and over, so over one connection, which ends with the answer: what it costs is in the ledger too.
 type rowsFlow struct {
 	since time.Time
@@ -61,14 +64,9 @@ func (r *rowsFlow) ask(ctx context.Context, addr string) (flow bool, err error) 
 			return false, err
 		}
 	}
-	var rows uint64
-	err = r.db.QueryRow(ctx, fmt.Sprintf(`SELECT (SELECT count() FROM %[1]s.connections WHERE closed_at >= %[2]s) + (SELECT count() FROM %[1]s.checkpoints WHERE at >= %[2]s)`,
-		r.db.Name, fmt.Sprintf("fromUnixTimestamp64Micro(%d)", r.since.UnixMicro()))).Scan(&rows)
-	if err != nil {
-		return false, fmt.Errorf("ask for rows: %w", err)
-	}
-	if rows == 0 {
-		return false, nil
+	flow, err = query.New(r.db, r.db.Name, maxAnswer).Arrived(ctx, r.since)
+	if err != nil || !flow {
+		return false, err
 	}
 	err = r.db.Close()
 	r.db = nil

@@ -10,11 +10,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/cmd/tcpledger/ledgertest"
 	"tcpledger/cmd/tcpledger/topics"
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/internal/program/kafkaconn"
 	"tcpledger/schema"
+	"tcpledger/test/tables"
 )
 
 func TestCommands(t *testing.T) {
@@ -57,8 +57,8 @@ func TestMigrate(t *testing.T) {
 }
 
 func TestHooks(t *testing.T) {
-	ch, db := ledgertest.Start(t)
-	ledgertest.Exec(t, db, "INSERT INTO checkpoints (at, host, phase, received_at) VALUES (now64(6) - 3600, 'web-1', 'periodic', now64(6))")
+	ch, db := tables.Start(t)
+	tables.Exec(t, db, "INSERT INTO checkpoints (at, host, phase, received_at) VALUES (now64(6) - 3600, 'web-1', 'periodic', now64(6))")
 	h := hooks()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -66,7 +66,7 @@ func TestHooks(t *testing.T) {
 	flow, err := h.RowsFlow(ctx, ch.Addr)
 	require.NoError(t, err)
 	require.False(t, flow, "rows of the run before do not count")
-	ledgertest.Exec(t, db, fmt.Sprintf("INSERT INTO checkpoints (at, host, phase, received_at) VALUES (fromUnixTimestamp64Micro(%d), 'web-1', 'start', now64(6))", time.Now().UnixMicro()))
+	tables.Exec(t, db, fmt.Sprintf("INSERT INTO checkpoints (at, host, phase, received_at) VALUES (fromUnixTimestamp64Micro(%d), 'web-1', 'start', now64(6))", time.Now().UnixMicro()))
 	flow, err = h.RowsFlow(ctx, ch.Addr)
 	require.NoError(t, err)
 	require.True(t, flow)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 "use strict";
 
-// Puts a new state in the page's place every two seconds. While text is selected or the page is hidden it waits; when the
-// console itself is away it says since when and goes on trying.
+// Puts a new state in the page's place every two seconds if the window ends now. It waits while text is selected or the page is
+// hidden. When the console itself is away it says since when and goes on trying.
 const now = document.getElementById("now");
 const every = 2000;
 let away = null;
@@ -42,4 +42,4 @@ async function loop() {
   await refresh();
   setTimeout(loop, every);
 }
-setTimeout(loop, every);
+if ("live" in now.dataset) setTimeout(loop, every);

@@ -12,10 +12,9 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/spf13/cobra"
 
-	"tcpledger/cmd/tcpledger/when"
-	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
 	"tcpledger/internal/text"
+	"tcpledger/query"
 	"tcpledger/schema"
 )
 
@@ -26,26 +25,10 @@ const (
 	writeTimeout = 30 * time.Second
 )
 
-// letter is a row of dead_letters.
-type letter struct {
-	Topic     string `ch:"topic"`
-	Partition int32  `ch:"partition"`
-	Offset    int64  `ch:"offset"`
-	Reason    string `ch:"reason"`
-	Key       string `ch:"key"`
-	Message   string `ch:"message"`
-}
-
 func (o *options) runReplay(cmd *cobra.Command, now time.Time) (err error) {
-	from, to := time.Unix(0, 0), now
-	if o.from != "" || o.to != "" {
-		start, end, err := when.Window(o.from, o.to, now)
-		if err != nil {
-			return program.UsageError(err)
-		}
-		if to = end; o.from != "" {
-			from = start
-		}
+	w, err := o.window(now)
+	if err != nil {
+		return program.UsageError(err)
 	}
 	db, err := o.clickhouse.Open()
 	if err != nil {
@@ -65,10 +48,22 @@ func (o *options) runReplay(cmd *cobra.Command, now time.Time) (err error) {
 		send = func(ctx context.Context, m []kafka.Message) error { return writer.WriteMessages(ctx, m...) }
 	}
 	r := replay{send: send, groups: map[group]*tally{}}
-	if err := r.all(cmd.Context(), db, from, to, o.host); err != nil {
+	if err := r.all(cmd.Context(), query.New(db, db.Name, 0), w, o.host); err != nil {
 		return err
 	}
 	return r.report(cmd.OutOrStdout(), o.apply)
+}
+
+// window is that of --from and --to: everything that arrived before now if neither is given.
+func (o *options) window(now time.Time) (query.Window, error) {
+	w, err := query.ParseWindow(o.from, o.to, now)
+	if err != nil {
+		return w, errors.New("--" + err.Error())
+	}
+	if o.from == "" {
+		w.From = time.Unix(0, 0)
+	}
+	return w, nil
 }
 
 // replay goes over dead letters and sends those that this version understands.
@@ -82,41 +77,30 @@ type replay struct {
 
 type group struct{ topic, reason string }
 
-// mostGroups bounds the lines of the report: a reason may hold the byte at which a message went wrong.
-const mostGroups = 40
+// maxGroups bounds the lines of the report: a reason may hold the byte at which a message went wrong.
+const maxGroups = 40
 
 type tally struct {
 	letters, understood int
 	still               string // why one is not understood
 }
 
-func (r *replay) all(ctx context.Context, db *clickhouse.DB, from, to time.Time, host string) error {
-	rows, err := db.Query(ctx, `SELECT toString(topic) AS topic, partition, offset, reason, key, message FROM `+db.Name+`.dead_letters FINAL
-WHERE received_at >= fromUnixTimestamp64Micro(?) AND received_at < fromUnixTimestamp64Micro(?) AND (? = '' OR host = ?)
-ORDER BY topic, partition, offset`, from.UnixMicro(), to.UnixMicro(), host, host)
-	if err != nil {
-		return fmt.Errorf("read dead letters: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var l letter
-		if err := rows.ScanStruct(&l); err != nil {
-			return fmt.Errorf("read dead letters: %w", err)
-		}
-		if err := r.one(ctx, &l); err != nil {
+func (r *replay) all(ctx context.Context, client *query.Client, w query.Window, host string) error {
+	for letter, err := range client.DeadLetters(ctx, w, query.Filter{Host: host}) {
+		if err != nil {
 			return err
 		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("read dead letters: %w", err)
+		if err := r.one(ctx, letter); err != nil {
+			return err
+		}
 	}
 	return r.flush(ctx)
 }
 
-func (r *replay) one(ctx context.Context, l *letter) error {
+func (r *replay) one(ctx context.Context, l *query.DeadLetter) error {
 	g := group{l.Topic, l.Reason}
 	t, ok := r.groups[g]
-	if !ok && len(r.groups) >= mostGroups {
+	if !ok && len(r.groups) >= maxGroups {
 		g.reason = "other reasons"
 		t, ok = r.groups[g]
 	}

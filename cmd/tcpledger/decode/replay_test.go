@@ -15,9 +15,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/vmihailenco/msgpack/v5"
 
-	"tcpledger/cmd/tcpledger/ledgertest"
 	"tcpledger/internal/clickhouse"
+	"tcpledger/query"
 	"tcpledger/schema"
+	"tcpledger/test/tables"
 )
 
 // ofTheFuture is the golden batch with a row of a kind that this version does not know.
@@ -45,13 +46,13 @@ func dated(t *testing.T, wall time.Time) []byte {
 func insertLetter(t *testing.T, db *clickhouse.DB, offset int, topic, host, reason string, message []byte) {
 	t.Helper()
 	for range 2 { // a replay of the topic writes it again
-		ledgertest.Exec(t, db, fmt.Sprintf("INSERT INTO dead_letters (received_at, topic, partition, offset, reason, host, key, message) VALUES (now64(6), '%s', 0, %d, '%s', '%s', '%s', unhex('%s'))",
+		tables.Exec(t, db, fmt.Sprintf("INSERT INTO dead_letters (received_at, topic, partition, offset, reason, host, key, message) VALUES (now64(6), '%s', 0, %d, '%s', '%s', '%s', unhex('%s'))",
 			topic, offset, reason, host, host, hex.EncodeToString(message)))
 	}
 }
 
 func TestReplay(t *testing.T) {
-	ch, db := ledgertest.Start(t)
+	ch, db := tables.Start(t)
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, schema.TopicEvents, schema.TopicBuilds))
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
@@ -116,10 +117,10 @@ func sent(t *testing.T, broker, topic string) []kafka.Message {
 func TestReplayGroups(t *testing.T) {
 	r := replay{send: func(context.Context, []kafka.Message) error { return nil }, groups: map[group]*tally{}}
 	for i := range 1000 {
-		require.NoError(t, r.one(t.Context(), &letter{Topic: schema.TopicEvents, Reason: fmt.Sprintf("byte %d", i), Message: "x"}))
+		require.NoError(t, r.one(t.Context(), &query.DeadLetter{Topic: schema.TopicEvents, Reason: fmt.Sprintf("byte %d", i), Message: "x"}))
 	}
 	var out strings.Builder
 	require.NoError(t, r.report(&out, false))
 	require.Contains(t, out.String(), "0 of 1000 dead letters are understood")
-	require.Less(t, strings.Count(out.String(), "\n"), mostGroups+5)
+	require.Less(t, strings.Count(out.String(), "\n"), maxGroups+5)
 }

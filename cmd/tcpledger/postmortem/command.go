@@ -16,17 +16,16 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"tcpledger/cmd/tcpledger/when"
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
 	"tcpledger/query"
 )
 
-// mostTime bounds each question.
-const mostTime = time.Minute
+// maxTime bounds each question.
+const maxTime = time.Minute
 
-// mostTop bounds --top.
-const mostTop = 1000
+// maxTop bounds --top.
+const maxTop = 1000
 
 type options struct {
 	clickhouse clickhouse.Flags
@@ -44,8 +43,8 @@ func Command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "postmortem",
 		Short: "How connections ended in a window of time, who ended them, and what is not known",
-		Long: `How connections ended in a window of time: by cause, by owner, by remote and by code path, with the losses of the window and
-whether the answer is final.
+		Long: `How connections ended in a window of time: by cause, by owner, by remote and by code path, with the events and the losses of the
+window and whether the answer is final. A part whose question fails says so in its place; the exit code is then 1.
 
 Times are RFC 3339, "2026-11-23 14:02", 14:02 (today), -10m, -1d or now; without a zone (Z, +01:00, UTC) they are local.`,
 		Example: `  tcpledger postmortem --from 14:00 --to 14:10
@@ -65,23 +64,24 @@ Times are RFC 3339, "2026-11-23 14:02", 14:02 (today), -10m, -1d or now; without
 	return cmd
 }
 
-func (o *options) filter(now time.Time) (query.Filter, error) {
-	from, to, err := when.Window(o.from, o.to, now)
+// question reads the flags that say what the report is about.
+func (o *options) question(now time.Time) (query.Window, query.Filter, error) {
+	w, err := query.ParseWindow(o.from, o.to, now)
 	if err != nil {
-		return query.Filter{}, err
+		return w, query.Filter{}, errors.New("--" + err.Error())
 	}
-	if o.top < 1 || o.top > mostTop {
-		return query.Filter{}, errors.New("--top: want 1 to 1000")
+	if o.top < 1 || o.top > maxTop {
+		return w, query.Filter{}, fmt.Errorf("--top: want 1 to %d", maxTop)
 	}
 	remote, err := query.ParseRemote(o.remote)
 	if err != nil {
-		return query.Filter{}, errors.New("--remote: " + err.Error())
+		return w, query.Filter{}, fmt.Errorf("--remote: %w", err)
 	}
-	return query.Filter{From: from, To: to, Host: o.host, Remote: remote}, nil
+	return w, query.Filter{Host: o.host, Remote: remote}, nil
 }
 
 func (o *options) run(cmd *cobra.Command, now time.Time) error {
-	filter, err := o.filter(now)
+	w, filter, err := o.question(now)
 	if err != nil {
 		return program.UsageError(err)
 	}
@@ -89,31 +89,41 @@ func (o *options) run(cmd *cobra.Command, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	ledger := query.New(db, db.Name, mostTime)
-	report, err := o.collect(cmd.Context(), db, ledger, filter)
+	report, err := o.collect(cmd.Context(), db, w, filter)
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
+	if err := o.write(cmd.OutOrStdout(), report, now.Location()); err != nil {
+		return err
+	}
+	if n := len(report.Failed); n > 0 {
+		return fmt.Errorf("%d of %d parts of the report have no answer", n, len(report.outcomes()))
+	}
+	return nil
+}
+
+// collect asks, and says if no ClickHouse answers at all.
+func (o *options) collect(ctx context.Context, db *clickhouse.DB, w query.Window, filter query.Filter) (*Report, error) {
+	if err := db.Ping(ctx); err != nil && clickhouse.Code(err) == 0 {
+		return nil, fmt.Errorf("no ClickHouse answers at --clickhouse %s, its native port: %w", o.clickhouse.Addr, err)
+	}
+	return Collect(ctx, query.New(db, db.Name, maxTime), w, filter, o.top)
+}
+
+func (o *options) write(out io.Writer, report *Report, zone *time.Location) error {
 	if o.sql {
-		for _, q := range ledger.Queries(filter, o.top) {
-			report.SQL = append(report.SQL, q.Text())
+		for _, part := range report.outcomes() {
+			for _, q := range part.sent {
+				report.SQL = append(report.SQL, q.Text())
+			}
 		}
 	}
-	out := cmd.OutOrStdout()
 	if *o.format == "json" {
 		encoder := json.NewEncoder(out)
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(report)
 	}
-	return report.WriteText(out, Layout{Zone: now.Location(), Width: width(out)})
-}
-
-// collect asks, and says where it did not find a ClickHouse to ask.
-func (o *options) collect(ctx context.Context, db *clickhouse.DB, ledger *query.Ledger, filter query.Filter) (*Report, error) {
-	if err := db.Ping(ctx); err != nil && clickhouse.Code(err) == 0 {
-		return nil, fmt.Errorf("no ClickHouse answers at --clickhouse %s, its native port: %w", o.clickhouse.Addr, err)
-	}
-	return Collect(ctx, ledger, filter, o.top)
+	return report.WriteText(out, Layout{Zone: zone, Width: width(out)})
 }
 
 // width is the columns of the terminal that out is, 0 for anything else.

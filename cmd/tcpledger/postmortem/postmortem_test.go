@@ -13,11 +13,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/cmd/tcpledger/ledgertest"
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/internal/program"
 	"tcpledger/query"
+	"tcpledger/test/tables"
 )
 
 func TestMain(m *testing.M) { clickhousetest.Main(m) }
@@ -54,14 +54,14 @@ func utc(t *testing.T) {
 
 func TestOnKnownRows(t *testing.T) {
 	utc(t)
-	ch, db := ledgertest.Start(t)
+	ch, db := tables.Start(t)
 
 	t.Run("empty", func(t *testing.T) {
 		code, out, errs := run(t, ch, "--from", "2026-11-02 14:00", "--to", "2026-11-02 14:05")
 		require.Zero(t, code, errs)
 		golden(t, "empty.txt", out)
 	})
-	ledgertest.Fill(t, db)
+	tables.Fill(t, db)
 
 	t.Run("text", func(t *testing.T) {
 		code, out, errs := run(t, ch, "--from", "2026-11-02 14:00", "--to", "2026-11-02 14:05")
@@ -85,7 +85,7 @@ func TestOnKnownRows(t *testing.T) {
 		golden(t, "before.txt", out)
 	})
 	t.Run("on a terminal", func(t *testing.T) {
-		r, err := Collect(t.Context(), query.New(db, db.Name, time.Minute), day(), 5)
+		r, err := Collect(t.Context(), query.New(db, db.Name, time.Minute), day(), query.Filter{}, 5)
 		require.NoError(t, err)
 		for width, said := range map[int]bool{0: false, 60: true, 80: true, 200: false} {
 			var out bytes.Buffer
@@ -96,57 +96,56 @@ func TestOnKnownRows(t *testing.T) {
 	t.Run("rows add up", func(t *testing.T) { rowsAddUp(t, db) })
 	t.Run("any text is only text", func(t *testing.T) {
 		ctx := t.Context()
-		before, err := query.New(db, db.Name, time.Minute).Totals(ctx, day())
+		before, err := query.New(db, db.Name, time.Minute).Totals(ctx, day(), query.Filter{})
 		require.NoError(t, err)
 		for _, text := range []string{`web-1'; DROP TABLE connections; --`, `\`, "a\tb\n", `'`, "\x00\xff", "{from:String}"} {
-			evil := day()
-			evil.Host, evil.Cause = text, text
-			r, err := Collect(ctx, query.New(db, db.Name, time.Minute), evil, 1)
+			evil := query.Filter{Host: text, Cause: text}
+			r, err := Collect(ctx, query.New(db, db.Name, time.Minute), day(), evil, 1)
 			require.NoError(t, err, "%q", text)
-			require.Zero(t, r.Totals.Endings)
+			require.Zero(t, r.Totals.Answer.Endings)
 		}
-		after, err := query.New(db, db.Name, time.Minute).Totals(ctx, day())
+		after, err := query.New(db, db.Name, time.Minute).Totals(ctx, day(), query.Filter{})
 		require.NoError(t, err)
 		require.Equal(t, before, after)
 	})
 }
 
-func day() query.Filter {
+func day() query.Window {
 	from := time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
-	return query.Filter{From: from, To: from.AddDate(0, 0, 1)}
+	return query.Window{From: from, To: from.AddDate(0, 0, 1)}
 }
 
 // Every way to group holds every ending once, whatever the window is.
 func rowsAddUp(t *testing.T, db *clickhouse.DB) {
-	ledger := query.New(db, db.Name, time.Minute)
-	f := day()
-	totals, err := ledger.Totals(t.Context(), f)
+	client := query.New(db, db.Name, time.Minute)
+	w, f := day(), query.Filter{}
+	totals, err := client.Totals(t.Context(), w, f)
 	require.NoError(t, err)
 	require.Equal(t, uint64(15), totals.Endings)
-	r, err := Collect(t.Context(), ledger, f, mostTop)
+	r, err := Collect(t.Context(), client, w, f, maxTop)
 	require.NoError(t, err)
 	var causes, firsts, owners, remotes, paths, rates uint64
-	for _, c := range r.Causes {
+	for _, c := range r.Causes.Answer {
 		causes += c.Endings
 		firsts += c.Local + c.Peer + c.Kernel + c.Unknown
 	}
-	for _, o := range r.Owners {
+	for _, o := range r.Owners.Answer {
 		owners += o.Endings
 	}
-	for _, o := range r.Remotes {
+	for _, o := range r.Remotes.Answer {
 		remotes += o.Endings
 	}
-	for _, p := range r.Paths {
+	for _, p := range r.Paths.Answer {
 		paths += p.Endings
 	}
-	slots, err := ledger.Rates(t.Context(), f, 5)
+	slots, err := client.Rates(t.Context(), w, f, 5)
 	require.NoError(t, err)
 	for _, s := range slots {
 		require.Zero(t, s.Slot%5)
 		rates += s.Endings
 	}
 	require.Equal(t, []uint64{15, 15, 15, 15, 15, 15}, []uint64{causes, firsts, owners, remotes, paths, rates})
-	latest, err := ledger.Latest(t.Context(), f, 2)
+	latest, err := client.Latest(t.Context(), w, f, 2)
 	require.NoError(t, err)
 	require.Equal(t, []string{"killed", "refused"}, []string{latest[0].Cause, latest[1].Cause})
 }
@@ -160,7 +159,7 @@ func TestBadInput(t *testing.T) {
 	}{
 		{2, `tcpledger: --remote: "10.0.0" is neither an IP address nor a range like 10.1.0.0/16`, []string{"--remote", "10.0.0"}},
 		{2, "tcpledger: --top: want 1 to 1000", []string{"--top", "0"}},
-		{2, "is not before --to", []string{"--from", "-5m", "--to", "-6m"}},
+		{2, "--from: ", []string{"--from", "-5m", "--to", "-6m"}},
 		{2, "unknown command", []string{"today"}},
 		{2, "must be one of text, json", []string{"--format", "xml"}},
 		{1, "tcpledger: no ClickHouse answers at --clickhouse 127.0.0.1:1, its native port: dial tcp 127.0.0.1:1: connect: connection refused", nil},

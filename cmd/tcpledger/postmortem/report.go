@@ -4,84 +4,120 @@ package postmortem
 
 import (
 	"context"
+	"encoding/json"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"tcpledger/query"
 )
 
-// Report is the answer of a postmortem: the endings of a window, what was lost in it, and how far it is known.
+// Report is the answer of a postmortem: the endings and events of a window, what was lost in it, and how far it is known. Each
+// part has its own answer or its own error; Failed has the errors by the part's name in JSON.
 type Report struct {
-	From    time.Time        `json:"from"`
-	To      time.Time        `json:"to"`
-	Host    string           `json:"host,omitempty"`
-	Remote  string           `json:"remote,omitempty"`
-	Totals  query.Totals     `json:"totals"`
-	Causes  []query.ByCause  `json:"by_cause"`
-	Owners  []query.ByOwner  `json:"by_owner"`
-	Remotes []query.ByRemote `json:"by_remote"`
-	Paths   []query.ByPath   `json:"by_path"`
-	Losses  []query.Loss     `json:"losses"`
-	Final   bool             `json:"final"`
-	Open    []Open           `json:"not_yet_known"`
-	Gaps    []Gap            `json:"not_watched"`
-	SQL     []string         `json:"sql,omitempty"`
+	From     time.Time         `json:"from"`
+	To       time.Time         `json:"to"`
+	Host     string            `json:"host,omitempty"`
+	Remote   string            `json:"remote,omitempty"`
+	Totals   Part[Totals]      `json:"totals"`
+	Causes   Part[[]Cause]     `json:"by_cause"`
+	Owners   Part[[]Owner]     `json:"by_owner"`
+	Remotes  Part[[]Remote]    `json:"by_remote"`
+	Paths    Part[[]Path]      `json:"by_path"`
+	Events   Part[[]Event]     `json:"events"`
+	Losses   Part[[]Loss]      `json:"losses"`
+	Final    bool              `json:"final"`
+	Open     Part[[]Open]      `json:"not_yet_known"`
+	Gaps     Part[[]Gap]       `json:"not_watched"`
+	Failed   map[string]string `json:"failed,omitempty"`
+	SQL      []string          `json:"sql,omitempty"`
+	coverage Part[[]query.Coverage]
 }
 
-// Open is a host whose part of the answer is not final: From is its last checkpoint, nil where none is near the window. Ended
-// means that its agent ended in order then, so that nothing more is to come.
-type Open struct {
-	Host  string     `json:"host"`
-	From  *time.Time `json:"from"`
-	Ended bool       `json:"agent_ended"`
+// Part is one part of a report: its answer, or the error of the question. In JSON a part that failed is null, and a list without
+// rows is [].
+type Part[T any] struct {
+	Answer T
+	Err    error
+	sent   []query.Question
 }
 
-// Gap is a part of the window that no agent on a host vouches for, and never will.
-type Gap struct {
-	Host string `json:"host"`
-	query.Span
-}
-
-// Collect asks all questions of the report. The window is filter's; top bounds each list.
-func Collect(ctx context.Context, ledger *query.Ledger, filter query.Filter, top int) (*Report, error) {
-	r := &Report{From: filter.From, To: filter.To, Host: filter.Host}
-	if filter.Remote.IsValid() {
-		r.Remote = showRemote(filter.Remote)
+// MarshalJSON writes the answer alone.
+func (p Part[T]) MarshalJSON() ([]byte, error) {
+	if p.Err != nil {
+		return []byte("null"), nil
 	}
-	var known []query.Known
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) { r.Totals, err = ledger.Totals(ctx, filter); return })
-	g.Go(func() (err error) { r.Causes, err = ledger.ByCause(ctx, filter, top); return })
-	g.Go(func() (err error) { r.Owners, err = ledger.ByOwner(ctx, filter, top); return })
-	g.Go(func() (err error) { r.Remotes, err = ledger.ByRemote(ctx, filter, top); return })
-	g.Go(func() (err error) { r.Paths, err = ledger.ByPath(ctx, filter, top); return })
-	g.Go(func() (err error) { r.Losses, err = ledger.Losses(ctx, filter); return })
-	g.Go(func() (err error) { known, err = ledger.Known(ctx, filter); return })
-	if err := g.Wait(); err != nil {
-		return nil, err
+	text, err := json.Marshal(p.Answer)
+	if err == nil && string(text) == "null" {
+		return []byte("[]"), nil
 	}
-	r.Open = openHosts(known, filter.To)
-	for _, k := range known {
-		for _, span := range k.Gaps(filter.From, filter.To) {
-			r.Gaps = append(r.Gaps, Gap{k.Host, span})
+	return text, err
+}
+
+// collect asks for a part and notes what it sends.
+func (p *Part[T]) collect(ctx context.Context, ask func(context.Context) (T, error)) {
+	p.Answer, p.Err = ask(query.WithTrace(ctx, func(q query.Question) { p.sent = append(p.sent, q) }))
+}
+
+// outcome is what became of a part, whatever its answer is.
+type outcome struct {
+	name string
+	err  error
+	sent []query.Question
+}
+
+func (p *Part[T]) outcome(name string) outcome { return outcome{name, p.Err, p.sent} }
+
+// outcomes lists the questions in the order of the report.
+func (r *Report) outcomes() []outcome {
+	return []outcome{r.Totals.outcome("totals"), r.Causes.outcome("by_cause"), r.Owners.outcome("by_owner"), r.Remotes.outcome("by_remote"),
+		r.Paths.outcome("by_path"), r.Events.outcome("events"), r.Losses.outcome("losses"), r.coverage.outcome("coverage")}
+}
+
+// Collect asks all questions of the report at once; top bounds the rows of each list. A question that fails leaves its part
+// without an answer. The error is that of the first question if none was answered.
+func Collect(ctx context.Context, client *query.Client, w query.Window, f query.Filter, top int) (*Report, error) {
+	r := &Report{From: w.From, To: w.To, Host: f.Host}
+	if f.Remote.IsValid() {
+		r.Remote = query.ShowRemote(f.Remote)
+	}
+	var all sync.WaitGroup
+	all.Go(func() {
+		r.Totals.collect(ctx, func(ctx context.Context) (Totals, error) { return client.Totals(ctx, w, f) })
+	})
+	all.Go(func() {
+		r.Causes.collect(ctx, func(ctx context.Context) ([]Cause, error) { return causes(ctx, client, w, f, top) })
+	})
+	all.Go(func() {
+		r.Owners.collect(ctx, func(ctx context.Context) ([]Owner, error) { return owners(ctx, client, w, f, top) })
+	})
+	all.Go(func() {
+		r.Remotes.collect(ctx, func(ctx context.Context) ([]Remote, error) { return remotes(ctx, client, w, f, top) })
+	})
+	all.Go(func() {
+		r.Paths.collect(ctx, func(ctx context.Context) ([]Path, error) { return client.Paths(ctx, w, f, top) })
+	})
+	all.Go(func() {
+		r.Events.collect(ctx, func(ctx context.Context) ([]Event, error) { return events(ctx, client, w, f, top) })
+	})
+	all.Go(func() {
+		r.Losses.collect(ctx, func(ctx context.Context) ([]Loss, error) { return client.Losses(ctx, w, f) })
+	})
+	all.Go(func() {
+		r.coverage.collect(ctx, func(ctx context.Context) ([]query.Coverage, error) { return client.Coverage(ctx, w, f) })
+	})
+	all.Wait()
+	r.cover(w)
+	outcomes := r.outcomes()
+	for _, o := range outcomes {
+		if o.err != nil {
+			if r.Failed == nil {
+				r.Failed = map[string]string{}
+			}
+			r.Failed[o.name] = o.err.Error()
 		}
 	}
-	r.Final = len(known) > 0 && len(r.Open) == 0 && len(r.Gaps) == 0
+	if len(r.Failed) == len(outcomes) {
+		return nil, r.Totals.Err
+	}
 	return r, nil
-}
-
-// openHosts lists the hosts whose last checkpoint is before to.
-func openHosts(known []query.Known, to time.Time) []Open {
-	var out []Open
-	for _, k := range known {
-		switch {
-		case !k.Last.Before(to):
-		case k.Never():
-			out = append(out, Open{Host: k.Host})
-		default:
-			out = append(out, Open{Host: k.Host, From: &k.Last, Ended: k.Phase == "end"})
-		}
-	}
-	return out
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package ledgertest gives tests a real ClickHouse with tcpledger's tables and rows they know (ledger.sql).
-package ledgertest
+// Package tables gives tests a real ClickHouse with tcpledger's tables, and rows that they know (known.sql).
+package tables
 
 import (
 	_ "embed"
@@ -15,15 +15,21 @@ import (
 	"tcpledger/schema"
 )
 
-//go:embed ledger.sql
-var ledger string
+//go:embed known.sql
+var known string
 
-// Start starts an engine and migrates its database. The engine and the handle end with the test; the package's TestMain
-// must call clickhousetest.Main.
+// Start starts an engine and makes the tables in its database tcpledger. The engine and the handle end with the test; the
+// package's TestMain must call clickhousetest.Main.
 func Start(t testing.TB) (clickhouse.Flags, *clickhouse.DB) {
 	t.Helper()
 	addr, _ := clickhousetest.Start(t)
-	flags := clickhouse.Flags{Addr: addr, User: "default", Database: schema.Database}
+	return Make(t, addr, schema.Database)
+}
+
+// Make makes the tables in a database of the engine at addr. The handle ends with the test.
+func Make(t testing.TB, addr, database string) (clickhouse.Flags, *clickhouse.DB) {
+	t.Helper()
+	flags := clickhouse.Flags{Addr: addr, User: "default", Database: database}
 	db, err := flags.Open()
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
@@ -31,11 +37,10 @@ func Start(t testing.TB) (clickhouse.Flags, *clickhouse.DB) {
 	return flags, db
 }
 
-// Fill inserts the rows of ledger.sql and makes the dictionary of stacks know them.
+// Fill inserts the rows of known.sql.
 func Fill(t testing.TB, db *clickhouse.DB) {
 	t.Helper()
-	Exec(t, db, ledger)
-	Exec(t, db, "SYSTEM RELOAD DICTIONARY stack")
+	Exec(t, db, known)
 }
 
 // Exec runs statements separated by a semicolon at the end of a line. Their tables are named without a database.
@@ -46,9 +51,7 @@ func Exec(t testing.TB, db *clickhouse.DB, statements string) {
 		if s == "" {
 			continue
 		}
-		for _, before := range []string{"INSERT INTO ", "DICTIONARY "} {
-			s = strings.Replace(s, before, before+db.Name+".", 1)
-		}
+		s = strings.Replace(s, "INSERT INTO ", "INSERT INTO "+db.Name+".", 1)
 		require.NoError(t, db.Exec(t.Context(), s), s)
 	}
 }

@@ -1,4 +1,4 @@
--- A small ledger that the tests of console/ and cmd/tcpledger/ know row by row: 2026-11-02 14:00 to 14:05 UTC, hosts web-1
+-- Rows that tests of cmd/tcpledger know one by one: 2026-11-02 14:00 to 14:05 UTC, hosts web-1
 -- and db-2. Each connection row is inserted twice, as a replay of the topic does.
 
 -- 6 endings by the peer, of one pod's connections to its database.

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package query
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Coverage says how much of a window a host's checkpoints vouch for. Last is its last checkpoint, the zero of Unix time if there
+// is none. Phase "end" means that its agent ended in order then. Sessions has the first and the last checkpoint of each session
+// that touches the window, in the order of the first.
+type Coverage struct {
+	Host     string        `ch:"host"`
+	Last     time.Time     `ch:"last"`
+	Phase    string        `ch:"phase"`
+	Sessions [][]time.Time `ch:"sessions"`
+}
+
+// Never reports whether the host has no checkpoint near the window.
+func (c Coverage) Never() bool { return c.Last.Unix() <= 0 }
+
+// Ended reports whether the host's agent ended in order: nothing more is to come.
+func (c Coverage) Ended() bool { return c.Phase == "end" }
+
+// Gaps are the parts of the window before the last checkpoint that no session's checkpoints cover: no agent ran, or it died with
+// what it held. A host without a checkpoint has no gaps: nothing of it is known yet.
+func (c Coverage) Gaps(w Window) []Window {
+	from, to := w.From, w.To
+	if c.Last.Before(to) {
+		to = c.Last
+	}
+	var gaps []Window
+	gap := func(until time.Time) {
+		if until.After(from) {
+			gaps = append(gaps, Window{from, until})
+		}
+	}
+	for _, session := range c.Sessions {
+		first, last := session[0], session[1]
+		gap(first)
+		if last.After(from) {
+			from = last
+		}
+	}
+	gap(to)
+	return gaps
+}
+
+// Coverage says for each host how much of the window its checkpoints vouch for, the least covered first. It looks at the
+// checkpoints up to a day before and after the window. Hosts that have endings and no checkpoint are in the answer too.
+func (c *Client) Coverage(ctx context.Context, w Window, f Filter) ([]Coverage, error) {
+	checkpoints := &condition{parts: []string{"at >= " + paramFrom + " - INTERVAL 1 DAY AND at < " + paramTo + " + INTERVAL 1 DAY"}, parameters: w.parameters(nil)}
+	checkpoints.text("host", f.Host)
+	return ask[Coverage](ctx, c, Question{"coverage of each host", fmt.Sprintf(`SELECT toString(host) AS host, max(until) AS last, toString(argMax(ended, until)) AS phase,
+    arraySort(groupArrayIf([since, until], until >= %s AND since < %s)) AS sessions
+FROM
+(
+    SELECT host, min(at) AS since, max(at) AS until, argMax(phase, at) AS ended
+    FROM %s
+    WHERE %s
+    GROUP BY host, boot_id, session
+    UNION ALL
+    SELECT DISTINCT host, toDateTime64(0, 6, 'UTC') AS since, since AS until, '' AS ended
+    FROM %s
+    WHERE %s
+)
+GROUP BY host
+ORDER BY last, host
+LIMIT %d`, paramFrom, paramTo, c.table("checkpoints"), checkpoints, c.table("connections"), within("closed_at", w).text("host", f.Host), maxRows), checkpoints.parameters})
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package query
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Dimension is what endings or events are grouped by: the name of a column, or of a value made of columns.
+type Dimension string
+
+// The dimensions. Host to Owner are of endings and of events.
+const (
+	Host        Dimension = "host"
+	RemoteIP    Dimension = "remote_ip"
+	ServicePort Dimension = "service_port"
+	Role        Dimension = "role"
+	Owner       Dimension = "owner" // the owner's comm
+	Place       Dimension = "place" // the owner's pod, else its container, else its service
+	Netns       Dimension = "netns"
+
+	Cause     Dimension = "cause"
+	Initiator Dimension = "initiator"
+	Reset     Dimension = "reset"
+	Error     Dimension = "error"
+	LastState Dimension = "last_state"
+
+	Kind      Dimension = "kind"
+	Reason    Dimension = "reason" // the kernel's reason, else the error that was reported
+	Direction Dimension = "direction"
+	State     Dimension = "state"
+)
+
+// expressions are the dimensions that are not a column of their own name.
+var expressions = map[Dimension]string{
+	Owner:  "owner_comm",
+	Place:  "if(k8s_pod != '', concat(k8s_namespace, '/', k8s_pod), if(container_id != '', container_id, service))",
+	Reason: "if(reason != '', reason, error)",
+}
+
+func (d Dimension) expression() string {
+	if e, ok := expressions[d]; ok {
+		return e
+	}
+	return string(d)
+}
+
+var bothTables = []Dimension{Host, RemoteIP, ServicePort, Role, Owner, Place, Netns}
+
+// EndingDimensions lists what endings can be grouped by.
+func EndingDimensions() []Dimension {
+	return append(slices.Clone(bothTables), Cause, Initiator, Reset, Error, LastState)
+}
+
+// EventDimensions lists what events can be grouped by.
+func EventDimensions() []Dimension {
+	return append(slices.Clone(bothTables), Kind, Reason, Direction, State, Error)
+}
+
+// grouping is a list of dimensions as SQL: the key of a group, and what follows GROUP BY.
+type grouping struct{ name, key, by string }
+
+func group(by, known []Dimension) (grouping, error) {
+	if len(by) == 0 {
+		return grouping{}, errors.New("group by nothing: want at least one dimension")
+	}
+	var names, keys, columns []string
+	for _, d := range by {
+		if !slices.Contains(known, d) {
+			return grouping{}, fmt.Errorf("group by %q: want %s", d, list(known))
+		}
+		names = append(names, string(d))
+		keys = append(keys, "toString("+d.expression()+")")
+		columns = append(columns, d.expression())
+	}
+	return grouping{strings.Join(names, ", "), "[" + strings.Join(keys, ", ") + "]::Array(String)", strings.Join(columns, ", ")}, nil
+}
+
+func list(dimensions []Dimension) string {
+	names := map[string]bool{}
+	for _, d := range dimensions {
+		names[string(d)] = true
+	}
+	return strings.Join(slices.Sorted(maps.Keys(names)), ", ")
+}

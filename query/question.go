@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package query
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Question is one question as it is sent: SQL with ClickHouse's own {name:Type} parameters. Values that come from outside are
+// always parameters, never part of the SQL.
+type Question struct {
+	Name       string
+	SQL        string
+	Parameters map[string]string
+}
+
+// Text is the question in a form that clickhouse-client takes: the parameters, the statement, and the settings that give FINAL
+// semantics.
+func (q Question) Text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "-- %s\n", q.Name)
+	for _, name := range slices.Sorted(maps.Keys(q.Parameters)) {
+		fmt.Fprintf(&b, "SET param_%s = %s;\n", name, quote(q.Parameters[name]))
+	}
+	b.WriteString(q.SQL)
+	separator := "\nSETTINGS "
+	for _, name := range slices.Sorted(maps.Keys(finalSettings)) {
+		fmt.Fprintf(&b, "%s%s = %s", separator, name, literal(finalSettings[name]))
+		separator = ", "
+	}
+	b.WriteString(";\n")
+	return b.String()
+}
+
+func literal(v any) string {
+	if s, ok := v.(string); ok {
+		return quote(s)
+	}
+	return fmt.Sprint(v)
+}
+
+func quote(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+}
+
+type traceKey struct{}
+
+// WithTrace returns a context in which each question is given to trace just before it is sent.
+func WithTrace(ctx context.Context, trace func(Question)) context.Context {
+	return context.WithValue(ctx, traceKey{}, trace)
+}
+
+func traced(ctx context.Context, q Question) {
+	if trace, ok := ctx.Value(traceKey{}).(func(Question)); ok {
+		trace(q)
+	}
+}
