@@ -11,16 +11,16 @@ import (
 // Proof says of one session whether the tables hold every record that its checkpoints around a window promise. It counts by the
 // numbers alone: from the last checkpoint before the window, or 0, to the first at or after its end, or the last there is.
 type Proof struct {
-	Host     string `ch:"host" json:"host"`
-	BootID   string `ch:"boot" json:"boot_id"`
-	Session  uint64 `ch:"session" json:"session"`
-	Promised uint64 `ch:"promised" json:"promised"`          // numbers that the checkpoints promise
-	Held     uint64 `ch:"held" json:"held"`                  // of those, the ones in connections, events or loss
-	Rejected uint64 `ch:"rejected" json:"dead_letters"`      // of those, the ones in a dead letter and in no other table
-	Twice    uint64 `ch:"twice" json:"twice"`                // of those, how often one is held again
-	Known    bool   `ch:"known" json:"known"`                // a checkpoint vouches for the end of the window, or the agent ended
-	Missing  uint64 `ch:"missing" json:"missing"`            // of the promised numbers, the ones in no table
-	First    uint64 `ch:"first_missing" json:"first_stream"` // a stream that a number is missing of, if any is
+	Host       string `ch:"host" json:"host"`
+	BootID     string `ch:"boot" json:"boot_id"`
+	Session    uint64 `ch:"session" json:"session"`
+	Promised   uint64 `ch:"promised" json:"promised"`     // numbers that the checkpoints promise
+	Held       uint64 `ch:"held" json:"held"`             // the promised numbers that are in connections, events or loss
+	Rejected   uint64 `ch:"rejected" json:"dead_letters"` // the promised numbers that are in a dead letter and in no other table
+	Missing    uint64 `ch:"missing" json:"missing"`       // the promised numbers that are in no table
+	Twice      uint64 `ch:"twice" json:"twice"`           // how often a promised number is held again
+	Incomplete uint32 `ch:"incomplete" json:"incomplete"` // a stream with missing numbers, if Missing is not 0
+	Known      bool   `ch:"known" json:"known"`           // a checkpoint vouches for the end of the window, or the agent ended
 }
 
 // Complete reports whether the tables hold each promised record exactly once, as a row or as a loss, and no later checkpoint can
@@ -45,10 +45,10 @@ func (c *Client) Proof(ctx context.Context, w Window, f Filter) ([]Proof, error)
 // the end of all ranges before it. What lies beyond reach is new, and the rest is held twice.
 const proofSQL = `WITH promises AS
 (
-    SELECT host, boot_id, session, stream, maxIf(next, at < <from>) AS first,
-        if(countIf(at >= <to>) > 0, minIf(next, at >= <to>), max(next)) AS next
+    SELECT host, boot_id, session, stream, maxIf(upto, at < <from>) AS first,
+        if(countIf(at >= <to>) > 0, minIf(upto, at >= <to>), max(upto)) AS next
     FROM <database>.checkpoints
-    ARRAY JOIN streams AS stream, next_seqs AS next
+    ARRAY JOIN streams AS stream, next_seqs AS upto
     WHERE at >= <from> - INTERVAL 1 DAY AND at < <to> + INTERVAL 1 DAY<host>
     GROUP BY host, boot_id, session, stream
 ),
@@ -90,9 +90,10 @@ streams AS
     FROM walked
     GROUP BY host, boot_id, session, stream
 )
-SELECT host, toString(boot_id) AS boot, session, known, sum(next - first) AS promised, sum(streams.held) AS held,
-    sum(everywhere - streams.held) AS rejected, sum(streams.twice) AS twice, promised - held - rejected AS missing,
-    anyIf(stream, next - first > everywhere) AS first_missing
+SELECT host, toString(boot_id) AS boot, session, known,
+    toUInt64(sum(next - first)) AS promised, toUInt64(sum(streams.held)) AS held,
+    toUInt64(sum(everywhere - streams.held)) AS rejected, toUInt64(sum(streams.twice)) AS twice,
+    toUInt64(sum(next - first - everywhere)) AS missing, anyIf(stream, next - first > everywhere) AS incomplete
 FROM sessions
 LEFT JOIN promises USING (host, boot_id, session)
 LEFT JOIN streams USING (host, boot_id, session, stream)
