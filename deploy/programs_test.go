@@ -18,6 +18,7 @@ import (
 
 	"tcpledger/internal/devstack/child"
 	"tcpledger/internal/devstack/clickhouse"
+	"tcpledger/internal/devstack/kafka"
 )
 
 const root = ".."
@@ -32,7 +33,7 @@ var built string
 const builtVersion = "v0.0.0-deploytest"
 
 func TestMain(m *testing.M) {
-	if child.RunHidden(clickhouse.Command()) {
+	if child.RunHidden(clickhouse.Command(), kafka.Command()) {
 		return
 	}
 	code, err := run(m)

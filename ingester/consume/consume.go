@@ -72,7 +72,7 @@ func New(config Config) *Consumer {
 	return &Consumer{
 		config:  config,
 		client:  &kafka.Client{Addr: kafka.TCP(config.Brokers...), Transport: config.Transport},
-		metrics: newMetrics(config.Registry),
+		metrics: newMetrics(config.Registry, config.Topics),
 	}
 }
 

@@ -11,7 +11,8 @@ type metrics struct {
 	commitErrors prometheus.Counter
 }
 
-func newMetrics(registry prometheus.Registerer) *metrics {
+// newMetrics shows the counters of these topics from the start: an alert on their growth needs the 0.
+func newMetrics(registry prometheus.Registerer, topics []string) *metrics {
 	m := &metrics{
 		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tcpledger_ingester_lag_messages",
 			Help: "Messages of a partition of this member that are not stored yet."}, []string{"topic", "partition"}),
@@ -21,6 +22,9 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Help: "Generations of the consumer group that this ingester was a member of."}),
 		commitErrors: prometheus.NewCounter(prometheus.CounterOpts{Name: "tcpledger_ingester_commit_errors_total",
 			Help: "Commits of offsets that failed; the messages are read again."}),
+	}
+	for _, topic := range topics {
+		m.skipped.WithLabelValues(topic)
 	}
 	registry.MustRegister(m.lag, m.skipped, m.generations, m.commitErrors)
 	return m
