@@ -4,8 +4,9 @@ package schema
 
 import "net/netip"
 
-// codec visits a record's fields in wire order. The encoder, the decoder and the counter of fields are codecs, so that each
-// record states its layout once. Fields are only ever appended to a visit.
+// codec visits the fields of a record in wire order. The encoder, the decoder and the counter of fields are codecs, so that
+// each record states its layout once. A row is one flat array: only the end of a record's own visit may grow. The structs
+// inside a row (Identity, Socket, Owner, Context, Evidence, Counters) are frozen; see layout.go.
 type codec interface {
 	u8(*uint8)
 	u16(*uint16)
