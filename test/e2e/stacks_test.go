@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/internal/devstack/kafka/kafkatest"
+	"tcpledger/schema"
 	"tcpledger/test/lab"
 )
 
@@ -33,6 +34,8 @@ func TestStacksAreNamed(t *testing.T) {
 	require.Contains(t, join(symbols), "tcp_close+0x", "%v", symbols)
 	require.NotContains(t, join(symbols), "bpf_prog_", "our own frames are cut: %v", symbols)
 
+	pathsAgree(t, c)
+
 	// Another agent with another session publishes the same ids: symbols travel once, stacks stay what they are.
 	tables, stacks := c.count("SELECT uniqExact(build_id) FROM tcpledger.symbols"), c.count("SELECT count() FROM tcpledger.stacks")
 	c.agent.stop()
@@ -42,6 +45,30 @@ func TestStacksAreNamed(t *testing.T) {
 	require.Equal(t, tables, c.count("SELECT uniqExact(build_id) FROM tcpledger.symbols"))
 	require.Equal(t, uint64(1), c.count("SELECT uniqExact(stack_id) FROM tcpledger.connections WHERE cause = 'linger_abort' AND netns_cookie = ?", l.A.Cookie(t)))
 	require.GreaterOrEqual(t, c.count("SELECT count() FROM tcpledger.stacks"), stacks)
+}
+
+// pathsAgree: of all stacks that this machine made, those of one path have one fingerprint, and the other way round.
+func pathsAgree(t *testing.T, c *chain) {
+	t.Helper()
+	rows, err := c.db.Query(context.Background(), "SELECT fp, symbols FROM tcpledger.stacks FINAL WHERE fp != 0")
+	require.NoError(t, err)
+	paths, fingerprints := map[uint64]string{}, map[string]uint64{}
+	for rows.Next() {
+		var fp uint64
+		var symbols []string
+		require.NoError(t, rows.Scan(&fp, &symbols))
+		path := join(schema.Path(symbols))
+		if known, ok := paths[fp]; ok {
+			require.Equal(t, known, path, "two paths under the fingerprint %d", fp)
+		}
+		if known, ok := fingerprints[path]; ok {
+			require.Equal(t, known, fp, "two fingerprints of the path\n%s", path)
+		}
+		paths[fp], fingerprints[path] = path, fp
+	}
+	require.NoError(t, rows.Err())
+	require.NotEmpty(t, paths)
+	t.Logf("%d paths", len(paths))
 }
 
 func join(symbols []string) string {

@@ -8,21 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestNormalNames(t *testing.T) {
-	for name, want := range map[string]string{
-		"tcp_v4_rcv":                           "tcp_v4_rcv",
-		"tcp_reset.isra.0":                     "tcp_reset",
-		"tcp_done.constprop.0.isra.0":          "tcp_done",
-		"tcp_close.part.12":                    "tcp_close",
-		"tcp_close.cold":                       "tcp_close",
-		"inet_csk_destroy.llvm.1234567":        "inet_csk_destroy",
-		"bpf_prog_6deef7357e7b4530_sd_fw_ingr": "bpf_prog_sd_fw_ingr",
-		".cold":                                ".cold",
-	} {
-		require.Equal(t, want, normal(name))
-	}
-}
-
 // The same path has the same fingerprint whatever the build did to its names and however the kernel was entered.
 func TestFingerprintIsTheSameAcrossBuilds(t *testing.T) {
 	old := fingerprint([]string{"tcp_set_state", "tcp_done.isra.0", "tcp_v4_rcv", "asm_common_interrupt", "cpu_startup_entry", "start_secondary"})
