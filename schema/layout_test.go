@@ -78,7 +78,7 @@ func listFields(record any, visit func(codec)) (order, unvisited []string) {
 
 var (
 	errShifted = errors.New("a field of the wire format has moved: append new fields at the end of Connection.visit or Event.visit")
-	errNotKept = errors.New("a new field is not in the file of positions yet: run the test with TCPLEDGER_TEST_WRITE_GOLDEN=1, which only appends")
+	errNotKept = errors.New("a new field is not in the file of positions yet: run the test with TCPLEDGER_TEST_ADD_GOLDEN=1, which only appends")
 )
 
 // checkPositions compares a layout of today with the positions that were ever released.
@@ -112,7 +112,7 @@ func TestPositionsStay(t *testing.T) {
 			path := filepath.Join("testdata", "positions.v1."+name+".txt")
 			released := readLines(t, path)
 			err := checkPositions(today, released)
-			if errors.Is(err, errNotKept) && os.Getenv("TCPLEDGER_TEST_WRITE_GOLDEN") != "" {
+			if errors.Is(err, errNotKept) && os.Getenv("TCPLEDGER_TEST_ADD_GOLDEN") != "" {
 				require.NoError(t, os.WriteFile(path, []byte(strings.Join(today, "\n")+"\n"), 0o644))
 				return
 			}
