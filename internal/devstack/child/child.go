@@ -14,6 +14,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"tcpledger/internal/program"
 )
 
 // ErrKilled is wrapped by Stop when the child did not end in time and was killed.
@@ -26,7 +28,7 @@ type Command struct {
 	// Path is the program, Args what follows it.
 	Path string
 	Args []string
-	// Env is added to this process's environment.
+	// Env is added to program.ChildEnvironment: a child gets none of this program's own settings and passwords.
 	Env []string
 	// Output gets stdout and stderr. Nil keeps only the tail.
 	Output io.Writer
@@ -51,7 +53,7 @@ type Process struct {
 func Start(command Command) (*Process, error) {
 	p := &Process{command: command, tail: &tail{next: command.Output}, done: make(chan struct{})}
 	p.cmd = exec.CommandContext(context.Background(), command.Path, command.Args...) // Stop and Kill end it
-	p.cmd.Env = append(os.Environ(), command.Env...)
+	p.cmd.Env = append(program.ChildEnvironment(), command.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.tail, p.tail
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: cmp.Or(command.DeathSignal, syscall.SIGKILL)}
 	p.cmd.WaitDelay = time.Second
