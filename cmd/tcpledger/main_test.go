@@ -3,19 +3,16 @@
 package main
 
 import (
-	"context"
-	"fmt"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/cmd/tcpledger/topics"
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
-	"tcpledger/internal/program/kafkaconn"
-	"tcpledger/schema"
-	"tcpledger/test/tables"
+	"tcpledger/internal/program"
 )
+
+func TestMain(m *testing.M) { clickhousetest.Main(m) }
 
 func TestCommands(t *testing.T) {
 	code, out, errs := run(t, "--help")
@@ -56,30 +53,14 @@ func TestMigrate(t *testing.T) {
 	require.Contains(t, errs, "connection refused")
 }
 
-func TestHooks(t *testing.T) {
-	ch, db := tables.Start(t)
-	tables.Exec(t, db, "INSERT INTO checkpoints (at, host, phase, received_at) VALUES (now64(6) - 3600, 'web-1', 'periodic', now64(6))")
-	h := hooks()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	require.NoError(t, h.Migrate(ctx, ch.Addr))
-	flow, err := h.RowsFlow(ctx, ch.Addr)
-	require.NoError(t, err)
-	require.False(t, flow, "rows of the run before do not count")
-	tables.Exec(t, db, fmt.Sprintf("INSERT INTO checkpoints (at, host, phase, received_at) VALUES (fromUnixTimestamp64Micro(%d), 'web-1', 'start', now64(6))", time.Now().UnixMicro()))
-	flow, err = h.RowsFlow(ctx, ch.Addr)
-	require.NoError(t, err)
-	require.True(t, flow)
-
-	broker := kafkaBroker(t)
-	require.NoError(t, h.Topics(ctx, broker))
-	client, done, err := topics.NewClient(&kafkaconn.Flags{Brokers: []string{broker}})
-	require.NoError(t, err)
-	t.Cleanup(done)
-	states, err := topics.Inspect(ctx, client, topics.Wanted(upPartitions))
-	require.NoError(t, err)
-	require.Len(t, states, len(schema.Topics()))
-	for _, s := range states {
-		require.Equal(t, s.Want.Partitions, s.Partitions)
-	}
+// run runs the program as a person does.
+func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	root := rootCommand()
+	root.SetArgs(args)
+	var out, errs strings.Builder
+	root.SetOut(&out)
+	root.SetErr(&errs)
+	code = program.Main(root)
+	return code, out.String(), errs.String()
 }

@@ -11,7 +11,7 @@ import (
 	"tcpledger/internal/devstack/kafka"
 )
 
-// Commands are the hidden commands embedded-clickhouse, embedded-kafka and embedded-keeper.
+// Commands are the hidden commands embedded-clickhouse, embedded-kafka and embedded-reaper.
 func Commands() []*cobra.Command {
-	return []*cobra.Command{clickhouse.Command(), kafka.Command(), child.KeeperCommand()}
+	return []*cobra.Command{clickhouse.Command(), kafka.Command(), child.ReaperCommand()}
 }

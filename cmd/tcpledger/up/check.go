@@ -8,14 +8,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"tcpledger/internal/devstack/dirlock"
 	"tcpledger/internal/devstack/port"
+	"tcpledger/internal/retry"
 )
 
 const (
@@ -58,7 +55,7 @@ func check(ctx context.Context, o *Options) (*dirlock.Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w (--data names another)", err)
 	}
-	if err := errors.Join(awaitGone(ctx, o.Data, "kafka", "clickhouse"), o.checkPorts()); err != nil {
+	if err := errors.Join(awaitGone(ctx, o.Data, "kafka", "clickhouse"), o.awaitPorts(ctx)); err != nil {
 		return nil, errors.Join(err, lock.Release())
 	}
 	return lock, nil
@@ -83,6 +80,25 @@ func (o *Options) programs() []string {
 		return []string{ingesterProgram}
 	}
 	return []string{agentProgram, ingesterProgram}
+}
+
+// portsEvery is how often the ports of a stack that was just killed are looked at.
+var portsEvery = retry.Policy{First: 50 * time.Millisecond}
+
+// awaitPorts is checkPorts that waits for processes of a stack that was just killed: they hold their ports until the kernel has
+// closed everything. A port whose holder can be seen is an error at once.
+func (o *Options) awaitPorts(ctx context.Context) (last error) {
+	err := retry.Until(ctx, portsEvery, nil, func(context.Context) error {
+		last = o.checkPorts()
+		if last != nil && !errors.Is(last, port.ErrNoHolder) {
+			return retry.Permanent(last)
+		}
+		return last
+	})
+	if err == nil {
+		return nil
+	}
+	return last
 }
 
 // checkPorts makes sure that every port is free and asked for once. All that are not are named at once.
@@ -114,54 +130,4 @@ func (o *Options) checkPorts() error {
 		}
 	}
 	return all
-}
-
-// What the agent needs: capability numbers of the kernel.
-const (
-	capBPF     = 1 << unix.CAP_BPF
-	capPerfmon = 1 << unix.CAP_PERFMON
-)
-
-// checkPrivileges makes sure that the agent will be able to load its programs, and names the command where it will not.
-func (o *Options) checkPrivileges() error {
-	if o.NoAgent {
-		return nil
-	}
-	set := "CapAmb" // what a program without capabilities of its own inherits
-	if os.Geteuid() == 0 {
-		set = "CapEff"
-	}
-	has, err := capabilities(set)
-	if err != nil {
-		return err
-	}
-	if has&capBPF != 0 && has&capPerfmon != 0 || os.Geteuid() != 0 && o.agentHasFileCapabilities() {
-		return nil
-	}
-	if os.Geteuid() == 0 {
-		return errors.New("the agent needs CAP_BPF and CAP_PERFMON, which this root lacks (a container?): grant them, or use --no-agent")
-	}
-	return fmt.Errorf("the agent needs CAP_BPF and CAP_PERFMON (and CAP_SYSLOG for symbols): run `sudo setcap cap_bpf,cap_perfmon,cap_syslog+ep %s`, or use --no-agent",
-		o.agentPath())
-}
-
-func (o *Options) agentPath() string { return filepath.Join(filepath.Dir(o.Exe), agentProgram) }
-
-func (o *Options) agentHasFileCapabilities() bool {
-	size, err := unix.Getxattr(o.agentPath(), "security.capability", nil)
-	return err == nil && size > 0
-}
-
-// capabilities reads one set of this process's capabilities, a bit for each.
-func capabilities(set string) (uint64, error) {
-	text, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0, fmt.Errorf("reading this process's capabilities: %w", err)
-	}
-	_, after, found := strings.Cut(string(text), set+":\t")
-	if !found {
-		return 0, fmt.Errorf("reading this process's capabilities: no %s in /proc/self/status", set)
-	}
-	hex, _, _ := strings.Cut(after, "\n")
-	return strconv.ParseUint(hex, 16, 64)
 }

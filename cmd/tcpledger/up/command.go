@@ -12,9 +12,9 @@ import (
 	"tcpledger/schema"
 )
 
-// Command is `tcpledger up`. The program must have devstack.Commands too.
-func Command(hooks Hooks) *cobra.Command {
-	o := Options{Hooks: hooks}
+// Command is `tcpledger up`. The program must have the hidden commands of devstack.Commands too: its children run them.
+func Command() *cobra.Command {
+	var o Options
 	command := &cobra.Command{
 		Use:   "up",
 		Short: "Run the whole stack on this machine until Ctrl-C",

@@ -5,120 +5,86 @@ package up
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
-	"os/signal"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	driver "github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/internal/devstack"
-	"tcpledger/internal/devstack/child"
-	"tcpledger/internal/devstack/kafka"
 	"tcpledger/internal/devstack/port"
 )
 
-// TestMain lets this test binary be the program under test and its engines, and, under their names, programs in place of
-// the agent and the ingester: what they do is other packages' to test, what is done to them is tested here.
+// built is the folder that build made; TestMain removes it.
+var built string
+
 func TestMain(m *testing.M) {
-	switch name := filepath.Base(os.Args[0]); name {
-	case agentProgram, ingesterProgram:
-		if err := standIn(name, os.Args[1:]); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
-		return
-	}
-	privileges := &cobra.Command{Use: "privileges", RunE: func(_ *cobra.Command, args []string) error {
-		return (&Options{Exe: args[0]}).checkPrivileges()
-	}}
-	if child.RunHidden(append(devstack.Commands(), Command(hooks), privileges)...) {
-		return
-	}
 	m.Run()
+	_ = os.RemoveAll(built)
 }
 
-// standIn listens like one of our programs and writes its arguments, and when it is told to end, to DIR/NAME.told.
-func standIn(name string, args []string) error {
-	terminated := make(chan os.Signal, 1)
-	signal.Notify(terminated, syscall.SIGTERM)
-	listener, err := net.Listen("tcp", args[slices.Index(args, "--listen")+1])
+// build builds the three programs once and returns the folder that they are in. Any user may run them.
+var build = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "tcpledger-up-")
 	if err != nil {
-		return err
+		return "", err
 	}
-	told, err := os.OpenFile(filepath.Join(filepath.Dir(os.Args[0]), "told"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
+	built = dir
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return "", err
 	}
-	if _, err := fmt.Fprintln(told, name, os.Getpid(), strings.Join(args, " "), "config="+os.Getenv("TCPLEDGER_CONFIG")); err != nil {
-		return err
-	}
-	<-terminated
-	if slices.Contains(args, "deaf") {
-		select {}
-	}
-	if _, err := fmt.Fprintln(told, name, "stops"); err != nil {
-		return err
-	}
-	return listener.Close()
-}
-
-// hooks does for real what the other rooms do, small.
-var hooks = Hooks{
-	Topics: func(ctx context.Context, broker string) error {
-		return kafka.EnsureTopics(ctx, broker, []kafka.Topic{{Name: "events", Partitions: 1}})
-	},
-	Migrate: func(ctx context.Context, addr string) error {
-		return onClickHouse(ctx, addr, "CREATE TABLE IF NOT EXISTS kept (n UInt64) ENGINE = MergeTree ORDER BY n", "INSERT INTO kept VALUES (1)")
-	},
-	Console: func(ctx context.Context, listen string, _ Stack) error {
-		server := &http.Server{Addr: listen, ReadHeaderTimeout: time.Second}
-		defer context.AfterFunc(ctx, func() { _ = server.Close() })()
-		return server.ListenAndServe()
-	},
-	RowsFlow: func(_ context.Context, _ string) (bool, error) { return true, nil },
-}
-
-func onClickHouse(ctx context.Context, addr string, statements ...string) error {
-	conn, err := driver.Open(&driver.Options{Addr: []string{addr}})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close() }()
-	for _, statement := range statements {
-		if err := conn.Exec(ctx, statement); err != nil {
-			return err
+	for name, folder := range map[string]string{"tcpledger": "cmd/tcpledger", agentProgram: "agent", ingesterProgram: "ingester"} {
+		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, name), "tcpledger/"+folder)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("%w: %s", err, out)
 		}
 	}
-	return nil
-}
+	return dir, nil
+})
 
-// options are for a stack of the test's own: ports, data, and programs beside each other in one folder.
+// options are for a stack of the test's own: the real programs, free ports and an empty data directory.
 func options(t *testing.T) Options {
 	t.Helper()
-	programs := t.TempDir()
-	self, err := os.Executable()
+	programs, err := build()
 	require.NoError(t, err)
-	for _, name := range []string{agentProgram, ingesterProgram} {
-		require.NoError(t, os.Symlink(self, filepath.Join(programs, name)))
-	}
-	text, err := os.ReadFile(self) // a link would not do: a program finds what lies beside the file it really is
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(programs, "tcpledger"), text, 0o755))
-	o := Options{Data: filepath.Join(t.TempDir(), "data"), Exe: filepath.Join(programs, "tcpledger"), Hooks: hooks, Out: new(output)}
+	o := Options{Data: filepath.Join(t.TempDir(), "data"), Exe: filepath.Join(programs, "tcpledger"), Out: new(output)}
 	for _, p := range []*int{&o.KafkaPort, &o.ClickHousePort, &o.ClickHouseHTTPPort, &o.ConsolePort, &o.AgentPort, &o.IngesterPort} {
 		*p, err = port.Free()
 		require.NoError(t, err)
 	}
 	return o
+}
+
+// withAgent are options of a stack that captures this machine's events, which takes root.
+func withAgent(t *testing.T) Options {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		if os.Getenv("TCPLEDGER_REQUIRE_PRIVILEGED") != "" {
+			t.Fatal("this test needs root, and TCPLEDGER_REQUIRE_PRIVILEGED is set")
+		}
+		t.Skip("needs root: run as root, TCPLEDGER_REQUIRE_PRIVILEGED=1 makes that mandatory")
+	}
+	return options(t)
+}
+
+// args is the command line with these options.
+func (o *Options) args() []string {
+	args := []string{"up", "--data", o.Data}
+	for flag, port := range map[string]int{"kafka": o.KafkaPort, "clickhouse": o.ClickHousePort, "clickhouse-http": o.ClickHouseHTTPPort,
+		"console": o.ConsolePort, "agent": o.AgentPort, "ingester": o.IngesterPort} {
+		args = append(args, "--"+flag+"-port", strconv.Itoa(port))
+	}
+	if o.NoAgent {
+		args = append(args, "--no-agent")
+	}
+	return args
 }
 
 // output is what a person would see.
@@ -143,9 +109,11 @@ func (o *output) String() string {
 func said(t *testing.T, o Options, text string) {
 	t.Helper()
 	out := o.Out.(*output)
-	require.Eventually(t, func() bool { return strings.Contains(out.String(), text) }, time.Minute, 10*time.Millisecond,
-		"waiting for %q", text)
+	require.Eventually(t, func() bool { return strings.Contains(out.String(), text) }, 2*time.Minute, 10*time.Millisecond,
+		"waiting for %q in\n%s", text, out)
 }
+
+func ready(o Options) string { return "tcpledger ready: http://" + port.Join(o.ConsolePort) + "\n" }
 
 // start runs the stack until stop, which returns Run's error.
 func start(t *testing.T, o Options) (stop func() error) {
@@ -155,13 +123,54 @@ func start(t *testing.T, o Options) (stop func() error) {
 	go func() { ended <- Run(ctx, o) }()
 	stop = sync.OnceValue(func() error { cancel(); return <-ended })
 	t.Cleanup(func() { _ = stop() })
+	said(t, o, ready(o))
 	return stop
 }
 
-// told returns what the programs in place of agent and ingester wrote.
-func told(t *testing.T, o Options) []string {
+// children returns the process ids of the stack's own processes by name: kafka, clickhouse, ingester, agent.
+func children(t *testing.T, o Options) map[string]int {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(filepath.Dir(o.Exe), "told"))
+	found := make(map[string]int)
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	require.NoError(t, err)
-	return strings.Split(strings.TrimSpace(string(text)), "\n")
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // it ended
+		}
+		args := strings.Split(strings.TrimRight(string(text), "\x00"), "\x00")
+		for name, mark := range map[string][]string{
+			"kafka":      {"embedded-kafka", filepath.Join(o.Data, "kafka")},
+			"clickhouse": {"embedded-clickhouse", filepath.Join(o.Data, "clickhouse")},
+			"ingester":   {filepath.Join(filepath.Dir(o.Exe), ingesterProgram), port.Join(o.IngesterPort)},
+			"agent":      {filepath.Join(filepath.Dir(o.Exe), agentProgram), port.Join(o.AgentPort)},
+		} {
+			if slices.Contains(args, mark[0]) && slices.Contains(args, mark[1]) {
+				found[name], err = strconv.Atoi(filepath.Base(filepath.Dir(file)))
+				require.NoError(t, err)
+			}
+		}
+	}
+	return found
+}
+
+// ask asks the stack's tables for one number. They may be on their way back.
+func ask(t *testing.T, o Options, sql string, args ...any) (n uint64, err error) {
+	t.Helper()
+	conn, err := driver.Open(&driver.Options{Addr: []string{port.Join(o.ClickHousePort)}, Settings: driver.Settings{"final": 1}})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close()) }()
+	err = conn.QueryRow(t.Context(), sql, args...).Scan(&n)
+	return n, err
+}
+
+// answer waits until the tables answer the question with at least want, and returns the answer.
+func answer(t *testing.T, o Options, want uint64, sql string, args ...any) (n uint64) {
+	t.Helper()
+	var err error
+	require.Eventually(t, func() bool {
+		n, err = ask(t, o, sql, args...)
+		return err == nil && n >= want
+	}, time.Minute, 100*time.Millisecond, "%s: %d, %v", sql, n, err)
+	return n
 }

@@ -4,10 +4,10 @@
 package up
 
 import (
-	"context"
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"tcpledger/internal/devstack/port"
 )
@@ -22,34 +22,23 @@ type Options struct {
 	NoAgent bool
 	// Enable and Disable are passed on to the agent.
 	Enable, Disable []string
-	// Out is told what a person should know.
+	// Out gets what a person should know, a line each.
 	Out io.Writer
 	// Exe is this program, with the hidden commands; the agent and the ingester lie beside it. Empty is the running one.
 	Exe string
-	// Hooks are what the other rooms do here.
-	Hooks Hooks
+
+	// stopWithin replaces each service's time for a clean end; 0 leaves it.
+	stopWithin time.Duration
 }
 
-// Hooks are the steps of other rooms, in the order they are used. Each returns when ctx is done.
-type Hooks struct {
-	// Topics creates the topics on the broker where they are missing.
-	Topics func(ctx context.Context, broker string) error
-	// Migrate brings the tables at the ClickHouse address to this program's version.
-	Migrate func(ctx context.Context, clickhouse string) error
-	// Console serves the console at listen until ctx is done; the stack says where everything else is.
-	Console func(ctx context.Context, listen string, stack Stack) error
-	// RowsFlow tells whether rows of this run have reached the tables.
-	RowsFlow func(ctx context.Context, clickhouse string) (bool, error)
-}
-
-// Stack has the addresses of a running stack, each "127.0.0.1:port"; Agent is empty without one.
-type Stack struct {
+// stack has the addresses of a running stack, each "127.0.0.1:port"; Agent is empty without one.
+type stack struct {
 	Kafka, ClickHouse, ClickHouseHTTP, Console, Agent, Ingester string
 }
 
 // stack returns the addresses that the options ask for.
-func (o *Options) stack() Stack {
-	s := Stack{Kafka: port.Join(o.KafkaPort), ClickHouse: port.Join(o.ClickHousePort), ClickHouseHTTP: port.Join(o.ClickHouseHTTPPort),
+func (o *Options) stack() stack {
+	s := stack{Kafka: port.Join(o.KafkaPort), ClickHouse: port.Join(o.ClickHousePort), ClickHouseHTTP: port.Join(o.ClickHouseHTTPPort),
 		Console: port.Join(o.ConsolePort), Ingester: port.Join(o.IngesterPort)}
 	if !o.NoAgent {
 		s.Agent = port.Join(o.AgentPort)

@@ -5,187 +5,179 @@ package up
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	driver "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/internal/devstack/child"
 	"tcpledger/internal/devstack/port"
 )
 
-func ready(o Options) string { return "tcpledger ready: http://" + port.Join(o.ConsolePort) + "\n" }
+// endings makes connections to a port of their own, one after the other, and returns the port.
+func endings(t *testing.T, n int) int {
+	t.Helper()
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, listener.Close()) }()
+	for range n {
+		client, err := net.Dial("tcp4", listener.Addr().String())
+		require.NoError(t, err)
+		server, err := listener.Accept()
+		require.NoError(t, err)
+		require.NoError(t, client.Close())
+		require.NoError(t, server.Close())
+	}
+	return listener.Addr().(*net.TCPAddr).Port
+}
 
-func TestUpStopsInFlowOrderAndGoesOn(t *testing.T) {
-	o := options(t)
-	o.Enable, o.Disable = []string{"state"}, []string{"drop"}
-	t.Setenv("TCPLEDGER_CONFIG", "for-up-only.yaml")
-	for life := uint64(1); life <= 2; life++ {
+const (
+	endingsOf = "SELECT count() FROM tcpledger.connections WHERE service_port = ?"
+	lastWords = "SELECT count() FROM tcpledger.checkpoints WHERE phase = 'end'"
+	// missing counts the numbers below the last checkpoints that are in no table.
+	missing = `WITH held AS
+		(
+			SELECT session, stream, seq FROM tcpledger.connections
+			UNION ALL SELECT session, stream, seq FROM tcpledger.events
+			UNION ALL SELECT session, stream, arrayJoin(range(seq_from, seq_to + 1)) FROM tcpledger.loss
+		),
+		promised AS
+		(
+			SELECT session, stream, max(next) AS next FROM tcpledger.checkpoints ARRAY JOIN streams AS stream, next_seqs AS next GROUP BY session, stream
+		)
+		SELECT toUInt64(sum(next - have)) FROM
+		(
+			SELECT next, uniqExactIf(seq, seq < next) AS have FROM promised LEFT JOIN held USING (session, stream) GROUP BY session, stream, next
+		) SETTINGS join_use_nulls = 1`
+)
+
+// The stop goes with the flow: what the agent held at the end is in the tables, or waits in Kafka for the next start.
+func TestAStopLosesNothingAndASecondStartGoesOn(t *testing.T) {
+	o := withAgent(t)
+	for life := range 2 {
 		o.Out = new(output)
 		stop := start(t, o)
-		said(t, o, ready(o))
-		require.Equal(t, life, rows(t, o), "each life adds one row to those before")
+		answer(t, o, uint64(life), lastWords)
+		left, err := ask(t, o, missing)
+		require.NoError(t, err)
+		if life > 0 {
+			require.Zero(t, left, "numbers of the life before that are in no table")
+		}
+		service := endings(t, 50)
+		answer(t, o, 100, endingsOf, service)
+		endings(t, 50) // the agent still holds these when it is told to end
 		require.NoError(t, stop())
 		require.NoError(t, o.checkPorts(), "nothing is left running")
+		require.Empty(t, children(t, o))
 	}
-	lines := told(t, o)
-	require.Len(t, lines, 8)
-	require.Contains(t, lines[0], fmt.Sprintf("--brokers 127.0.0.1:%d --clickhouse 127.0.0.1:%d --listen 127.0.0.1:%d", o.KafkaPort, o.ClickHousePort, o.IngesterPort))
-	require.Contains(t, lines[1], fmt.Sprintf("--brokers 127.0.0.1:%d --listen 127.0.0.1:%d --symbols-delay 0s --enable state --disable drop config=", o.KafkaPort, o.AgentPort))
-	require.True(t, strings.HasSuffix(lines[1], "config="), "up's own file is not passed on")
-	require.Equal(t, []string{"tcpledger-agent stops", "tcpledger-ingester stops"}, lines[2:4])
 }
 
-func rows(t *testing.T, o Options) (n uint64) {
-	t.Helper()
-	conn, err := driver.Open(&driver.Options{Addr: []string{port.Join(o.ClickHousePort)}})
+func TestKindsReachTheAgent(t *testing.T) {
+	o := withAgent(t)
+	o.Enable, o.Disable = []string{"state"}, []string{"connection"}
+	start(t, o)
+	service := endings(t, 1)
+	answer(t, o, 1, "SELECT count() FROM tcpledger.events WHERE kind = 'state' AND service_port = ?", service)
+	n, err := ask(t, o, endingsOf, service)
 	require.NoError(t, err)
-	defer func() { require.NoError(t, conn.Close()) }()
-	require.NoError(t, conn.QueryRow(t.Context(), "SELECT count() FROM kept").Scan(&n))
-	return n
+	require.Zero(t, n)
 }
 
-// holder is the process that has a part's data directory.
-func holder(t *testing.T, o Options, part string) int {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(o.Data, part, ".tcpledger.lock"))
-	require.NoError(t, err)
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	require.NoError(t, err)
-	return pid
-}
-
+// The console is in this process; it ends with it.
 func TestWhatIsKilledComesBack(t *testing.T) {
-	o := options(t)
+	o := withAgent(t)
 	stop := start(t, o)
-	said(t, o, ready(o))
-	for _, part := range []string{"kafka", "clickhouse"} {
-		require.NoError(t, syscall.Kill(holder(t, o, part), syscall.SIGKILL))
+	for _, part := range []string{"ingester", "kafka", "clickhouse", "agent"} {
+		require.NoError(t, syscall.Kill(children(t, o)[part], syscall.SIGKILL))
 		said(t, o, part+" ended: signal: killed")
 		said(t, o, part+" is back")
 	}
-	var pid int
-	_, err := fmt.Sscanf(told(t, o)[0], "tcpledger-ingester %d", &pid)
+	answer(t, o, 40, endingsOf, endings(t, 20))
+	response, err := http.Get("http://" + port.Join(o.ConsolePort) + "/healthz")
 	require.NoError(t, err)
-	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
-	said(t, o, "ingester is back")
-	require.EqualValues(t, 1, rows(t, o))
+	require.NoError(t, response.Body.Close())
 	require.NoError(t, stop())
 }
 
 func TestGoesOnAfterTheWholeTreeWasKilled(t *testing.T) {
-	o := options(t)
-	args := []string{"up", "--data", o.Data}
-	for flag, port := range map[string]int{"kafka": o.KafkaPort, "clickhouse": o.ClickHousePort, "clickhouse-http": o.ClickHouseHTTPPort,
-		"console": o.ConsolePort, "agent": o.AgentPort, "ingester": o.IngesterPort} {
-		args = append(args, "--"+flag+"-port", strconv.Itoa(port))
-	}
-	for life := uint64(1); life <= 2; life++ {
-		process, err := child.Start(child.Command{Name: "tcpledger", Path: o.Exe, Args: args})
+	o := withAgent(t)
+	var services []int
+	for range 2 {
+		process, err := child.Start(child.Command{Name: "tcpledger", Path: o.Exe, Args: o.args()})
 		require.NoError(t, err)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		require.NoError(t, process.Await(ctx, func(context.Context) error {
-			if !strings.Contains(process.Tail(), strings.TrimSpace(ready(o))) {
-				return fmt.Errorf("not ready: %s", process.Tail())
-			}
-			return nil
-		}))
-		cancel()
-		require.Equal(t, life, rows(t, o))
+		awaitReady(t, o, process)
+		services = append(services, endings(t, 20))
+		for _, service := range services {
+			answer(t, o, 40, endingsOf, service)
+		}
 		require.NoError(t, process.Kill())
 	}
-	require.Eventually(t, func() bool { return o.checkPorts() == nil }, 20*time.Second, 10*time.Millisecond, "every child dies too")
+	require.Eventually(t, func() bool { return o.checkPorts() == nil && len(children(t, o)) == 0 }, time.Minute, 10*time.Millisecond,
+		"every child dies too")
 }
 
+// awaitReady waits for the ready line of a `tcpledger up` of its own process.
+func awaitReady(t *testing.T, o Options, process *child.Process) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	require.NoError(t, process.Await(ctx, func(context.Context) error {
+		if !strings.Contains(process.Tail(), strings.TrimSpace(ready(o))) {
+			return fmt.Errorf("not ready: %s", process.Tail())
+		}
+		return nil
+	}))
+}
+
+// What the shell of `up` holds is for other programs: TLS, a configuration file and passwords would keep the children from
+// working with the embedded engines.
+func TestChildrenGetNoneOfTheCallersSettings(t *testing.T) {
+	o := withAgent(t)
+	config := filepath.Join(t.TempDir(), "up.yaml")
+	require.NoError(t, os.WriteFile(config, []byte("no-agent: false\n"), 0o600))
+	for name, value := range map[string]string{"TCPLEDGER_CONFIG": config, "TCPLEDGER_KAFKA_TLS": "true", "TCPLEDGER_CLICKHOUSE_PASSWORD": "secret",
+		"TCPLEDGER_CLICKHOUSE_USER": "somebody", "TCPLEDGER_TEST_MARK": "kept"} {
+		t.Setenv(name, value)
+	}
+	process, err := child.Start(child.Command{Name: "tcpledger", Path: o.Exe, Args: o.args(), StopSignal: syscall.SIGTERM})
+	require.NoError(t, err)
+	awaitReady(t, o, process)
+	answer(t, o, 20, endingsOf, endings(t, 10))
+	pids := children(t, o)
+	require.Len(t, pids, 4)
+	for name, pid := range pids {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		require.NoError(t, err)
+		require.Contains(t, string(text), "TCPLEDGER_TEST_MARK=kept", name)
+		for variable := range strings.SplitSeq(string(text), "\x00") {
+			if strings.HasPrefix(variable, "TCPLEDGER_") && !strings.HasPrefix(variable, "TCPLEDGER_TEST_") && !strings.HasPrefix(variable, "TCPLEDGER_REQUIRE_") {
+				t.Errorf("%s has %s", name, variable)
+			}
+		}
+	}
+	require.NoError(t, process.Stop(t.Context()))
+}
+
+// The first signal waits for an agent that does not end; the time that it would wait is longer than any test.
 func TestASecondSignalHurries(t *testing.T) {
-	o := options(t)
-	o.Enable = []string{"deaf"}
+	o := withAgent(t)
+	o.stopWithin = 24 * time.Hour
 	stop := start(t, o)
-	said(t, o, ready(o))
+	require.NoError(t, syscall.Kill(children(t, o)["agent"], syscall.SIGSTOP))
 	ended := make(chan error, 1)
 	go func() { ended <- stop() }()
 	said(t, o, "stopping")
-	time.AfterFunc(2*sameKeystroke, func() { _ = syscall.Kill(os.Getpid(), syscall.SIGINT) })
-	began := time.Now()
+	require.Eventually(t, func() bool {
+		require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGINT))
+		return strings.Contains(o.Out.(*output).String(), "stopping at once")
+	}, time.Minute, 100*time.Millisecond)
 	err := <-ended
 	require.ErrorIs(t, err, child.ErrKilled)
 	require.ErrorContains(t, err, "agent did not end in time")
-	require.Less(t, time.Since(began), agentStop, "it did not wait out the agent's patience")
-	said(t, o, "stopping at once")
-}
-
-func TestWhatCannotStartSaysWhyBeforeAnythingStarts(t *testing.T) {
-	good := options(t)
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, listener.Close()) }()
-	used := listener.Addr().(*net.TCPAddr).Port
-	file := filepath.Join(t.TempDir(), "file")
-	require.NoError(t, os.WriteFile(file, nil, 0o600))
-
-	for want, spoil := range map[string]func(o *Options){
-		fmt.Sprintf("port %d is in use by up.test (pid %d) (--clickhouse-http-port names another)", used, os.Getpid()): func(o *Options) {
-			o.ClickHouseHTTPPort = used
-		},
-		fmt.Sprintf("--kafka-port and --console-port are both %d", good.KafkaPort): func(o *Options) { o.ConsolePort = o.KafkaPort },
-		"--agent-port 70000 is no port":                                            func(o *Options) { o.AgentPort = 70000 },
-		"data directory " + file:                                                   func(o *Options) { o.Data = filepath.Join(file, "data") },
-		"tcpledger-agent is not beside":                                            func(o *Options) { o.Exe = "/nowhere/tcpledger" },
-	} {
-		o := good
-		spoil(&o)
-		err := Run(t.Context(), o)
-		require.ErrorContains(t, err, want)
-		require.ErrorContains(t, Check(t.Context(), o), want)
-		require.NoDirExists(t, filepath.Join(o.Data, "log"), "nothing has started")
-	}
-	require.NoError(t, Check(t.Context(), good))
-	require.NoDirExists(t, filepath.Join(good.Data, "log"), "nothing has started")
-}
-
-func TestUnknownKindsAreRefusedBeforeAnythingStarts(t *testing.T) {
-	data := filepath.Join(t.TempDir(), "data")
-	for _, flag := range []string{"--enable", "--disable"} {
-		command := Command(hooks)
-		command.SetArgs([]string{"--data", data, flag, "drop,everything"})
-		command.SilenceUsage, command.SilenceErrors = true, true
-		require.ErrorContains(t, command.ExecuteContext(t.Context()), flag+`: unknown kind "everything"`)
-		require.NoDirExists(t, data)
-	}
-}
-
-func TestTheSameDataTwiceIsRefused(t *testing.T) {
-	first := options(t)
-	start(t, first)
-	said(t, first, ready(first))
-	second := options(t)
-	second.Data = first.Data
-	err := Run(t.Context(), second)
-	require.ErrorContains(t, err, "in use by another process (--data names another)")
-}
-
-func TestWithoutCapabilitiesTheCommandIsNamed(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("changes the user")
-	}
-	o := options(t)
-	program := filepath.Join("/tmp", fmt.Sprintf("tcpledger-up-test-%d", os.Getpid())) // where nobody may run it
-	self, err := os.ReadFile(o.Exe)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(program, self, 0o755))
-	defer func() { require.NoError(t, os.Remove(program)) }()
-	process, err := child.Start(child.Command{Name: "privileges", Path: "setpriv", Output: io.Discard,
-		Args: []string{"--reuid=65534", "--regid=65534", "--clear-groups", program, "privileges", program}})
-	require.NoError(t, err)
-	<-process.Done()
-	require.Contains(t, process.Tail(), "sudo setcap cap_bpf,cap_perfmon,cap_syslog+ep /tmp/tcpledger-agent")
-	require.Contains(t, process.Tail(), "--no-agent")
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"tcpledger/internal/program"
+	"tcpledger/internal/retry"
 )
 
 // ErrKilled is wrapped by Stop when the child did not end in time and was killed.
@@ -108,25 +109,46 @@ func (p *Process) Err() error {
 // Tail returns the last lines that the child wrote.
 func (p *Process) Tail() string { return p.tail.String() }
 
+// probeEvery is how often Await asks.
+var probeEvery = retry.Policy{First: 25 * time.Millisecond}
+
 // Await calls probe until it returns nil. It gives up when the child ends or ctx is done.
 func (p *Process) Await(ctx context.Context, probe func(context.Context) error) error {
-	const pause = 25 * time.Millisecond
-	for {
-		err := probe(ctx)
-		if err == nil {
-			return nil
-		}
+	living, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
 		select {
 		case <-p.done:
-			if err := p.Err(); err != nil {
-				return err
-			}
-			return fmt.Errorf("%s ended before it was ready; it said last:\n%s", p.command.Name, p.Tail())
-		case <-ctx.Done():
-			return fmt.Errorf("%s is not ready: %w: %w", p.command.Name, ctx.Err(), err)
-		case <-time.After(pause):
+			stop()
+		case <-living.Done():
 		}
+	}()
+	err := retry.Until(living, probeEvery, nil, probe)
+	if err == nil {
+		return nil
 	}
+	select {
+	case <-p.done:
+		if err := p.Err(); err != nil {
+			return err
+		}
+		return fmt.Errorf("%s ended before it was ready; it said last:\n%s", p.command.Name, p.Tail())
+	default:
+		return fmt.Errorf("%s is not ready: %w", p.command.Name, err)
+	}
+}
+
+// StartAndAwait starts the command and returns when probe returns nil. A child that does not get there is killed; the error
+// says why it did not.
+func StartAndAwait(ctx context.Context, command Command, probe func(context.Context) error) (*Process, error) {
+	p, err := Start(command)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Await(ctx, probe); err != nil {
+		return nil, errors.Join(err, p.Kill())
+	}
+	return p, nil
 }
 
 // Stop asks the child to end, waits for it, and kills it when ctx is done first; then its error wraps ErrKilled.

@@ -23,14 +23,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestMain lets this test binary be the children of its own tests.
 // The parent death signal is a thread's: capable must run on the first.
 func init() { runtime.LockOSThread() }
 
+// TestMain lets this test binary be the children of its own tests.
 func TestMain(m *testing.M) {
 	if RunHidden(&cobra.Command{Use: "echo", RunE: echo}, &cobra.Command{Use: "deaf", RunE: deaf}, &cobra.Command{Use: "capable", RunE: capable},
 		&cobra.Command{Use: "parent", RunE: parent}, &cobra.Command{Use: "fail", RunE: fail},
-		&cobra.Command{Use: "keeping-parent", RunE: keepingParent}, KeeperCommand()) {
+		&cobra.Command{Use: "reaping-parent", RunE: reapingParent}, ReaperCommand()) {
 		return
 	}
 	m.Run()
@@ -77,13 +77,13 @@ func parent(*cobra.Command, []string) error {
 	select {}
 }
 
-// keepingParent is parent, with a keeper between it and the capable child.
-func keepingParent(*cobra.Command, []string) error {
+// reapingParent is parent, with a reaper between it and the capable child.
+func reapingParent(*cobra.Command, []string) error {
 	path, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	command := Kept(path, Command{Name: "capable", Path: path, Args: []string{"capable"}, Output: os.Stdout}, 200*time.Millisecond)
+	command := Reaped(path, Command{Name: "capable", Path: path, Args: []string{"capable"}, Output: os.Stdout}, 200*time.Millisecond)
 	if _, err := Start(command); err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func TestAMissingProgramIsAnError(t *testing.T) {
 }
 
 func TestChildrenDieWithAKilledParent(t *testing.T) {
-	for _, name := range []string{"parent", "keeping-parent"} {
+	for _, name := range []string{"parent", "reaping-parent"} {
 		t.Run(name, func(t *testing.T) { diesWith(t, name) })
 	}
 }
@@ -171,26 +171,6 @@ func alive(pid int) bool {
 	}
 	_, state, found := strings.Cut(string(text), ") ")
 	return found && !strings.HasPrefix(state, "Z")
-}
-
-func TestLogFileIsBounded(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "log", "x.log")
-	for range 2 { // the second time appends
-		log, err := OpenLog(path, 100)
-		require.NoError(t, err)
-		for range 20 {
-			_, err := log.Write([]byte("0123456789\n"))
-			require.NoError(t, err)
-		}
-		require.NoError(t, log.Close())
-	}
-	now, err := os.ReadFile(path)
-	require.NoError(t, err)
-	before, err := os.ReadFile(path + ".1")
-	require.NoError(t, err)
-	require.LessOrEqual(t, len(now), 100)
-	require.LessOrEqual(t, len(before), 100)
-	require.True(t, strings.HasSuffix(string(now), "0123456789\n"))
 }
 
 func TestTailKeepsTheLastLines(t *testing.T) {

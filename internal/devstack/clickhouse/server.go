@@ -54,22 +54,17 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		}
 		o.Exe = exe
 	}
-	process, err := child.Start(child.Command{
+	server := &Server{options: o}
+	var err error
+	server.Process, err = child.StartAndAwait(ctx, child.Command{
 		Name: "clickhouse", Path: o.Exe, Output: o.Output,
 		Env: []string{"TZ=UTC"},
 		Args: []string{
 			commandName, "--data", o.DataDir, "--engine", o.Engine.Path, "--library=" + strconv.FormatBool(o.Engine.Library),
 			"--port", strconv.Itoa(o.TCPPort), "--http-port", strconv.Itoa(o.HTTPPort),
 		},
-	})
+	}, server.ping)
 	if err != nil {
-		return nil, err
-	}
-	server := &Server{Process: process, options: o}
-	if err := process.Await(ctx, server.ping); err != nil {
-		if killErr := process.Kill(); killErr != nil {
-			return nil, killErr
-		}
 		return nil, err
 	}
 	return server, nil

@@ -48,20 +48,14 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		}
 		o.Exe = exe
 	}
-	process, err := child.Start(child.Command{Name: "kafka", Path: o.Exe, Output: o.Output,
-		Args: []string{commandName, "--data", o.DataDir, "--port", strconv.Itoa(o.Port)}})
+	addr := port.Join(o.Port)
+	process, err := child.StartAndAwait(ctx, child.Command{Name: "kafka", Path: o.Exe, Output: o.Output,
+		Args: []string{commandName, "--data", o.DataDir, "--port", strconv.Itoa(o.Port)}},
+		func(ctx context.Context) error { return answers(ctx, addr) })
 	if err != nil {
 		return nil, err
 	}
-	server := &Server{Process: process, port: o.Port}
-	probe := func(ctx context.Context) error { return answers(ctx, server.Addr()) }
-	if err := process.Await(ctx, probe); err != nil {
-		if killErr := process.Kill(); killErr != nil {
-			return nil, killErr
-		}
-		return nil, err
-	}
-	return server, nil
+	return &Server{Process: process, port: o.Port}, nil
 }
 
 // Addr is where the broker answers, "127.0.0.1:port".

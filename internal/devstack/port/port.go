@@ -22,12 +22,22 @@ func Join(port int) string {
 	return net.JoinHostPort(Address, strconv.Itoa(port))
 }
 
-// Check returns nil when something can listen on the port of 127.0.0.1, and otherwise an error that names the port and,
-// where /proc tells, the process that has it.
+// ErrInUse is wrapped by Check when something listens on the port.
+var ErrInUse = errors.New("is in use")
+
+// ErrNoHolder is wrapped by Check too when no process has the port that this one can see: its process is ending, or belongs
+// to another user.
+var ErrNoHolder = errors.New("by a process that cannot be seen")
+
+// Check returns nil when something can listen on the port of 127.0.0.1. Otherwise the error names the port and, if /proc
+// tells, the process that has it.
 func Check(port int) error {
 	listener, err := net.Listen("tcp4", Join(port))
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("port %d is in use%s", port, holder(port))
+		if found := holder(port); found != "" {
+			return fmt.Errorf("port %d %w by %s", port, ErrInUse, found)
+		}
+		return fmt.Errorf("port %d %w %w", port, ErrInUse, ErrNoHolder)
 	}
 	if err != nil {
 		return fmt.Errorf("port %d cannot be listened on: %w", port, err)
@@ -48,7 +58,8 @@ func Free() (int, error) {
 	return address.Port, listener.Close()
 }
 
-// holder returns " by COMM (pid N)", or "" where the process cannot be found: other users' descriptors are hidden.
+// holder returns "COMM (pid N)", or "" if the process cannot be found: other users' descriptors are hidden, and a process
+// that ends has none in /proc while the kernel closes them.
 func holder(port int) string {
 	inodes := listeners(port)
 	if len(inodes) == 0 {
@@ -68,7 +79,7 @@ func holder(port int) string {
 		if err != nil {
 			continue
 		}
-		return fmt.Sprintf(" by %s (pid %s)", strings.TrimSpace(string(comm)), filepath.Base(process))
+		return fmt.Sprintf("%s (pid %s)", strings.TrimSpace(string(comm)), filepath.Base(process))
 	}
 	return ""
 }

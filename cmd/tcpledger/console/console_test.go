@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package console
 
 import (
 	"context"
@@ -41,12 +41,12 @@ func serve(t *testing.T, ch clickhouse.Flags, broker string) string {
 	t.Helper()
 	free, err := port.Free()
 	require.NoError(t, err)
-	o := consoleOptions{listen: port.Join(free), clickhouse: ch, kafka: kafkaconn.Flags{Brokers: []string{broker}}, log: slog.New(slog.DiscardHandler)}
+	o := Options{Listen: port.Join(free), ClickHouse: ch, Kafka: kafkaconn.Flags{Brokers: []string{broker}}, Log: slog.New(slog.DiscardHandler)}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- o.run(ctx, false) }()
+	go func() { done <- o.Run(ctx) }()
 	t.Cleanup(func() { cancel(); require.NoError(t, <-done) })
-	base := "http://" + o.listen
+	base := "http://" + o.Listen
 	require.Eventually(t, func() bool { return fetch(t, base+"/static/style.css") != "" }, 10*time.Second, 20*time.Millisecond)
 	return base
 }
@@ -155,7 +155,10 @@ func TestConsoleOutlivesClickHouse(t *testing.T) {
 	require.Regexp(t, `ClickHouse does not answer since \d\d:\d\d:\d\d`, fetch(t, base+"/"))
 
 	server := clickhousetest.StartAt(t, o)
-	require.NoError(t, runMigrate(t.Context(), io.Discard, &ch, true))
+	db, err := ch.Open()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	require.NoError(t, db.Migrate(t.Context(), nil))
 	back := func() bool {
 		page := fetch(t, base+"/now")
 		return strings.Contains(page, "Latest endings") && !strings.Contains(page, "banner")
@@ -199,7 +202,8 @@ func TestConsoleBadInput(t *testing.T) {
 // run runs the program as a person does.
 func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	root := rootCommand()
+	root := program.Command("tcpledger", "", "")
+	root.AddCommand(Command())
 	root.SetArgs(args)
 	var out, errs strings.Builder
 	root.SetOut(&out)
