@@ -31,7 +31,7 @@ var rooms = map[string][]string{
 	"ingester":            {"schema", "internal/program", "internal/clickhouse", "internal/retry", "internal/text"},
 	"query":               {"schema", "internal/text"},
 	"console":             {"schema", "query", "internal/program", "internal/clickhouse", "internal/text"},
-	"cmd/tcpledger":       {"schema", "query", "console", "internal/program", "internal/clickhouse", "internal/text", "internal/devstack"},
+	"cmd/tcpledger":       {"schema", "query", "console", "internal/program", "internal/clickhouse", "internal/retry", "internal/text", "internal/devstack"},
 	"internal/program":    {"internal/retry", "internal/text"},
 	"internal/retry":      {},
 	"internal/text":       {},

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -168,6 +169,9 @@ func TestChildrenGetNoneOfTheCallersSettings(t *testing.T) {
 func TestASecondSignalHurries(t *testing.T) {
 	o := withAgent(t)
 	o.stopWithin = 24 * time.Hour
+	held := make(chan os.Signal, 1) // one signal more than needed must not end the test
+	signal.Notify(held, syscall.SIGINT)
+	defer signal.Stop(held)
 	stop := start(t, o)
 	require.NoError(t, syscall.Kill(children(t, o)["agent"], syscall.SIGSTOP))
 	ended := make(chan error, 1)
