@@ -55,9 +55,10 @@ func options(t *testing.T) Options {
 	programs, err := build()
 	require.NoError(t, err)
 	o := Options{Data: filepath.Join(t.TempDir(), "data"), Exe: filepath.Join(programs, "tcpledger"), Out: new(output)}
-	for _, p := range []*int{&o.KafkaPort, &o.ClickHousePort, &o.ClickHouseHTTPPort, &o.ConsolePort, &o.AgentPort, &o.IngesterPort} {
-		*p, err = port.Free()
-		require.NoError(t, err)
+	ports, err := port.FreeSeveral(6)
+	require.NoError(t, err)
+	for i, p := range []*int{&o.KafkaPort, &o.ClickHousePort, &o.ClickHouseHTTPPort, &o.ConsolePort, &o.AgentPort, &o.IngesterPort} {
+		*p = ports[i]
 	}
 	return o
 }

@@ -47,15 +47,29 @@ func Check(port int) error {
 
 // Free returns a port that nothing listens on now.
 func Free() (int, error) {
-	listener, err := net.Listen("tcp4", Join(0))
+	ports, err := FreeSeveral(1)
 	if err != nil {
 		return 0, err
 	}
-	address, ok := listener.Addr().(*net.TCPAddr)
-	if !ok {
-		return 0, fmt.Errorf("unexpected address %v", listener.Addr())
+	return ports[0], nil
+}
+
+// FreeSeveral returns n different ports that nothing listens on now.
+func FreeSeveral(n int) ([]int, error) {
+	ports := make([]int, n)
+	for i := range ports {
+		listener, err := net.Listen("tcp4", Join(0))
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = listener.Close() }() // each stays open until all are found, so that they differ
+		address, ok := listener.Addr().(*net.TCPAddr)
+		if !ok {
+			return nil, fmt.Errorf("unexpected address %v", listener.Addr())
+		}
+		ports[i] = address.Port
 	}
-	return address.Port, listener.Close()
+	return ports, nil
 }
 
 // holder returns "COMM (pid N)", or "" if the process cannot be found: other users' descriptors are hidden, and a process

@@ -36,3 +36,14 @@ func TestFreeCanBeListenedOn(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, Check(free))
 }
+
+func TestSeveralFreePortsDiffer(t *testing.T) {
+	ports, err := FreeSeveral(200)
+	require.NoError(t, err)
+	seen := make(map[int]bool)
+	for _, p := range ports {
+		require.False(t, seen[p], p)
+		seen[p] = true
+		require.NoError(t, Check(p))
+	}
+}

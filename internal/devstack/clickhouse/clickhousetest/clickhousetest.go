@@ -41,12 +41,9 @@ func Options(t testing.TB) clickhouse.Options {
 	t.Helper()
 	engine, err := clickhouse.Find(context.Background(), os.Stderr)
 	require.NoError(t, err)
-	o := clickhouse.Options{Engine: engine, DataDir: t.TempDir()}
-	o.TCPPort, err = port.Free()
+	ports, err := port.FreeSeveral(2)
 	require.NoError(t, err)
-	o.HTTPPort, err = port.Free()
-	require.NoError(t, err)
-	return o
+	return clickhouse.Options{Engine: engine, DataDir: t.TempDir(), TCPPort: ports[0], HTTPPort: ports[1]}
 }
 
 // StartAt starts an engine with these options, for tests that kill it and start it again on the same directory.
