@@ -49,7 +49,7 @@ func TestEverySourceFileHasItsLicenceAndALimit(t *testing.T) {
 		}
 		name := entry.Name()
 		if entry.IsDir() {
-			if path != root && (strings.HasPrefix(name, ".") || name == "node_modules") || filepath.Dir(path) == root && slices.Contains(notOurs, name) {
+			if skipped(path, name) {
 				return filepath.SkipDir
 			}
 			return nil
