@@ -33,9 +33,7 @@ var rules = []rule{
 	{CauseDataAfterClose, func(c *Connection) bool {
 		return resetError(c.Error) && c.Flags.Has(FlagResetReceived) && finWait(c.LastState) && answeredAfter(c)
 	}},
-	{CauseDataAfterClose, func(c *Connection) bool {
-		return c.Error == 0 && finWait(c.LastState) && answeredAfter(c) && !c.Flags.Has(FlagLinger2Off)
-	}},
+	{CauseDataAfterClose, ResetDecides},
 	{CausePeerReset, func(c *Connection) bool {
 		return resetError(c.Error) && c.Flags.Has(FlagResetReceived) && !answeredAfter(c) && !answerUnseen(c)
 	}},
@@ -104,6 +102,13 @@ func finished(applies func(*Connection) bool) func(*Connection) bool {
 func abandonedByKernel(c *Connection) bool {
 	waiting := c.LastState == StateFinWait1 || c.LastState == StateLastAck || c.LastState == StateClosing
 	return waiting && sentReset(c) && c.Flags&(FlagFileDead|FlagSockDead) != 0 && c.Flags&(FlagLinger0|FlagResetAnswers) == 0
+}
+
+// ResetDecides reports whether the reset that was sent just after `-> CLOSE` is the moment that names the cause: late data was
+// answered with it, and the kernel shows no error of its own. The decisive stack and context of the connection are then those
+// of the reset.
+func ResetDecides(c *Connection) bool {
+	return c.Error == 0 && finWait(c.LastState) && answeredAfter(c) && c.Flags&(FlagLinger2Off|FlagNoCloseSeen) == 0
 }
 
 func openState(s State) bool { return s == StateEstablished || s == StateCloseWait }
