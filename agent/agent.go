@@ -24,6 +24,7 @@ import (
 	"tcpledger/agent/pipeline"
 	"tcpledger/agent/print"
 	"tcpledger/agent/publish"
+	"tcpledger/agent/settle"
 	"tcpledger/agent/sink"
 	"tcpledger/agent/stacks"
 	"tcpledger/agent/symbols"
@@ -160,7 +161,7 @@ func (a *agent) start() (*pipeline.Pipeline, error) {
 		return nil, err
 	}
 	return pipeline.New(pipeline.Config{Capture: a.capture, Owners: a.owners, Resolver: a.resolver, Stacks: 4 * a.options.stackEntries,
-		LingeringAfter: a.lingering, Sink: to, Registry: a.registry})
+		MaxSettling: settle.DefaultMax, LingeringAfter: a.lingering, Sink: to, Registry: a.registry})
 }
 
 // sink makes the end of the flow: the terminal, or Kafka.

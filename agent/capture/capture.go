@@ -22,9 +22,6 @@ import (
 	"tcpledger/bpf"
 )
 
-// ErrFlushed is what Read returns once after Flush, when the ring is empty.
-var ErrFlushed = ringbuf.ErrFlushed
-
 // ErrNotStarted is returned by what needs the kernel side before Start.
 var ErrNotStarted = errors.New("capture is not started")
 
@@ -168,8 +165,8 @@ func (c *Capture) rearm() { c.reader.SetDeadline(time.Now().Add(c.config.Deadlin
 
 // Read decodes the next record into rec, which holds no reference to the ring.
 // os.ErrDeadlineExceeded: the ring was empty for the deadline, call again;
-// ErrFlushed: the same after Flush; os.ErrClosed: after Close. An error that
-// wraps bpf.ErrMalformed spoils only the one record.
+// os.ErrClosed: after Close. An error that wraps bpf.ErrMalformed spoils only
+// the one record.
 func (c *Capture) Read(rec *bpf.Record) error {
 	if c.reader == nil {
 		return ErrNotStarted
@@ -181,7 +178,7 @@ func (c *Capture) Read(rec *bpf.Record) error {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.rearm()
 		return os.ErrDeadlineExceeded
-	case errors.Is(err, ErrFlushed), errors.Is(err, os.ErrClosed):
+	case errors.Is(err, os.ErrClosed):
 		return err
 	default:
 		return fmt.Errorf("read the ring buffer: %w", err)
@@ -191,14 +188,6 @@ func (c *Capture) Read(rec *bpf.Record) error {
 // WatchesResets tells whether every reset that a connection sends is a record, or counted as lost.
 func (c *Capture) WatchesResets() bool {
 	return c.config.Kinds[bpf.KindResetSent] && c.skipped["on_reset_sent"] == ""
-}
-
-// Flush makes a waiting Read return what the ring holds, then ErrFlushed.
-func (c *Capture) Flush() error {
-	if c.reader == nil {
-		return ErrNotStarted
-	}
-	return c.reader.Flush()
 }
 
 // Detach stops the hooks and leaves maps and ring readable, so that an agent

@@ -17,15 +17,15 @@ func scanned(t *testing.T, w *watch, scan *ConnScan) map[uint64]bpf.ConnState {
 	t.Helper()
 	found := map[uint64]bpf.ConnState{}
 	for more := true; more; {
-		var err error
-		more, err = scan.Next(func(c *bpf.ConnState) {
-			if c.Tuple.NetNS != w.netns {
-				return
-			}
-			require.NotContains(t, found, c.Tuple.Conn)
-			found[c.Tuple.Conn] = *c
-		})
+		states, next, err := scan.Next()
 		require.NoError(t, err)
+		for i := range states {
+			if c := &states[i]; c.Tuple.NetNS == w.netns {
+				require.NotContains(t, found, c.Tuple.Conn)
+				found[c.Tuple.Conn] = *c
+			}
+		}
+		more = next
 	}
 	return found
 }
@@ -102,7 +102,7 @@ func TestScanWithoutLingering(t *testing.T) {
 }
 
 func TestScanBeforeStart(t *testing.T) {
-	_, err := (&Capture{}).ScanConns().Next(nil)
+	_, _, err := (&Capture{}).ScanConns().Next()
 	require.ErrorIs(t, err, ErrNotStarted)
 }
 
@@ -116,7 +116,7 @@ func BenchmarkScanConns(b *testing.B) {
 		for b.Loop() {
 			for more := true; more; {
 				var err error
-				more, err = scan.Next(func(*bpf.ConnState) {})
+				_, more, err = scan.Next()
 				require.NoError(b, err)
 			}
 		}

@@ -50,7 +50,7 @@ func (c *Capture) totals() (map[string]uint64, error) {
 	}
 	totals := map[string]uint64{}
 	for slot, name := range bpf.TotalNames() {
-		total, err := c.Total(slot)
+		total, err := c.total(slot)
 		if err != nil {
 			return nil, err
 		}
@@ -66,8 +66,13 @@ func (c *Capture) totals() (map[string]uint64, error) {
 	return totals, nil
 }
 
-// Total reads one of the counts.
-func (c *Capture) Total(slot bpf.Total) (uint64, error) {
+// LostResets counts the reset_sent events so far that found no room in the ring buffer.
+func (c *Capture) LostResets() (uint64, error) {
+	return c.total(bpf.TotalLost + bpf.Total(bpf.KindResetSent))
+}
+
+// total reads one of the counts.
+func (c *Capture) total(slot bpf.Total) (uint64, error) {
 	if c.collection == nil {
 		return 0, ErrNotStarted
 	}

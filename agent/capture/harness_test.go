@@ -102,6 +102,18 @@ func (w *watch) next() bool {
 	return true
 }
 
+// states gives all that a scan of the state map finds.
+func (w *watch) states() (all []bpf.ConnState) {
+	w.t.Helper()
+	scan := w.ScanConns()
+	for more := true; more; {
+		states, next, err := scan.Next()
+		require.NoError(w.t, err)
+		all, more = append(all, states...), next
+	}
+	return all
+}
+
 // drain reads what the ring holds.
 func (w *watch) drain() {
 	w.t.Helper()

@@ -229,16 +229,3 @@ func TestReasonNames(t *testing.T) {
 	require.Empty(t, c.ReasonName(bpf.Absent32))
 	require.Empty(t, c.ResetReasonName(1))
 }
-
-func TestFlushEndsAWait(t *testing.T) {
-	privileged(t)
-	namespace(t)
-	c := started(t, Config{Deadline: patience})
-	require.NoError(t, c.Flush())
-	var rec bpf.Record
-	err := c.Read(&rec)
-	for err == nil {
-		err = c.Read(&rec)
-	}
-	require.ErrorIs(t, err, ErrFlushed)
-}

@@ -43,9 +43,9 @@ func TestMissedRunsAreMadeUpFor(t *testing.T) {
 	require.NoError(t, other.client.SetLinger(0))
 	require.NoError(t, other.client.Close())
 	kept := c.connection(other.to, other.from).Tuple.Conn
-	require.True(t, c.has(t, kept), "its descriptor is open")
+	require.True(t, c.has(kept), "its descriptor is open")
 	require.NoError(t, other.server.Close())
-	c.until("the state's end", func() bool { return !c.has(t, kept) })
+	c.until("the state's end", func() bool { return !c.has(kept) })
 	require.NoError(t, p.client.SetLinger(0))
 	require.NoError(t, p.client.Close())
 	_, err := p.server.Read(make([]byte, 1))
@@ -99,14 +99,8 @@ func TestNothingTwice(t *testing.T) {
 	}
 }
 
-// has says whether the state of the connection is still kept.
-func (w *watch) has(t *testing.T, conn uint64) bool {
-	t.Helper()
-	found, scan := false, w.ScanConns()
-	for more := true; more; {
-		var err error
-		more, err = scan.Next(func(kept *bpf.ConnState) { found = found || kept.Tuple.Conn == conn })
-		require.NoError(t, err)
-	}
-	return found
+// has reports whether the state of the connection is still kept.
+func (w *watch) has(conn uint64) bool {
+	w.t.Helper()
+	return slices.ContainsFunc(w.states(), func(kept bpf.ConnState) bool { return kept.Tuple.Conn == conn })
 }

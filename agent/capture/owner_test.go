@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
@@ -82,14 +83,8 @@ func TestLastToCloseOwns(t *testing.T) {
 	require.NoError(t, file.Close())
 	require.NoError(t, p.server.Close())
 	require.NoError(t, p.client.CloseWrite())
-	scan := c.ScanConns()
 	c.until("the client's FIN", func() bool {
-		kept := false
-		for more := true; more; {
-			more, err = scan.Next(func(s *bpf.ConnState) { kept = kept || s.State == closeWait && s.Tuple.LocalPort == p.to.Port() })
-			require.NoError(t, err)
-		}
-		return kept
+		return slices.ContainsFunc(c.states(), func(s bpf.ConnState) bool { return s.State == closeWait && s.Tuple.LocalPort == p.to.Port() })
 	})
 	raw, err := p.client.SyscallConn()
 	require.NoError(t, err)

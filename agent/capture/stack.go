@@ -5,11 +5,15 @@ package capture
 import (
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/cilium/ebpf"
 
 	"tcpledger/bpf"
 )
+
+// ErrNoStack says that a hash is not, or no longer, in the stack map.
+var ErrNoStack = errors.New("stack is not in the map")
 
 // ErrStackMismatch says that frames do not have the hash they were kept under.
 var ErrStackMismatch = errors.New("stack does not match its hash")
@@ -22,61 +26,70 @@ type sweepBuffers struct {
 	frames []bpf.Frames
 }
 
-// Stack finds the frames of a hash, innermost first; false if they are not (or
-// no longer) in the map. The hash is verified. The frames are the caller's.
-func (c *Capture) Stack(hash uint64) ([]uint64, bool, error) {
+// Stack finds the frames of a hash, innermost first; ErrNoStack if they are not in the map. The hash is verified. The frames
+// are the caller's.
+func (c *Capture) Stack(hash uint64) ([]uint64, error) {
 	if c.collection == nil {
-		return nil, false, ErrNotStarted
+		return nil, ErrNotStarted
 	}
 	var frames bpf.Frames
 	err := c.collection.Maps["stacks"].Lookup(hash, &frames)
 	if errors.Is(err, ebpf.ErrKeyNotExist) {
-		return nil, false, nil
+		return nil, ErrNoStack
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("read stack %x: %w", hash, err)
+		return nil, fmt.Errorf("read stack %x: %w", hash, err)
 	}
 	if frames.Hash() != hash {
-		return nil, false, fmt.Errorf("stack %x: %w", hash, ErrStackMismatch)
+		return nil, fmt.Errorf("stack %x: %w", hash, ErrStackMismatch)
 	}
-	return frames[:frames.Depth()], true, nil
+	return frames[:frames.Depth()], nil
 }
 
-// SweepStacks takes every stack out of the map and hands it to take, whose
-// frames are valid during the call only. A record read before or after may
-// carry a hash that was swept: whoever sweeps remembers. Stacks that do not
-// match their hash are left out and returned as an error after the rest.
-func (c *Capture) SweepStacks(take func(hash uint64, frames []uint64)) error {
-	if c.collection == nil {
-		return ErrNotStarted
-	}
-	if c.sweep.hashes == nil {
-		c.sweep.hashes = make([]uint64, sweepChunk)
-		c.sweep.frames = make([]bpf.Frames, sweepChunk)
-	}
-	var cursor ebpf.MapBatchCursor
-	var mismatch error
-	for {
-		n, err := c.collection.Maps["stacks"].BatchLookupAndDelete(&cursor, c.sweep.hashes, c.sweep.frames, nil)
-		mismatch = errors.Join(mismatch, c.handOver(n, take))
-		if errors.Is(err, ebpf.ErrKeyNotExist) {
-			return mismatch
+// SweptStack is a stack that SweepStacks took out of the map. Its frames are valid until the next one.
+type SweptStack struct {
+	Hash   uint64
+	Frames []uint64
+}
+
+// SweepStacks takes every stack out of the map and gives it. A record read before or after may refer to a hash that was
+// swept: whoever sweeps remembers. A stack that does not match its hash comes without frames and with ErrStackMismatch; the
+// sweep goes on. Any other error ends it. A loop that ends early loses the stacks that were taken and not given.
+func (c *Capture) SweepStacks() iter.Seq2[SweptStack, error] {
+	return func(yield func(SweptStack, error) bool) {
+		if c.collection == nil {
+			yield(SweptStack{}, ErrNotStarted)
+			return
 		}
-		if err != nil {
-			return errors.Join(fmt.Errorf("sweep the stack map: %w", err), mismatch)
+		if c.sweep.hashes == nil {
+			c.sweep.hashes, c.sweep.frames = make([]uint64, sweepChunk), make([]bpf.Frames, sweepChunk)
+		}
+		var cursor ebpf.MapBatchCursor
+		for {
+			n, err := c.collection.Maps["stacks"].BatchLookupAndDelete(&cursor, c.sweep.hashes, c.sweep.frames, nil)
+			if !c.sweep.give(n, yield) || errors.Is(err, ebpf.ErrKeyNotExist) {
+				return
+			}
+			if err != nil {
+				yield(SweptStack{}, fmt.Errorf("sweep the stack map: %w", err))
+				return
+			}
 		}
 	}
 }
 
-func (c *Capture) handOver(n int, take func(hash uint64, frames []uint64)) error {
-	var mismatch error
-	for i, hash := range c.sweep.hashes[:n] {
-		frames := &c.sweep.frames[i]
-		if frames.Hash() != hash {
-			mismatch = errors.Join(mismatch, fmt.Errorf("stack %x: %w", hash, ErrStackMismatch))
-			continue
+// give yields the first n stacks and reports whether the loop goes on.
+func (b *sweepBuffers) give(n int, yield func(SweptStack, error) bool) bool {
+	for i, hash := range b.hashes[:n] {
+		stack, err := SweptStack{Hash: hash}, error(nil)
+		if frames := &b.frames[i]; frames.Hash() == hash {
+			stack.Frames = frames[:frames.Depth()]
+		} else {
+			err = fmt.Errorf("stack %x: %w", hash, ErrStackMismatch)
 		}
-		take(hash, frames[:frames.Depth()])
+		if !yield(stack, err) {
+			return false
+		}
 	}
-	return mismatch
+	return true
 }

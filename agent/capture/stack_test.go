@@ -81,23 +81,51 @@ func TestStacks(t *testing.T) {
 	end := c.connection(p.from, p.to)
 	require.NotZero(t, end.Stack)
 
-	frames, found, err := c.Stack(end.Stack)
+	frames, err := c.Stack(end.Stack)
 	require.NoError(t, err)
-	require.True(t, found)
 	require.Contains(t, names.of(frames), "tcp_disconnect", "what linger 0 closes with")
 	require.Contains(t, names.of(frames), "inet_release")
 
 	swept := map[uint64][]uint64{}
-	require.NoError(t, c.SweepStacks(func(hash uint64, frames []uint64) {
-		swept[hash] = slices.Clone(frames)
-	}))
+	for stack, err := range c.SweepStacks() {
+		require.NoError(t, err)
+		swept[stack.Hash] = slices.Clone(stack.Frames)
+	}
 	require.Equal(t, frames, swept[end.Stack])
-	_, found, err = c.Stack(end.Stack)
-	require.NoError(t, err)
-	require.False(t, found, "the sweep empties the map")
-	_, found, err = c.Stack(1)
-	require.NoError(t, err)
-	require.False(t, found)
+	_, err = c.Stack(end.Stack)
+	require.ErrorIs(t, err, ErrNoStack, "the sweep empties the map")
+	_, err = c.Stack(1)
+	require.ErrorIs(t, err, ErrNoStack)
+}
+
+// TestMismatchedStack: frames under the wrong hash are never given, and the sweep goes on after them.
+func TestMismatchedStack(t *testing.T) {
+	privileged(t)
+	namespace(t)
+	c := started(t, Config{})
+	var frames bpf.Frames
+	frames[0] = 0xffffffff81000000
+	require.NoError(t, c.collection.Maps["stacks"].Put(uint64(7), frames))
+	require.NoError(t, c.collection.Maps["stacks"].Put(frames.Hash(), frames))
+	_, err := c.Stack(7)
+	require.ErrorIs(t, err, ErrStackMismatch)
+	found := map[uint64]error{}
+	for stack, err := range c.SweepStacks() {
+		found[stack.Hash] = err
+		require.Equal(t, err == nil, stack.Frames != nil)
+	}
+	require.ErrorIs(t, found[7], ErrStackMismatch)
+	require.Contains(t, found, frames.Hash())
+	require.NoError(t, found[frames.Hash()])
+}
+
+// TestSweepBeforeStart gives the error once.
+func TestSweepBeforeStart(t *testing.T) {
+	for _, err := range (&Capture{}).SweepStacks() {
+		require.ErrorIs(t, err, ErrNotStarted)
+	}
+	_, err := (&Capture{}).Stack(1)
+	require.ErrorIs(t, err, ErrNotStarted)
 }
 
 // TestFullStackMap: stacks that find no place travel inline, and are counted.
@@ -125,9 +153,8 @@ func TestFullStackMap(t *testing.T) {
 		inline[stack.Hash] = true
 	}
 	for _, end := range c.connections {
-		_, kept, err := c.Stack(end.Stack)
-		require.NoError(t, err)
-		require.True(t, end.Stack == 0 || kept || inline[end.Stack], "stack %x is nowhere", end.Stack)
+		_, err := c.Stack(end.Stack)
+		require.True(t, end.Stack == 0 || err == nil || inline[end.Stack], "stack %x is nowhere: %v", end.Stack, err)
 	}
 }
 

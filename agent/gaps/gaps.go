@@ -8,11 +8,11 @@ import (
 	"tcpledger/schema"
 )
 
-// Patience is how long, in nanoseconds of kernel time, a missing number may still arrive: a record is numbered before it
-// gets its place in the ring buffer, so two of a stream may swap when the kernel preempts one of them between.
-const Patience = uint64(1e9)
+// gapTimeout is how long, in nanoseconds of kernel time, a missing number may still arrive. A record is numbered before it gets
+// its place in the ring buffer: two records of a stream swap if the kernel preempts the first one between the two steps.
+const gapTimeout = uint64(1e9)
 
-// maxGaps bounds the open gaps of a stream. Beyond it the oldest are declared without patience.
+// maxGaps bounds the open gaps of a stream. Beyond it the oldest are declared lost at once.
 const maxGaps = 4096
 
 // Tracker keeps the open gaps of every stream of one session. It is not safe for concurrent use. Memory is bounded by
@@ -24,7 +24,7 @@ type Tracker struct {
 	soonest uint64 // no gap is due before
 }
 
-// stream has seen, or holds in gaps, every number below next.
+// stream is one stream: every number below next has arrived, was declared lost, or lies in a gap.
 type stream struct {
 	next uint64
 	gaps []gap // disjoint, in the order of their numbers
@@ -35,9 +35,9 @@ type gap struct{ from, to, noticed uint64 }
 // New makes the tracker of a session whose streams begin at 0.
 func New() *Tracker { return &Tracker{streams: map[uint32]*stream{}} }
 
-// Saw records the arrival of a number at kernel time at. It reports whether this is its first and only account: false is a
-// number that arrived before or was declared lost, which must not be emitted.
-func (t *Tracker) Saw(id uint32, seq, at uint64) bool {
+// Observe records that a number arrived at kernel time at. It reports false if the number arrived before or was declared lost:
+// its record must not be sent.
+func (t *Tracker) Observe(id uint32, seq, at uint64) bool {
 	s := t.stream(id)
 	switch {
 	case seq == s.next:
@@ -54,9 +54,9 @@ func (t *Tracker) Saw(id uint32, seq, at uint64) bool {
 	return false
 }
 
-// Expect records, from the streams' next numbers as read at kernel time at, that everything below them was numbered: what
-// has not arrived is a gap from now on. A gap may still be filled from the ring buffer.
-func (t *Tracker) Expect(next map[uint32]uint64, at uint64) {
+// Advance moves the streams on to their next numbers, as read at kernel time at: a number below those that has not arrived is a
+// gap from now on. A gap may still be filled from the ring buffer.
+func (t *Tracker) Advance(next map[uint32]uint64, at uint64) {
 	for id, n := range next {
 		if s := t.stream(id); n > s.next {
 			t.notice(s, n, at)
@@ -65,7 +65,7 @@ func (t *Tracker) Expect(next map[uint32]uint64, at uint64) {
 	}
 }
 
-// Due declares the gaps lost that have been open for Patience at kernel time now.
+// Due declares the gaps lost that have been open for gapTimeout at kernel time now, and gives them.
 func (t *Tracker) Due(now uint64) []schema.Loss {
 	if t.open == 0 || now < t.soonest {
 		return nil
@@ -76,12 +76,12 @@ func (t *Tracker) Due(now uint64) []schema.Loss {
 		excess := len(s.gaps) - maxGaps
 		kept := s.gaps[:0]
 		for i, g := range s.gaps {
-			if g.noticed+Patience <= now || i < excess {
+			if g.noticed+gapTimeout <= now || i < excess {
 				lost = append(lost, loss(id, g))
 				continue
 			}
 			kept = append(kept, g)
-			t.soonest = min(t.soonest, g.noticed+Patience)
+			t.soonest = min(t.soonest, g.noticed+gapTimeout)
 		}
 		s.gaps = kept
 	}
@@ -89,10 +89,10 @@ func (t *Tracker) Due(now uint64) []schema.Loss {
 	return lost
 }
 
-// Settle declares every open gap lost at once: nothing is numbered any more and the ring buffer is empty. next are the
-// streams' final numbers.
-func (t *Tracker) Settle(next map[uint32]uint64, at uint64) []schema.Loss {
-	t.Expect(next, at)
+// Close declares every open gap lost at once and gives them: nothing is numbered any more and the ring buffer is empty. next
+// are the streams' final numbers.
+func (t *Tracker) Close(next map[uint32]uint64, at uint64) []schema.Loss {
+	t.Advance(next, at)
 	t.soonest = 0
 	return t.Due(^uint64(0))
 }
@@ -126,7 +126,7 @@ func (t *Tracker) stream(id uint32) *stream {
 // notice opens the gap [s.next, to).
 func (t *Tracker) notice(s *stream, to, at uint64) {
 	s.gaps = append(s.gaps, gap{s.next, to - 1, at})
-	due := at + Patience
+	due := at + gapTimeout
 	if len(s.gaps) > maxGaps {
 		due = 0
 	}
@@ -136,7 +136,7 @@ func (t *Tracker) notice(s *stream, to, at uint64) {
 	t.open++
 }
 
-// fill takes seq out of the gap it is in; false if it is in none.
+// fill takes seq out of its gap; false if it is in none.
 func (t *Tracker) fill(s *stream, seq uint64) bool {
 	i, _ := slices.BinarySearchFunc(s.gaps, seq, func(g gap, seq uint64) int {
 		if g.to < seq {

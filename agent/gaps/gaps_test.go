@@ -14,46 +14,46 @@ import (
 func TestInOrderNothingIsLost(t *testing.T) {
 	l := New()
 	for seq := range uint64(100) {
-		require.True(t, l.Saw(3, seq, seq))
+		require.True(t, l.Observe(3, seq, seq))
 	}
-	require.Empty(t, l.Due(10*Patience))
+	require.Empty(t, l.Due(10*gapTimeout))
 	require.True(t, l.Complete(map[uint32]uint64{3: 100}))
 	require.False(t, l.Complete(map[uint32]uint64{3: 101}))
 }
 
-func TestGapIsLostAfterPatience(t *testing.T) {
+func TestGapIsLostAftergapTimeout(t *testing.T) {
 	l := New()
-	require.True(t, l.Saw(0, 5, 100))
-	require.Empty(t, l.Due(100+Patience-1))
-	require.True(t, l.Saw(0, 2, 101), "a swapped record fills its gap")
+	require.True(t, l.Observe(0, 5, 100))
+	require.Empty(t, l.Due(100+gapTimeout-1))
+	require.True(t, l.Observe(0, 2, 101), "a swapped record fills its gap")
 	require.False(t, l.Complete(map[uint32]uint64{0: 6}))
 	require.Equal(t, []schema.Loss{
 		{At: 100, Stream: 0, SeqFrom: 0, SeqTo: 1, Cause: schema.LossRingFull},
 		{At: 100, Stream: 0, SeqFrom: 3, SeqTo: 4, Cause: schema.LossRingFull},
-	}, l.Due(100+Patience))
+	}, l.Due(100+gapTimeout))
 	require.True(t, l.Complete(map[uint32]uint64{0: 6}))
-	require.False(t, l.Saw(0, 3, 200), "declared lost: never emitted")
-	require.False(t, l.Saw(0, 5, 200), "seen before: never emitted")
+	require.False(t, l.Observe(0, 3, 200), "declared lost: never emitted")
+	require.False(t, l.Observe(0, 5, 200), "seen before: never emitted")
 	require.Equal(t, uint64(2), l.Late())
 	require.Zero(t, l.Open())
 }
 
 func TestCheckpointNoticesTheTail(t *testing.T) {
 	l := New()
-	require.True(t, l.Saw(8, 0, 1))
+	require.True(t, l.Observe(8, 0, 1))
 	next := map[uint32]uint64{8: 3, 12: 1, 16: 0}
-	l.Expect(next, 50)
-	require.True(t, l.Saw(8, 1, 60), "still in the ring when the numbers were read")
-	require.True(t, l.Saw(12, 0, 60))
+	l.Advance(next, 50)
+	require.True(t, l.Observe(8, 1, 60), "still in the ring when the numbers were read")
+	require.True(t, l.Observe(12, 0, 60))
 	require.False(t, l.Complete(next))
-	require.Equal(t, []schema.Loss{{At: 50, Stream: 8, SeqFrom: 2, SeqTo: 2, Cause: schema.LossRingFull}}, l.Due(50+Patience))
+	require.Equal(t, []schema.Loss{{At: 50, Stream: 8, SeqFrom: 2, SeqTo: 2, Cause: schema.LossRingFull}}, l.Due(50+gapTimeout))
 	require.True(t, l.Complete(next))
 }
 
 func TestGapsAreBounded(t *testing.T) {
 	l := New()
 	for seq := uint64(1); seq < 4*maxGaps; seq += 2 {
-		require.True(t, l.Saw(0, seq, 7))
+		require.True(t, l.Observe(0, seq, 7))
 		l.Due(8)
 		require.LessOrEqual(t, l.Open(), maxGaps)
 	}
@@ -84,14 +84,14 @@ type sent struct {
 
 func (m *model) run(t *testing.T, steps int) {
 	for range steps {
-		m.now += m.rng.Uint64N(Patience / 50)
+		m.now += m.rng.Uint64N(gapTimeout / 50)
 		switch p := m.rng.IntN(100); {
 		case p < 45:
 			m.number()
 		case p < 90:
 			m.deliver()
 		case p < 92:
-			m.tracker.Expect(m.next, m.now)
+			m.tracker.Advance(m.next, m.now)
 		default:
 			m.lost(t, m.tracker.Due(m.now))
 		}
@@ -99,7 +99,7 @@ func (m *model) run(t *testing.T, steps int) {
 	for len(m.flight) > 0 {
 		m.deliver()
 	}
-	m.lost(t, m.tracker.Settle(m.next, m.now))
+	m.lost(t, m.tracker.Close(m.next, m.now))
 	require.True(t, m.tracker.Complete(m.next))
 	require.Zero(t, m.tracker.Open())
 	for stream, counts := range m.account {
@@ -129,7 +129,7 @@ func (m *model) deliver() {
 	if m.rng.IntN(20) > 0 {
 		m.flight = append(m.flight[:i], m.flight[i+1:]...)
 	}
-	if m.tracker.Saw(r.stream, r.seq, m.now) {
+	if m.tracker.Observe(r.stream, r.seq, m.now) {
 		m.account[r.stream][r.seq]++
 	}
 }
@@ -147,7 +147,7 @@ func BenchmarkSaw(b *testing.B) {
 	l := New()
 	seq := uint64(0)
 	for b.Loop() {
-		l.Saw(uint32(seq&7), seq>>3, seq)
+		l.Observe(uint32(seq&7), seq>>3, seq)
 		seq++
 	}
 }

@@ -11,27 +11,32 @@ import (
 	"tcpledger/schema"
 )
 
-// checkpointEvery is in kernel time.
+// checkpointEvery is how often, in kernel time, a checkpoint is made.
 const checkpointEvery = uint64(10e9)
 
-// pending is a checkpoint whose numbers have been read and whose records have not all gone out. It goes after them: once
+// checkpoints are made one after the other.
+type checkpoints struct {
+	due     uint64
+	pending *pending // nil: none
+}
+
+// pending is a checkpoint whose numbers have been read and whose records have not all been sent. It is sent after them: once
 // every number below its next ones has arrived or was declared lost, and the endings among them have left settle.
 type pending struct {
 	row      schema.Checkpoint
 	next     map[uint32]uint64
 	complete bool
-	came     uint64 // what settle must have let go
+	came     uint64 // the records that must have left settle
 }
 
-// beginCheckpoint reads the numbers and totals. What is below the numbers and does not come is lost.
+// beginCheckpoint reads the numbers and totals. A number below those that does not arrive is lost.
 func (p *Pipeline) beginCheckpoint(phase string) error {
 	next, totals, at, err := p.readNumbers()
 	if err != nil {
 		return err
 	}
-	p.gaps.Expect(next, at)
-	p.pending = &pending{row: checkpointRow(phase, at, next, totals), next: next}
-	p.checkpointDue = at + checkpointEvery
+	p.gaps.Advance(next, at)
+	p.checkpoints = checkpoints{due: at + checkpointEvery, pending: &pending{row: checkpointRow(phase, at, next, totals), next: next}}
 	return nil
 }
 
@@ -53,11 +58,11 @@ func (p *Pipeline) readNumbers() (next map[uint32]uint64, totals map[string]uint
 	return next, totals, at, err
 }
 
-// advanceCheckpoint begins the next checkpoint when its time has come and lets the pending one go when it may.
+// advanceCheckpoint begins the next checkpoint when its time has come, and sends the pending one when its records are sent.
 func (p *Pipeline) advanceCheckpoint() error {
-	c := p.pending
+	c := p.checkpoints.pending
 	if c == nil {
-		if p.now < p.checkpointDue {
+		if p.now < p.checkpoints.due {
 			return nil
 		}
 		return p.beginCheckpoint(schema.CheckpointPeriodic)
@@ -71,11 +76,11 @@ func (p *Pipeline) advanceCheckpoint() error {
 	if p.settle.Left() < c.came {
 		return nil
 	}
-	p.pending = nil
-	return p.emitCheckpoint(&c.row)
+	p.checkpoints.pending = nil
+	return p.sendCheckpoint(&c.row)
 }
 
-func (p *Pipeline) emitCheckpoint(row *schema.Checkpoint) error {
+func (p *Pipeline) sendCheckpoint(row *schema.Checkpoint) error {
 	p.metrics.checkpoints.WithLabelValues(row.Phase).Inc()
 	p.metrics.last.Set(float64(time.Now().UnixMilli()) / 1e3)
 	return p.sink.Checkpoint(row, p.now)

@@ -3,6 +3,7 @@
 package pipeline
 
 import (
+	"slices"
 	"time"
 
 	"tcpledger/agent/capture"
@@ -14,8 +15,8 @@ import (
 // scanEvery is how often, in kernel time, the state map is scanned, unless a shorter stay is asked for.
 const scanEvery = uint64(10e9)
 
-// lingering finds the sockets that stay past ESTABLISHED for too long. It remembers nothing of them: a stay becomes too long
-// at one moment, and each moment lies between the beginnings of two scans. So each stay is told once.
+// lingering finds the sockets that stay past ESTABLISHED for too long. It remembers none of them: a stay becomes too long at
+// one moment, and each moment lies between the beginnings of two scans. So each stay is found once.
 type lingering struct {
 	scan  *capture.ConnScan
 	after uint64 // nanoseconds; 0: off
@@ -23,9 +24,9 @@ type lingering struct {
 	from  uint64 // when the last scan began
 	until uint64 // when this one began
 	due   uint64
-	under bool // a scan is under way
-	next  uint64
-	own   uint64
+	under bool   // a scan is under way
+	next  uint64 // number of the next event
+	own   uint64 // stays of the agent's own sockets
 }
 
 func newLingering(scan *capture.ConnScan, after time.Duration) *lingering {
@@ -41,49 +42,50 @@ func lingers(state uint8) bool {
 	return false
 }
 
-// tooLong picks the stays that became too long since the last scan began, until this one did.
+// tooLong reports whether a stay became too long after the last scan began, and before this one did.
 func (l *lingering) tooLong(c *bpf.ConnState) bool {
 	since := c.StateAt + l.after
 	return lingers(c.State) && since > l.from && since <= l.until
 }
 
-// step reads some of the state map at kernel time now, so that the ring buffer does not wait for all of it.
-func (l *lingering) step(now uint64, take func(*bpf.ConnState)) (err error) {
+// step scans a part of the state map at kernel time now, so that the ring buffer does not wait for all of it. It gives the
+// sockets that stay too long, valid until the next step.
+func (l *lingering) step(now uint64) (found []bpf.ConnState, err error) {
 	if l.after == 0 || (!l.under && now < l.due) {
-		return nil
+		return nil, nil
 	}
 	if !l.under {
 		if l.until, err = clock.Now(); err != nil {
-			return err
+			return nil, err
 		}
-		l.under = true
 	}
-	l.under, err = l.scan.Next(func(c *bpf.ConnState) {
-		if l.tooLong(c) {
-			take(c)
-		}
-	})
+	found, l.under, err = l.scan.Next()
+	found = slices.DeleteFunc(found, func(c bpf.ConnState) bool { return !l.tooLong(&c) })
 	if !l.under {
 		l.from, l.due = l.until, l.until+l.every
 	}
-	return err
+	return found, err
 }
 
-// takeLingering gives a stay its number, which nothing of the kernel's has, and hands it on.
-func (p *Pipeline) takeLingering(in *bpf.ConnState) {
+// scanLingering sends an event for each socket that stays too long. The kernel side has no number for it: the agent gives one.
+func (p *Pipeline) scanLingering() error {
 	l := p.lingering
-	if in.Flags&bpf.StateOwn != 0 {
-		l.own++
-		return
+	found, err := l.step(p.now)
+	for i := range found {
+		if found[i].Flags&bpf.StateOwn != 0 {
+			l.own++
+			continue
+		}
+		e := &p.event
+		p.translate.lingering(&found[i], l.until, e)
+		p.owners.Fill(&e.Owner)
+		e.Stream, e.Seq, e.Weight = schema.AgentStream, l.next, 1
+		l.next++
+		p.gaps.Observe(e.Stream, e.Seq, e.At)
+		p.metrics.records[schema.KindLingering].Inc()
+		if err := p.sink.Event(e, p.now); err != nil {
+			return err
+		}
 	}
-	e := &p.event
-	p.translate.lingering(in, l.until, e)
-	p.owners.Fill(&e.Owner)
-	e.Stream, e.Seq, e.Weight = schema.AgentStream, l.next, 1
-	l.next++
-	p.gaps.Saw(e.Stream, e.Seq, e.At)
-	p.metrics.records[bpf.KindLingering].Inc()
-	if err := p.sink.Event(e, p.now); err != nil && p.err == nil {
-		p.err = err
-	}
+	return err
 }

@@ -19,6 +19,7 @@ import (
 
 	"tcpledger/agent/capture"
 	"tcpledger/agent/owner"
+	"tcpledger/agent/settle"
 	"tcpledger/agent/stacks"
 	"tcpledger/schema"
 )
@@ -100,7 +101,7 @@ func running(t *testing.T, config capture.Config, here uint32) *live {
 	owners, err := owner.New("/proc", "/sys/fs/cgroup")
 	require.NoError(t, err)
 	r := &live{t: t, netns: here, reports: reports(t, c)}
-	p, err := New(Config{Capture: c, Owners: owners, Resolver: stacks.NewResolver(os.DirFS("/")), Stacks: 1 << 16,
+	p, err := New(Config{Capture: c, Owners: owners, Resolver: stacks.NewResolver(os.DirFS("/")), Stacks: 1 << 16, MaxSettling: settle.DefaultMax,
 		LingeringAfter: time.Second, Sink: r, Registry: prometheus.NewRegistry()})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())

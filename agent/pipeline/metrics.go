@@ -10,6 +10,14 @@ import (
 
 const prefix = "tcpledger_agent_"
 
+// What happened to a stack.
+const (
+	stackNew      = "new"      // sent
+	stackInline   = "inline"   // the stack map was full: its frames came with the record
+	stackMissing  = "missing"  // in no map any more
+	stackMismatch = "mismatch" // the map gave no frames, or those of another hash
+)
+
 type metrics struct {
 	records     [256]prometheus.Counter // by the kind's number
 	malformed   prometheus.Counter
@@ -53,7 +61,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 	for _, phase := range []string{schema.CheckpointStart, schema.CheckpointPeriodic, schema.CheckpointEnd} {
 		m.checkpoints.WithLabelValues(phase)
 	}
-	for _, what := range []string{"new", "inline", "missing", "mismatch"} {
+	for _, what := range []string{stackNew, stackInline, stackMissing, stackMismatch} {
 		m.stacks.WithLabelValues(what)
 	}
 	m.lost.WithLabelValues(schema.LossRingFull)

@@ -5,7 +5,7 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"fmt"
+	"iter"
 	"os"
 	"time"
 
@@ -28,65 +28,49 @@ type Config struct {
 	Resolver *stacks.Resolver
 	// Stacks is how many stacks are remembered; more than the kernel's stack map holds.
 	Stacks int
-	// LingeringAfter is how long a socket may stay in a state past ESTABLISHED until that is a record; 0: for ever.
+	// MaxSettling is how many endings wait for their reset at most.
+	MaxSettling int
+	// LingeringAfter is how long a socket may stay in a state past ESTABLISHED before that is an event; 0: for ever.
 	LingeringAfter time.Duration
 
 	Sink     Sink
 	Registry prometheus.Registerer
 }
 
-// settleMost is how many endings are held at most: a quarter of a second of 130,000 a second.
-const settleMost = 32_768
-
-// observeEvery is how often, in kernel time, the gauges are set.
-const observeEvery = uint64(100e6)
-
 // Pipeline reads the ring buffer to the sink. It is for one goroutine.
 type Pipeline struct {
-	capture   *capture.Capture
-	owners    *owner.Names
-	resolver  *stacks.Resolver
-	remember  int
-	sink      Sink
-	metrics   *metrics
-	translate *translator
-	stacks    *stackIDs
-	gaps      *gaps.Tracker
-	settle    *settle.Settle
-	lingering *lingering
-	unseen    unseen
-	emit      func(*schema.Connection)
+	capture     *capture.Capture
+	owners      *owner.Names
+	sink        Sink
+	metrics     *metrics
+	translate   *translator
+	frames      *frames
+	stacks      *stacks.Cache
+	gaps        *gaps.Tracker
+	settle      *settle.Settle
+	lingering   *lingering
+	checkpoints checkpoints
+	upkeep      upkeep
+	now         uint64 // kernel time: that of the newest record, or of the last look at an empty ring
 
-	now           uint64
-	observeDue    uint64
-	observed      uint64
-	checkpointDue uint64
-	pending       *pending
-	err           error // of emit, met where no error can be returned
-	resetsWatched bool
-	record        bpf.Record
-	connection    schema.Connection
-	event         schema.Event
+	record     bpf.Record // reused for every record
+	connection schema.Connection
+	event      schema.Event
 }
 
 // New makes a pipeline.
 func New(c Config) (*Pipeline, error) {
 	cache, err := stacks.NewCache(c.Resolver, c.Stacks)
 	if err != nil {
-		return nil, fmt.Errorf("make the stack cache: %w", err)
+		return nil, err
 	}
-	p := &Pipeline{capture: c.Capture, owners: c.Owners, resolver: c.Resolver, remember: c.Stacks, sink: c.Sink,
-		metrics: newMetrics(c.Registry), translate: newTranslator(c.Capture), gaps: gaps.New(), settle: settle.New(settleMost),
-		lingering: newLingering(c.Capture.ScanConns(), c.LingeringAfter)}
-	p.stacks = newStackIDs(p, cache)
-	p.resetsWatched = c.Capture.WatchesResets()
-	p.unseen.read = func() (uint64, error) { return c.Capture.Total(bpf.TotalLost + bpf.Total(bpf.KindResetSent)) }
-	p.emit = func(c *schema.Connection) {
-		if err := errors.Join(p.doubt(c), p.sink.Connection(c, p.now)); err != nil && p.err == nil {
-			p.err = err
-		}
+	settling, err := settle.New(settle.Config{Max: c.MaxSettling, Watched: c.Capture.WatchesResets(), Lost: c.Capture.LostResets, Now: clock.Now})
+	if err != nil {
+		return nil, err
 	}
-	return p, nil
+	return &Pipeline{capture: c.Capture, owners: c.Owners, sink: c.Sink, metrics: newMetrics(c.Registry), translate: newTranslator(c.Capture),
+		frames: newFrames(c.Capture), stacks: cache, gaps: gaps.New(), settle: settling,
+		lingering: newLingering(c.Capture.ScanConns(), c.LingeringAfter)}, nil
 }
 
 // Run reads until ctx ends, then stops the hooks, reads what they left, and finishes the sink: nothing that was numbered is
@@ -99,22 +83,27 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	return errors.Join(err, p.end())
 }
 
-// step reads one record, or finds the ring empty, and lets go what is due then.
+// step reads one record, or finds the ring empty, and sends what is due then.
 func (p *Pipeline) step() error {
-	err := p.capture.Read(&p.record)
-	switch {
-	case err == nil:
-		err = p.take(&p.record)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		err = p.idle()
-	case errors.Is(err, bpf.ErrMalformed): // its number stays a gap, and so becomes a loss
-		p.metrics.malformed.Inc()
-		err = nil
-	}
-	if err != nil {
+	if _, err := p.read(); err != nil {
 		return err
 	}
 	return p.advance()
+}
+
+// read handles the next record. empty says that the ring had none.
+func (p *Pipeline) read() (empty bool, err error) {
+	err = p.capture.Read(&p.record)
+	switch {
+	case err == nil:
+		return false, p.handle(&p.record)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return true, p.idle()
+	case errors.Is(err, bpf.ErrMalformed): // its number stays a gap, and so becomes a loss
+		p.metrics.malformed.Inc()
+		return false, nil
+	}
+	return false, err
 }
 
 // idle moves kernel time to the kernel's clock: no record is older than that.
@@ -124,40 +113,41 @@ func (p *Pipeline) idle() error {
 	return err
 }
 
-// take names a record, accounts for its number and hands it on: endings to settle, the rest to the sink.
-func (p *Pipeline) take(r *bpf.Record) error {
+// handle names a record, accounts for its number and hands it on: endings to settle, the rest to the sink.
+func (p *Pipeline) handle(r *bpf.Record) error {
 	if r.Kind == bpf.KindStack {
-		p.stacks.keep(&r.Stack)
+		p.metrics.stacks.WithLabelValues(stackInline).Inc()
+		p.frames.keep(&r.Stack)
 		return nil
 	}
 	head := r.Head()
 	p.now = max(p.now, head.At)
-	if !p.gaps.Saw(head.Stream, head.Seq, head.At) {
+	if !p.gaps.Observe(head.Stream, head.Seq, head.At) {
 		return nil
 	}
 	p.metrics.records[r.Kind].Inc()
 	if r.Kind == bpf.KindConnection {
-		return p.takeConnection(&r.Connection)
+		return p.handleConnection(&r.Connection)
 	}
-	return p.takeEvent(&r.Event)
+	return p.handleEvent(&r.Event)
 }
 
-func (p *Pipeline) takeConnection(in *bpf.Connection) (err error) {
+func (p *Pipeline) handleConnection(in *bpf.Connection) (err error) {
 	c := &p.connection
 	p.translate.connection(in, c)
 	p.owners.Fill(&c.Owner)
-	if c.StackID, err = p.stacks.id(in.Stack); err != nil {
+	if c.StackID, err = p.stack(in.Stack); err != nil {
 		return err
 	}
-	p.settle.Connection(c, p.emit)
+	p.settle.Hold(c)
 	return nil
 }
 
-func (p *Pipeline) takeEvent(in *bpf.Event) (err error) {
+func (p *Pipeline) handleEvent(in *bpf.Event) (err error) {
 	e := &p.event
 	p.translate.event(in, e)
 	p.owners.Fill(&e.Owner)
-	if e.StackID, err = p.stacks.id(in.Stack); err != nil {
+	if e.StackID, err = p.stack(in.Stack); err != nil {
 		return err
 	}
 	if e.Kind == schema.KindResetSent && in.Flags&bpf.EventMinisock == 0 {
@@ -166,27 +156,40 @@ func (p *Pipeline) takeEvent(in *bpf.Event) (err error) {
 	return p.sink.Event(e, p.now)
 }
 
-// advance lets go what is due at kernel time now.
+// sendEndings sends every one of the records, and gives the first error.
+func (p *Pipeline) sendEndings(records iter.Seq2[*schema.Connection, error]) (failed error) {
+	for c, err := range records {
+		if sinkErr := p.sink.Connection(c, p.now); err == nil {
+			err = sinkErr
+		}
+		if failed == nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// advance sends what is due at kernel time now.
 func (p *Pipeline) advance() error {
-	p.settle.Due(p.now, p.emit)
-	if err := p.lose(p.gaps.Due(p.now)); err != nil {
+	if err := p.sendEndings(p.settle.Due(p.now)); err != nil {
 		return err
 	}
-	if err := p.lingering.step(p.now, p.takeLingering); err != nil {
+	if err := p.sendLosses(p.gaps.Due(p.now)); err != nil {
+		return err
+	}
+	if err := p.scanLingering(); err != nil {
 		return err
 	}
 	if err := p.advanceCheckpoint(); err != nil {
 		return err
 	}
-	if p.now >= p.observeDue {
-		if err := p.observe(); err != nil {
-			return err
-		}
+	if err := p.keepUp(); err != nil {
+		return err
 	}
-	return errors.Join(p.err, p.sink.Tick(p.now))
+	return p.sink.Tick(p.now)
 }
 
-func (p *Pipeline) lose(losses []schema.Loss) error {
+func (p *Pipeline) sendLosses(losses []schema.Loss) error {
 	for i := range losses {
 		p.metrics.lost.WithLabelValues(losses[i].Cause).Add(float64(losses[i].Lost()))
 		if err := p.sink.Loss(&losses[i], p.now); err != nil {

@@ -3,80 +3,75 @@
 package pipeline
 
 import (
-	"tcpledger/agent/stacks"
+	"errors"
+
+	"tcpledger/agent/capture"
 	"tcpledger/bpf"
+	"tcpledger/schema"
 )
 
-// mostInline bounds the frames kept that came with the records because the stack map was full.
-const mostInline = 1024
+// maxInline bounds the frames kept that came with the records because the stack map was full.
+const maxInline = 1024
 
-// stackIDs turns the kernel side's hashes into stack ids. Frames come from the stack map, which is emptied now and then,
-// or inline.
-type stackIDs struct {
-	pipeline *Pipeline
-	cache    *stacks.Cache
-	inline   map[uint64][]uint64
-	hash     uint64                  // the one that frames is asked for
-	frames   func() ([]uint64, bool) // made once: a closure a record would be garbage
+// frames is the stacks.Source: frames come from the stack map, or came inline just before their record.
+type frames struct {
+	capture *capture.Capture
+	inline  map[uint64][]uint64
 }
 
-func newStackIDs(p *Pipeline, cache *stacks.Cache) *stackIDs {
-	s := &stackIDs{pipeline: p, cache: cache, inline: map[uint64][]uint64{}}
-	s.frames = s.find
-	return s
-}
+func newFrames(c *capture.Capture) *frames { return &frames{capture: c, inline: map[uint64][]uint64{}} }
 
-// id gives the stack id of a hash, 0 for none. A stack that is new goes to the sink first.
-func (s *stackIDs) id(hash uint64) (uint64, error) {
-	if hash == 0 {
-		return 0, nil
+// Frames gives the frames of a hash, those that came inline only once.
+func (f *frames) Frames(hash uint64) ([]uint64, error) {
+	if frames, ok := f.inline[hash]; ok {
+		delete(f.inline, hash)
+		return frames, nil
 	}
-	s.hash = hash
-	id, fresh := s.cache.Intern(hash, s.frames)
-	if fresh == nil {
-		return id, nil
-	}
-	s.pipeline.metrics.stacks.WithLabelValues("new").Inc()
-	return id, s.pipeline.sink.Stack(fresh, s.pipeline.now)
-}
-
-func (s *stackIDs) find() ([]uint64, bool) {
-	if frames, ok := s.inline[s.hash]; ok {
-		delete(s.inline, s.hash)
-		return frames, true
-	}
-	frames, ok, err := s.pipeline.capture.Stack(s.hash)
-	if err != nil {
-		s.pipeline.metrics.stacks.WithLabelValues("mismatch").Inc()
-		return nil, false
-	}
-	if !ok {
-		s.pipeline.metrics.stacks.WithLabelValues("missing").Inc()
-	}
-	return frames, ok
+	return f.capture.Stack(hash)
 }
 
 // keep takes frames that came inline; the record that refers to them follows.
-func (s *stackIDs) keep(in *bpf.Stack) {
-	s.pipeline.metrics.stacks.WithLabelValues("inline").Inc()
-	if len(s.inline) >= mostInline {
-		clear(s.inline)
+func (f *frames) keep(in *bpf.Stack) {
+	if len(f.inline) >= maxInline {
+		clear(f.inline)
 	}
-	s.inline[in.Hash] = append([]uint64(nil), in.Frames[:in.Depth]...)
+	f.inline[in.Hash] = append([]uint64(nil), in.Frames[:in.Depth]...)
 }
 
-// sweep empties the stack map. The cache remembers what was in it for the records that still refer to it.
-func (s *stackIDs) sweep() error {
-	var failed error
-	err := s.pipeline.capture.SweepStacks(func(hash uint64, frames []uint64) {
-		_, fresh := s.cache.Intern(hash, func() ([]uint64, bool) { return frames, true })
-		if fresh != nil && failed == nil {
-			s.pipeline.metrics.stacks.WithLabelValues("new").Inc()
-			failed = s.pipeline.sink.Stack(fresh, s.pipeline.now)
-		}
-	})
-	if err != nil {
-		s.pipeline.metrics.stacks.WithLabelValues("mismatch").Inc()
+// stack gives the stack id of a hash, 0 for none. The stack itself goes to the sink before the first record that refers to it.
+func (p *Pipeline) stack(hash uint64) (uint64, error) {
+	id, isNew, err := p.stacks.Intern(hash, p.frames)
+	switch {
+	case errors.Is(err, capture.ErrNoStack):
+		p.metrics.stacks.WithLabelValues(stackMissing).Inc()
+		return 0, nil
+	case err != nil:
+		p.metrics.stacks.WithLabelValues(stackMismatch).Inc()
+		return 0, nil
 	}
-	return failed
+	return id, p.publishStack(isNew)
+}
+
+func (p *Pipeline) publishStack(s *schema.Stack) error {
+	if s == nil {
+		return nil
+	}
+	p.metrics.stacks.WithLabelValues(stackNew).Inc()
+	return p.sink.Stack(s, p.now)
+}
+
+// sweep empties the stack map into the cache: later records may still refer to the stacks. Stacks that the map does not give
+// are counted; their records go without.
+func (p *Pipeline) sweep() error {
+	for swept, err := range p.capture.SweepStacks() {
+		if err != nil {
+			p.metrics.stacks.WithLabelValues(stackMismatch).Inc()
+			continue
+		}
+		_, isNew := p.stacks.Add(swept.Hash, swept.Frames)
+		if err := p.publishStack(isNew); err != nil {
+			return err
+		}
+	}
+	return nil
 }

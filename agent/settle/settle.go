@@ -1,23 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package settle holds the record of a connection for a moment after its end, because the reset that belongs to an ending
-// leaves only after the kernel has said `-> CLOSE`.
+// Package settle knows which reset belongs to an ending. The reset that decides leaves the host only after `-> CLOSE`, so
+// settle holds each connection's record for a moment: a reset that comes in time is merged into the record; a record whose
+// reset may have been lost is marked FlagResetUnseen.
 package settle
 
-import "tcpledger/schema"
+import (
+	"errors"
+	"iter"
+
+	"tcpledger/schema"
+)
 
 // Window is how long, in nanoseconds of kernel time, a record is held.
 const Window = uint64(250e6)
 
-// Settle is a queue of connection records in the order they came. It is not safe for concurrent use. It holds at most
-// the number of records it was made for; its memory grows to that and stays.
+// DefaultMax is how many records are held at most by default: those of a window at 130,000 endings a second.
+const DefaultMax = 32_768
+
+// Config is what a Settle needs; all of it.
+type Config struct {
+	// Max bounds the records held at a time; at least 1.
+	Max int
+	// Watched says that every reset sent is an event, or counted by Lost.
+	Watched bool
+	// Lost counts the reset_sent events so far that found no room in the ring buffer.
+	Lost func() (uint64, error)
+	// Now is the kernel's clock.
+	Now func() (uint64, error)
+}
+
+// Settle is a queue of connection records in the order they came. It is for one goroutine. Its memory grows to Max records
+// and stays.
 type Settle struct {
-	most  int
-	held  []schema.Connection // a ring, its length a power of two
-	first uint64              // records that left
-	next  uint64              // records that came
-	byID  map[uint64]uint64   // conn → which record that came
-	stats Stats
+	max     int
+	watched bool
+	lost    lostResets
+	held    []schema.Connection // a ring, its length a power of two
+	first   uint64              // records that left
+	next    uint64              // records that came
+	byID    map[uint64]uint64   // conn → which record that came
+	stats   Stats
 }
 
 // Stats count since the start.
@@ -27,21 +50,17 @@ type Stats struct {
 	Early  uint64 // records that left before their time because too many were held
 }
 
-// New makes a Settle that holds at most most records.
-func New(most int) *Settle {
-	return &Settle{most: max(most, 1), held: make([]schema.Connection, 64), byID: map[uint64]uint64{}}
+// New makes an empty Settle.
+func New(c Config) (*Settle, error) {
+	if c.Max < 1 {
+		return nil, errors.New("settle must hold at least 1 record")
+	}
+	return &Settle{max: c.Max, watched: c.Watched, lost: lostResets{count: c.Lost, now: c.Now}, held: make([]schema.Connection, 64),
+		byID: map[uint64]uint64{}}, nil
 }
 
-// Connection takes a record; c is copied. Where too many are held the oldest leaves through emit, marked as one whose reset
-// may still come.
-func (s *Settle) Connection(c *schema.Connection, emit func(*schema.Connection)) {
-	if int(s.next-s.first) >= s.most {
-		s.stats.Early++
-		if oldest := s.at(s.first); !oldest.Flags.Has(schema.FlagResetAfter) {
-			oldest.Flags |= schema.FlagResetUnseen
-		}
-		s.release(emit)
-	}
+// Hold takes a record; c is copied. Call Due after it: Due lets the oldest leave when Max are held.
+func (s *Settle) Hold(c *schema.Connection) {
 	if int(s.next-s.first) == len(s.held) {
 		s.grow()
 	}
@@ -70,35 +89,61 @@ func (s *Settle) Reset(e *schema.Event, answers bool) bool {
 	if c.ResetReason == "" && !c.ResetReasonRaw.Known {
 		c.ResetReason, c.ResetReasonRaw = e.Reason, e.ReasonRaw
 	}
-	decisive(c, e)
+	if e.StackID != 0 && schema.ResetDecides(c) {
+		c.StackID, c.Context = e.StackID, e.Context
+	}
 	s.stats.Merged++
 	return true
 }
 
-// decisive gives the record the stack of the moment that named its cause. A kernel that met data after close without an
-// error ends the connection as if it were clean: only the reset that answers shows where.
-func decisive(c *schema.Connection, e *schema.Event) {
-	if c.Error == 0 && e.StackID != 0 && schema.Decide(c).Cause == schema.CauseDataAfterClose {
-		c.StackID, c.Context = e.StackID, e.Context
-	}
+// Watch reads how many resets were lost. Call it about every 100 ms: an ending is marked if resets were lost between the two
+// readings around it, so readings far apart mark more endings than need be.
+func (s *Settle) Watch() error { return s.lost.read() }
+
+// Due gives, in order, the records that ended Window before kernel time now, and those that leave early because Max are held.
+// Each is valid until the next one. A record with an error is whole: its reset counts as unseen, because the counter of lost
+// resets could not be read.
+func (s *Settle) Due(now uint64) iter.Seq2[*schema.Connection, error] {
+	return func(yield func(*schema.Connection, error) bool) { s.due(now, yield) }
 }
 
-// Due lets the records leave, in order, that ended Window before kernel time now. What emit gets is valid during the call.
-func (s *Settle) Due(now uint64, emit func(*schema.Connection)) {
-	for s.first < s.next && s.at(s.first).At+Window <= now {
-		s.release(emit)
-	}
-}
+// Flush gives all records that are held, as Due does.
+func (s *Settle) Flush() iter.Seq2[*schema.Connection, error] { return s.Due(^uint64(0)) }
 
-// Flush lets all records leave.
-func (s *Settle) Flush(emit func(*schema.Connection)) {
+func (s *Settle) due(now uint64, yield func(*schema.Connection, error) bool) {
 	for s.first < s.next {
-		s.release(emit)
+		c := s.at(s.first)
+		early := now < c.At+Window
+		if early && int(s.next-s.first) < s.max {
+			return
+		}
+		if !yield(c, s.release(c, early)) {
+			return
+		}
 	}
 }
 
-// Came counts the records that were taken, Left those that left: all that came before a moment have left once Left reaches
-// what Came was then.
+// release lets the oldest record, c, leave.
+func (s *Settle) release(c *schema.Connection, early bool) error {
+	if i, ok := s.byID[c.Conn]; ok && i == s.first {
+		delete(s.byID, c.Conn)
+	}
+	s.first++
+	if early {
+		s.stats.Early++
+	}
+	if c.Flags.Has(schema.FlagResetAfter) {
+		return nil
+	}
+	lost, err := s.lost.after(c.At)
+	if early || lost || err != nil || !s.watched {
+		c.Flags |= schema.FlagResetUnseen
+	}
+	return err
+}
+
+// Came counts the records that came, Left those that left: all that came before a moment have left once Left reaches what
+// Came was then.
 func (s *Settle) Came() uint64 { return s.next }
 
 // Left counts the records that left.
@@ -111,15 +156,6 @@ func (s *Settle) Stats() Stats {
 }
 
 func (s *Settle) at(i uint64) *schema.Connection { return &s.held[i&uint64(len(s.held)-1)] }
-
-func (s *Settle) release(emit func(*schema.Connection)) {
-	c := s.at(s.first)
-	if i, ok := s.byID[c.Conn]; ok && i == s.first {
-		delete(s.byID, c.Conn)
-	}
-	s.first++
-	emit(c)
-}
 
 func (s *Settle) grow() {
 	old := s.held

@@ -3,6 +3,7 @@
 package settle
 
 import (
+	"iter"
 	"math/rand/v2"
 	"testing"
 
@@ -22,19 +23,42 @@ func reset(conn, at uint64, reason string) *schema.Event {
 		ReasonRaw: schema.Some(14)}
 }
 
-func collect(into *[]schema.Connection) func(*schema.Connection) {
-	return func(c *schema.Connection) { *into = append(*into, *c) }
+// kernel is the kernel's side of a Settle: its clock, and how many resets it has lost.
+type kernel struct {
+	now    uint64
+	lost   uint64
+	broken error
+}
+
+func (k *kernel) config(most int) Config {
+	return Config{Max: most, Watched: true,
+		Lost: func() (uint64, error) { return k.lost, k.broken },
+		Now:  func() (uint64, error) { return k.now, nil }}
+}
+
+func newSettle(t testing.TB, most int) *Settle {
+	t.Helper()
+	s, err := New(new(kernel).config(most))
+	require.NoError(t, err)
+	return s
+}
+
+func collected(t testing.TB, records iter.Seq2[*schema.Connection, error]) (out []schema.Connection) {
+	t.Helper()
+	for c, err := range records {
+		require.NoError(t, err)
+		out = append(out, *c)
+	}
+	return out
 }
 
 func TestRecordWaitsForItsReset(t *testing.T) {
-	var out []schema.Connection
-	s := New(10)
-	s.Connection(connection(7, 1000*ms), collect(&out))
-	s.Due(1249*ms, collect(&out))
-	require.Empty(t, out)
+	s := newSettle(t, 10)
+	s.Hold(connection(7, 1000*ms))
+	require.Empty(t, collected(t, s.Due(1249*ms)))
 	require.True(t, s.Reset(reset(7, 1001*ms, "TCP_STATE"), true))
 	require.False(t, s.Reset(reset(7, 1002*ms, "NOT_SPECIFIED"), false), "only the first")
-	s.Due(1250*ms, collect(&out))
+	out := collected(t, s.Due(1250*ms))
 	require.Len(t, out, 1)
 	require.Equal(t, schema.FlagResetAfter|schema.FlagResetAnswers, out[0].Flags)
 	require.Equal(t, "TCP_STATE", out[0].ResetReason)
@@ -43,33 +67,32 @@ func TestRecordWaitsForItsReset(t *testing.T) {
 	require.Equal(t, Stats{Merged: 1}, s.Stats())
 }
 
-func TestWhatNeverMerges(t *testing.T) {
-	var out []schema.Connection
-	s := New(10)
-	s.Connection(connection(0, 10*ms), collect(&out))
-	s.Connection(connection(2, 10*ms), collect(&out))
+func TestResetsThatNeverMerge(t *testing.T) {
+	s := newSettle(t, 10)
+	s.Hold(connection(0, 10*ms))
+	s.Hold(connection(2, 10*ms))
 	require.False(t, s.Reset(reset(0, 11*ms, ""), true), "no connection known")
 	require.False(t, s.Reset(reset(3, 11*ms, ""), true), "another connection")
 	require.False(t, s.Reset(reset(2, 9*ms, ""), true), "sent before the end: the record has it already")
-	s.Flush(collect(&out))
+	out := collected(t, s.Flush())
+	require.Len(t, out, 2)
 	for _, c := range out {
 		require.Zero(t, c.Flags)
 	}
 }
 
 func TestReasonBeforeTheEndStays(t *testing.T) {
-	var out []schema.Connection
-	s := New(10)
+	s := newSettle(t, 10)
 	c := connection(5, ms)
 	c.Flags, c.ResetReason = schema.FlagResetSent, "KEEPALIVE_TIMEOUT"
-	s.Connection(c, collect(&out))
+	s.Hold(c)
 	require.True(t, s.Reset(reset(5, 2*ms, "TCP_STATE"), false))
-	s.Flush(collect(&out))
+	out := collected(t, s.Flush())
 	require.Equal(t, "KEEPALIVE_TIMEOUT", out[0].ResetReason)
 	require.Equal(t, schema.FlagResetSent|schema.FlagResetAfter, out[0].Flags)
 }
 
-// TestStackOfDataAfterClose: the stack is that of the reset only where the reset is what named the cause.
+// TestStackOfDataAfterClose: the record gets the stack of the reset only if the reset names the cause.
 func TestStackOfDataAfterClose(t *testing.T) {
 	for name, test := range map[string]struct {
 		state   schema.State
@@ -93,11 +116,10 @@ func TestStackOfDataAfterClose(t *testing.T) {
 			c.LastState, c.Error, c.Flags, c.StackID = test.state, test.errno, test.flags, 7
 			c.Context = schema.Context{PID: 1, Comm: "closer", Kind: schema.CtxTask}
 			e.StackID, e.Context = test.stack, schema.Context{Comm: "swapper/0", Kind: schema.CtxSoftirq}
-			var out []schema.Connection
-			s := New(10)
-			s.Connection(c, collect(&out))
+			s := newSettle(t, 10)
+			s.Hold(c)
 			require.True(t, s.Reset(e, test.answers))
-			s.Flush(collect(&out))
+			out := collected(t, s.Flush())
 			require.Equal(t, test.want, out[0].StackID)
 			require.Equal(t, test.want == 8, out[0].Context == e.Context, "the context goes with the stack")
 		})
@@ -110,14 +132,14 @@ func TestAgainstModel(t *testing.T) {
 	for seed := range uint64(50) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		most := 1 + rng.IntN(300)
-		s := New(most)
+		s := newSettle(t, most)
 		var out []schema.Connection
 		var merged []bool
-		now := uint64(1e9)
+		now, early := uint64(1e9), 0
 		for range 2000 {
 			now += rng.Uint64N(4 * ms)
 			if rng.IntN(3) > 0 {
-				s.Connection(connection(uint64(len(merged)+1), now), collect(&out))
+				s.Hold(connection(uint64(len(merged)+1), now))
 				merged = append(merged, false)
 			} else if n := len(merged); n > 0 {
 				i := max(0, n-1-rng.IntN(2*most))
@@ -125,15 +147,18 @@ func TestAgainstModel(t *testing.T) {
 				require.Equal(t, held && !merged[i], s.Reset(reset(uint64(i+1), now, "R"), false))
 				merged[i] = merged[i] || held
 			}
-			before := len(out)
-			s.Due(now, collect(&out))
-			for _, c := range out[before:] {
-				require.LessOrEqual(t, c.At+Window, now)
+			for _, c := range collected(t, s.Due(now)) {
+				if c.At+Window > now {
+					early++
+					require.Equal(t, !merged[len(out)], c.Flags.Has(schema.FlagResetUnseen))
+				}
+				out = append(out, c)
 			}
-			require.LessOrEqual(t, int(s.Came()-s.Left()), most)
+			require.Less(t, int(s.Came()-s.Left()), most)
 			require.Equal(t, uint64(len(out)), s.Left())
 		}
-		s.Flush(collect(&out))
+		require.EqualValues(t, early, s.Stats().Early)
+		out = append(out, collected(t, s.Flush())...)
 		require.Len(t, out, len(merged))
 		for i, c := range out {
 			require.Equal(t, uint64(i+1), c.Conn)
@@ -145,29 +170,63 @@ func TestAgainstModel(t *testing.T) {
 
 // TestEarlyIsCounted, and marked unless the reset was there already.
 func TestEarlyIsCounted(t *testing.T) {
+	s := newSettle(t, 3)
 	var out []schema.Connection
-	s := New(2)
 	for i := range uint64(5) {
-		s.Connection(connection(i+1, i), collect(&out))
+		s.Hold(connection(i+1, i))
 		if i == 1 {
 			require.True(t, s.Reset(reset(2, 2, "R"), false))
 		}
+		out = append(out, collected(t, s.Due(i))...)
 	}
 	require.Len(t, out, 3)
 	require.Equal(t, Stats{Held: 2, Merged: 1, Early: 3}, s.Stats())
-	s.Flush(collect(&out))
+	out = append(out, collected(t, s.Flush())...)
 	for i, want := range []schema.Flags{schema.FlagResetUnseen, schema.FlagResetAfter, schema.FlagResetUnseen, 0, 0} {
 		require.Equal(t, want, out[i].Flags, "record %d", i)
 	}
 }
 
+// The loop over the records may end early: those that were not given stay.
+func TestTheRestStaysWhenTheLoopEnds(t *testing.T) {
+	s := newSettle(t, 10)
+	for i := range uint64(3) {
+		s.Hold(connection(i+1, i))
+	}
+	for c, err := range s.Due(1e12) {
+		require.NoError(t, err)
+		require.EqualValues(t, 1, c.Conn)
+		break
+	}
+	require.Len(t, collected(t, s.Due(1e12)), 2)
+}
+
+func TestASettleThatHoldsNothingIsRefused(t *testing.T) {
+	_, err := New(new(kernel).config(0))
+	require.Error(t, err)
+}
+
+// A step of the agent's loop in which no record leaves makes no garbage.
+func TestDueMakesNoGarbage(t *testing.T) {
+	s, c := newSettle(t, 100_000), connection(1, 0)
+	require.Zero(t, testing.AllocsPerRun(1000, func() {
+		for _, err := range s.Due(c.At) {
+			require.NoError(t, err)
+		}
+	}))
+}
+
 func BenchmarkSettle(b *testing.B) {
-	s, c := New(100_000), connection(1, 0)
-	drop := func(*schema.Connection) {}
+	s, c := newSettle(b, 100_000), connection(1, 0)
+	b.ReportAllocs()
 	for b.Loop() {
 		c.At += ms / 20
 		c.Conn++
-		s.Connection(c, drop)
-		s.Due(c.At, drop)
+		s.Hold(c)
+		for _, err := range s.Due(c.At) {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
 	}
 }

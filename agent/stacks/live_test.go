@@ -67,7 +67,7 @@ func TestLiveKernelAgainstKallsyms(t *testing.T) {
 	for range 20_000 {
 		i := rand.IntN(len(kernel) - 1)
 		addr := kernel[i] + rand.Uint64N(kernel[i+1]-kernel[i])
-		name, offset, module, ok := r.Symbol(addr)
+		name, offset, module, ok := symbolOf(r, addr)
 		if !ok { // between the end of the text and the init text there is none
 			require.Nil(t, r.current.Load().find(addr))
 			continue
@@ -75,7 +75,7 @@ func TestLiveKernelAgainstKallsyms(t *testing.T) {
 		require.Equal(t, "kernel", module)
 		require.Contains(t, names[kernel[i]], name)
 		require.Equal(t, addr-kernel[i], offset)
-		require.Equal(t, addr-kernel[0], r.Stack([]uint64{kernel[0], addr}).Frames[1].Offset, "the base is _stext")
+		require.Equal(t, addr-kernel[0], placed(r, []uint64{kernel[0], addr}).Frames[1].Offset, "the base is _stext")
 	}
 }
 
@@ -97,10 +97,10 @@ func TestLiveOwnFramesAreCut(t *testing.T) {
 	r := liveResolver(t)
 	frames := ownStack(t)
 	require.NoError(t, r.Read()) // the program is younger than the first reading
-	name, _, _, ok := r.Symbol(frames[0])
+	name, _, _, ok := symbolOf(r, frames[0])
 	require.True(t, ok)
 	require.Regexp(t, regexp.MustCompile("^bpf_prog_[0-9a-f]{16}_"), name)
-	s := r.Stack(frames)
+	s := placed(r, frames)
 	names := r.Names(&s)
 	t.Log(names)
 	require.NotEmpty(t, s.Frames)

@@ -12,8 +12,8 @@ import (
 	"tcpledger/schema"
 )
 
-// Reading /proc/kallsyms costs about a tenth of a second of CPU: once in firstPause, and ever less often while it helps
-// nothing.
+// Reading /proc/kallsyms costs about a tenth of a second of CPU. The pause between two readings is firstPause; it doubles, up
+// to lastPause, while a reading settles no doubt.
 const (
 	firstPause = 5 * time.Second
 	lastPause  = 10 * time.Minute
@@ -39,9 +39,9 @@ func NewResolver(root fs.FS) *Resolver {
 	return r
 }
 
-// Read reads /proc/kallsyms and the build ids. Call it once the programs are attached, and whenever modules came or went;
-// an address that is not known reads again by itself. The error is that of Readable: nothing else fails by it. What an
-// earlier reading found stays where this one may not look any more.
+// Read reads /proc/kallsyms and the build ids. Call it once the programs are attached; the resolver reads again by itself
+// when an address is not known or modules changed. The error is that of Readable: nothing else fails by it. If this reading
+// fails, the symbols of an earlier one stay in use.
 func (r *Resolver) Read() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -89,7 +89,7 @@ func (r *Resolver) Readable() error {
 	return r.reason
 }
 
-// Size is what the symbols take in memory: their number, and bytes.
+// Size gives the number of symbols and the bytes that they take in memory.
 func (r *Resolver) Size() (symbols, bytes int) { return r.current.Load().size() }
 
 // Table gives the text symbols of a build by offset, and the module's name; false where no such code is loaded now.
@@ -102,19 +102,8 @@ func (r *Resolver) Table(buildID string) (module string, symbols []schema.Symbol
 	return m.name, t.symbols(m), true
 }
 
-// Symbol names an address for a person: function, distance in it, module.
-func (r *Resolver) Symbol(addr uint64) (name string, offset uint64, module string, ok bool) {
-	t := r.current.Load()
-	m := t.find(addr)
-	if m == nil {
-		return "", 0, "", false
-	}
-	name, offset, ok = t.nearest(m, addr)
-	return name, offset, m.name, ok
-}
-
-// Names gives the frames of a stack as a person reads them, "function+distance"; in hex the address, or the distance in
-// its module, that has no name.
+// Names gives the frames of a stack for a person: "function+distance". A frame without a name is its address, or its distance
+// in the module, in hex.
 func (r *Resolver) Names(s *schema.Stack) []string {
 	t := r.current.Load()
 	names := make([]string, len(s.Frames))
@@ -131,15 +120,10 @@ func (r *Resolver) Names(s *schema.Stack) []string {
 	return names
 }
 
-// Stack makes a stack of kernel addresses, innermost first; a 0 ends them. The leading frames of our own BPF programs are
-// left out. What cannot be placed, or may be somebody else's by now, has no build id and its raw address.
-func (r *Resolver) Stack(frames []uint64) schema.Stack {
-	s, _ := r.place(frames, nil)
-	return s
-}
-
-// place makes a stack and gives the table to wait for another one than, nil where the stack is final. before is the table
-// when the frames were taken.
+// place makes a stack of kernel addresses, innermost first; a 0 ends them. The leading frames of our own BPF programs are cut.
+// An address in no known module, or in a module that may have changed, gets no build id and stays raw. wait is nil if the
+// stack is final; else place again once the table is another than wait. before is the table that the frames were placed with
+// the last time, nil the first time.
 func (r *Resolver) place(frames []uint64, before *table) (s schema.Stack, wait *table) {
 	frames = trimZeros(frames)
 	t, doubt := r.current.Load(), nothing
@@ -172,21 +156,20 @@ func trimZeros(frames []uint64) []uint64 {
 	return frames
 }
 
-// doubt says what of a table may be wrong for some frames.
+// doubt says why a table may be wrong for some frames.
 type doubt int
 
 const (
 	nothing  doubt = iota
-	missing        // an address that is in no module
-	programs       // somebody's BPF program, and the table may be older: addresses are reused
-	modules        // modules came or went
+	missing        // an address lies in no module
+	programs       // an address lies in a BPF program, which may be newer than the table: addresses are reused
+	modules        // modules were loaded or unloaded
 )
 
-// of reports whether what the table says of a module may not be used. vmlinux stays where it is.
+// of reports whether the table's place of a module may be wrong. vmlinux never moves.
 func (d doubt) of(m *module) bool { return d == modules && m.name != schema.ModuleKernel }
 
-// doubt looks for the gravest reason why the table may place these frames wrongly or not at all. before is the table when
-// they were taken, nil for t.
+// doubt gives the gravest reason why the table may place these frames wrongly or not at all. before is place's.
 func (r *Resolver) doubt(t *table, frames []uint64, before *table) doubt {
 	found := nothing
 	for _, addr := range frames[t.ownFrames(frames):] {
@@ -203,14 +186,14 @@ func (r *Resolver) doubt(t *table, frames []uint64, before *table) doubt {
 	return found
 }
 
-// due reports whether kallsyms may be read again by now.
+// due reports whether the pause between two readings of kallsyms is over.
 func (r *Resolver) due() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.now().Sub(r.read) >= r.pause
 }
 
-// again reads again where that is allowed by now, and gives the table to use and what is doubtful about it still.
+// again reads kallsyms again if the pause is over, and gives the table to use and the doubt that is left.
 func (r *Resolver) again(frames []uint64, d doubt) (*table, doubt) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

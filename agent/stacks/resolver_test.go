@@ -21,7 +21,7 @@ func (w where) closing() []uint64 {
 
 func TestStack(t *testing.T) {
 	r := readResolver(t, hostFiles(t, here))
-	s := r.Stack(here.closing())
+	s := placed(r, here.closing())
 	bareID := s.Frames[2].BuildID
 	require.Regexp(t, "^~[0-9a-f]{16}$", bareID)
 	require.Equal(t, []schema.Frame{
@@ -37,13 +37,13 @@ func TestStack(t *testing.T) {
 }
 
 func TestStackIsTheSameWhereverTheKernelLies(t *testing.T) {
-	one := readResolver(t, hostFiles(t, here)).Stack(here.closing())
-	other := readResolver(t, hostFiles(t, elsewhere)).Stack(elsewhere.closing())
+	one := placed(readResolver(t, hostFiles(t, here)), here.closing())
+	other := placed(readResolver(t, hostFiles(t, elsewhere)), elsewhere.closing())
 	require.Equal(t, one, other)
 
 	rebuilt := hostFiles(t, here)
 	rebuilt["proc/sys/kernel/version"] = &fstest.MapFile{Data: []byte("#2 SMP\n")}
-	require.NotEqual(t, one.ID, readResolver(t, rebuilt).Stack(here.closing()).ID, "a module without a note, of another build")
+	require.NotEqual(t, one.ID, placed(readResolver(t, rebuilt), here.closing()).ID, "a module without a note, of another build")
 }
 
 func TestOwnFramesAreCutByName(t *testing.T) {
@@ -56,9 +56,9 @@ func TestOwnFramesAreCutByName(t *testing.T) {
 		"a program the table lacks":   {here.bpf + 0x1000000, here.kernel + 0x301},
 		"only the way from the probe": {here.kernel + 0x301},
 	} {
-		require.Equal(t, want, r.Stack(append(own, here.kernel+0x123)).Frames, name)
+		require.Equal(t, want, placed(r, append(own, here.kernel+0x123)).Frames, name)
 	}
-	unknown := r.Stack([]uint64{0x1234, here.kernel + 0x123})
+	unknown := placed(r, []uint64{0x1234, here.kernel + 0x123})
 	require.Equal(t, schema.Frame{Offset: 0x1234}, unknown.Frames[0], "no machinery follows it: it is not ours")
 	require.Equal(t, "0x1234", r.Names(&unknown)[0])
 }
@@ -77,12 +77,12 @@ func TestSymbol(t *testing.T) {
 		{here.module + 0x7f, "first", 0x7f, "e1000"},
 		{here.bpf + 0x400, "bpf_prog_" + otherTag + "_of_others", 0, "bpf"},
 	} {
-		name, offset, module, ok := r.Symbol(c.addr)
+		name, offset, module, ok := symbolOf(r, c.addr)
 		require.True(t, ok)
 		require.Equal(t, []any{c.name, c.offset, c.module}, []any{name, offset, module})
 	}
 	for _, addr := range []uint64{1, here.kernel - 1, here.kernel + 0x600, here.module + 0x20000, 1<<64 - 1} {
-		_, _, _, ok := r.Symbol(addr)
+		_, _, _, ok := symbolOf(r, addr)
 		require.False(t, ok, "%#x", addr)
 	}
 }
@@ -114,7 +114,7 @@ func TestHiddenAddresses(t *testing.T) {
 	r := NewResolver(files)
 	require.ErrorIs(t, r.Read(), errHidden)
 	require.ErrorIs(t, r.Readable(), errHidden)
-	s := r.Stack([]uint64{here.kernel + 0x123, 0})
+	s := placed(r, []uint64{here.kernel + 0x123, 0})
 	require.Equal(t, []schema.Frame{{Offset: here.kernel + 0x123}}, s.Frames)
 	require.NotZero(t, s.ID)
 
@@ -124,7 +124,7 @@ func TestHiddenAddresses(t *testing.T) {
 	files["proc/kallsyms"] = hidden // as after giving up CAP_SYSLOG
 	require.Error(t, r.Read())
 	require.NoError(t, r.Readable(), "what was read stays")
-	require.Equal(t, kernelID, r.Stack([]uint64{here.kernel + 0x123}).Frames[0].BuildID)
+	require.Equal(t, kernelID, placed(r, []uint64{here.kernel + 0x123}).Frames[0].BuildID)
 
 	delete(files, "proc/kallsyms")
 	require.Error(t, NewResolver(files).Read())
@@ -137,7 +137,7 @@ func TestReadsAgain(t *testing.T) {
 	r := readResolver(t, files)
 	r.now, r.read = func() time.Time { return now }, now
 	addr := here.module + 0x200000
-	place := func() string { return r.Stack([]uint64{addr}).Frames[0].Module }
+	place := func() string { return placed(r, []uint64{addr}).Frames[0].Module }
 
 	require.Empty(t, place())
 	files["proc/kallsyms"] = &fstest.MapFile{Data: []byte(here.symbolsOf() + "ffffffffc0600000 t late\t[late]\n")}
@@ -154,13 +154,13 @@ func TestReadsAgain(t *testing.T) {
 
 	before := r.current.Load()
 	now = now.Add(firstPause)
-	r.Stack([]uint64{here.kernel})
+	placed(r, []uint64{here.kernel})
 	require.Same(t, before, r.current.Load(), "nothing changed")
 	files["proc/modules"] = &fstest.MapFile{Data: []byte("late 4096 2 - Live 0x0\n")}
-	r.Stack([]uint64{here.kernel})
+	placed(r, []uint64{here.kernel})
 	require.Same(t, before, r.current.Load(), "only used")
 	files["proc/modules"] = &fstest.MapFile{Data: []byte("other 4096 0 - Live 0x0\n")}
-	r.Stack([]uint64{here.kernel})
+	placed(r, []uint64{here.kernel})
 	require.NotSame(t, before, r.current.Load())
 }
 
@@ -174,15 +174,15 @@ func TestAModulesPlaceIsReused(t *testing.T) {
 		otherTag, "aaaaaaaaaaaaaaaa"))}
 	files["proc/modules"] = &fstest.MapFile{Data: []byte("other 180224 0 - Live 0x0\nbare 16384 0 - Live 0x0\n")}
 	frames := []uint64{here.kernel + 0x123, here.module + 0x85}
-	require.Equal(t, []schema.Frame{{Module: "kernel", BuildID: kernelID, Offset: 0x123}, {Offset: here.module + 0x85}}, r.Stack(frames).Frames)
+	require.Equal(t, []schema.Frame{{Module: "kernel", BuildID: kernelID, Offset: 0x123}, {Offset: here.module + 0x85}}, placed(r, frames).Frames)
 
 	shown := files["proc/kallsyms"]
 	delete(files, "proc/kallsyms")
 	now = now.Add(firstPause)
-	require.Empty(t, r.Stack(frames).Frames[1].Module, "a reading that failed does not make the old one right")
+	require.Empty(t, placed(r, frames).Frames[1].Module, "a reading that failed does not make the old one right")
 	files["proc/kallsyms"] = shown
 	now = now.Add(2 * firstPause)
-	require.Equal(t, "other", r.Stack(frames).Frames[1].Module)
+	require.Equal(t, "other", placed(r, frames).Frames[1].Module)
 
 	program := []uint64{here.kernel + 0x123, here.bpf + 0x410}
 	_, wait := r.place(program, nil)

@@ -12,6 +12,8 @@ import (
 	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
+
+	"tcpledger/schema"
 )
 
 const (
@@ -86,4 +88,21 @@ func readResolver(t testing.TB, files fs.FS) *Resolver {
 	require.NoError(t, r.Read())
 	require.NoError(t, r.Readable())
 	return r
+}
+
+// placed gives the stack of these addresses.
+func placed(r *Resolver, frames []uint64) schema.Stack {
+	s, _ := r.place(frames, nil)
+	return s
+}
+
+// symbolOf names an address: function, distance in it, module.
+func symbolOf(r *Resolver, addr uint64) (name string, offset uint64, module string, ok bool) {
+	t := r.current.Load()
+	m := t.find(addr)
+	if m == nil {
+		return "", 0, "", false
+	}
+	name, offset, ok = t.nearest(m, addr)
+	return name, offset, m.name, ok
 }

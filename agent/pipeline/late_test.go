@@ -9,13 +9,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netns"
 
 	"tcpledger/agent/capture"
-	"tcpledger/agent/settle"
 	"tcpledger/bpf"
 	"tcpledger/schema"
 )
@@ -138,38 +136,4 @@ func TestLastEndingsHaveTheirResets(t *testing.T) {
 		<-ended
 		require.Positive(t, r.onlyLateOrUnknown())
 	}
-}
-
-func TestWhenResetsWereLost(t *testing.T) {
-	const w = settle.Window
-	var u unseen
-	require.False(t, u.after(5*w))
-	u.note(span{10 * w, 11 * w})
-	u.note(span{20 * w, 21 * w})
-	for at, want := range map[uint64]bool{0: false, 9*w - 1: false, 9 * w: true, 11 * w: true, 11*w + 1: false, 19 * w: true, 21 * w: true, 22 * w: false} {
-		require.Equal(t, want, u.after(at), "at %d", at)
-	}
-	u.note(span{21 * w, 22 * w})
-	require.Len(t, u.when, 2, "one goes on")
-	require.True(t, u.after(22*w))
-	for i := range uint64(2 * mostLosses) {
-		u.note(span{(100 + 10*i) * w, (101 + 10*i) * w})
-	}
-	require.Len(t, u.when, mostLosses)
-	require.False(t, u.after(20*w), "forgotten")
-}
-
-// TestLossesAreLookedAtInTime: the counter is read no earlier than the reset could have been lost.
-func TestLossesAreLookedAtInTime(t *testing.T) {
-	lost := uint64(3)
-	u := unseen{read: func() (uint64, error) { return lost, nil }}
-	require.NoError(t, u.look())
-	first := u.at
-	lost++
-	time.Sleep(time.Millisecond)
-	require.NoError(t, u.look())
-	require.Greater(t, u.at, first)
-	require.True(t, u.after(first))
-	require.NoError(t, u.look())
-	require.False(t, u.after(u.at))
 }
