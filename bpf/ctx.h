@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* What ran on the CPU, never mixed up with the process the socket belongs to. */
+/* What ran on the CPU. The process that owns the socket is another matter: owner.h. */
 #ifndef TCPLEDGER_CTX_H
 #define TCPLEDGER_CTX_H
 
 #include "number.h"
 
 #define HARDIRQ_MASK 0xf0000
-#define SERVING_SOFTIRQ 0x100 /* 0xff00 also counts tasks with bottom halves off */
+#define SERVING_SOFTIRQ 0x100 /* the whole of 0xff00 also counts tasks that disabled softirqs */
 
 static __always_inline struct task_struct *current_task(void)
 {
@@ -26,7 +26,7 @@ static __always_inline u8 interrupted(struct task_struct *task, u8 hint)
 	return count & SERVING_SOFTIRQ ? CTX_SOFTIRQ : CTX_TASK;
 }
 
-/* hint: what the socket's lock says, or CTX_UNKNOWN where it says nothing. */
+/* hint: what the socket's lock says; CTX_UNKNOWN if it says nothing. */
 FUNCTION void fill_context(struct context *c, u8 hint)
 {
 	struct task_struct *task = current_task();
@@ -41,12 +41,6 @@ FUNCTION void fill_context(struct context *c, u8 hint)
 		c->kind = CTX_KERNEL_THREAD;
 	else
 		c->kind = interrupted(task, hint);
-}
-
-/* A socket locked by a task runs in that task, else its softirq has the lock. */
-static __always_inline u8 context_of(const struct sock *sk)
-{
-	return BPF_CORE_READ(sk, sk_lock.owned) ? CTX_TASK : CTX_SOFTIRQ;
 }
 
 #endif

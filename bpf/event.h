@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* One way to fill an event, whatever hook it comes from. */
+/* How an event is filled, whatever hook it comes from. */
 #ifndef TCPLEDGER_EVENT_H
 #define TCPLEDGER_EVENT_H
 
-#include "conn.h"
+#include "conn_state.h"
 #include "stack.h"
 
-struct moment {
+struct event_args {
 	const struct sock *sk; /* NULL: none */
 	const struct conn_state *conn;
-	const struct packet *packet; /* what flags and sequence come from */
-	const struct sk_buff *skb;   /* whose device stands in for a missing sk */
-	u64 conn_number;             /* where conn is gone already */
+	const struct packet *packet; /* TCP flags and sequence numbers come from it */
+	const struct sk_buff *skb;   /* its device names the namespace if there is no sk */
+	u64 conn_number;             /* if the connection's state is deleted already */
 	u32 reason;
 	u32 error;
 	u8 direction;
@@ -19,25 +19,25 @@ struct moment {
 	u8 old_state;
 	u8 new_state;
 	u8 flags;
-	u8 hint;        /* of the context */
-	bool full;      /* sk may be read beyond sock_common */
-	bool by_packet; /* addresses from the packet, not the socket */
-	bool outgoing;  /* the packet's source is this side */
-	bool exempt;    /* from the budget */
+	u8 hint;        /* about the context, from the lock */
+	bool full;      /* sk has more than sock_common */
+	bool by_packet; /* addresses come from the packet, not from the socket */
+	bool outgoing;  /* this host is the packet's source */
+	bool exempt;    /* no budget */
 	bool stack;
 };
 
-FUNCTION void fill_event_tuple(struct event *e, const struct moment *m)
+FUNCTION void fill_event_tuple(struct event *e, const struct event_args *args)
 {
-	if (m->sk && !m->by_packet)
-		fill_tuple(&e->tuple, m->sk, m->full);
-	else if (m->sk)
-		fill_identity(&e->tuple, m->sk);
-	else if (m->skb)
-		fill_netns_device(&e->tuple, m->skb);
-	if (m->by_packet && m->packet)
-		fill_tuple_packet(&e->tuple, m->packet, m->outgoing);
-	e->tuple.conn = m->conn_number;
+	if (args->sk && !args->by_packet)
+		fill_tuple(&e->tuple, args->sk, args->full);
+	else if (args->sk)
+		fill_identity(&e->tuple, args->sk);
+	else if (args->skb)
+		fill_netns_device(&e->tuple, args->skb);
+	if (args->by_packet && args->packet)
+		fill_tuple_packet(&e->tuple, args->packet, args->outgoing);
+	e->tuple.conn = args->conn_number;
 }
 
 static __always_inline void fill_event_conn(struct event *e, const struct conn_state *c)
@@ -56,35 +56,35 @@ static __always_inline void fill_event_packet(struct event *e, const struct pack
 	e->tcp_flags = p->tcp_flags;
 }
 
-/* Nothing where the kind is off, ours, over its budget, or the ring full. */
-FUNCTION void emit_event(struct here *h, u8 kind, const struct moment *m)
+/* Emits nothing if the kind is off, the connection is tcpledger's, the budget is used up or the ring is full. */
+FUNCTION void emit_event(struct exec_ctx *ec, u8 kind, const struct event_args *args)
 {
 	struct event *e;
 	u64 stack = 0;
 
-	if (!enabled(kind) || is_own(m->conn, kind) || (!m->exempt && !within_budget(h, kind)))
+	if (!enabled(kind) || is_own(args->conn, kind) || (!args->exempt && !within_budget(ec, kind)))
 		return;
-	if (m->stack)
-		stack = take_stack(h);
-	e = begin(h, kind, struct event);
+	if (args->stack)
+		stack = capture_stack(ec);
+	e = begin_record(ec, kind, struct event);
 	if (!e)
 		return;
 	__builtin_memset((void *)e + sizeof(e->head), 0, sizeof(*e) - sizeof(e->head));
 	e->stack = stack;
-	e->reason = m->reason;
-	e->error = m->error;
-	e->direction = m->direction;
-	e->state = m->state;
-	e->old_state = m->old_state;
-	e->new_state = m->new_state;
-	e->flags = m->flags;
-	fill_context(&e->context, m->hint);
-	fill_event_tuple(e, m);
-	if (m->conn)
-		fill_event_conn(e, m->conn);
-	if (m->packet)
-		fill_event_packet(e, m->packet);
-	finish(e);
+	e->reason = args->reason;
+	e->error = args->error;
+	e->direction = args->direction;
+	e->state = args->state;
+	e->old_state = args->old_state;
+	e->new_state = args->new_state;
+	e->flags = args->flags;
+	fill_context(&e->context, args->hint);
+	fill_event_tuple(e, args);
+	if (args->conn)
+		fill_event_conn(e, args->conn);
+	if (args->packet)
+		fill_event_packet(e, args->packet);
+	submit_record(e);
 }
 
 static __always_inline u8 state_of(const struct sock *sk)

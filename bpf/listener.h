@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Who listens where: all there is to say of a child that nobody has used yet.
- * Nothing in a child points back to its listener, so it is found as the kernel
- * finds it: by namespace, port and address, then without the address.
+ * Who listens where: a hint at the owner of a child that nobody has used yet. A
+ * child has no pointer to its listener, so the listener is found as the kernel finds
+ * it: by namespace, port and address, then without the address.
  */
 #ifndef TCPLEDGER_LISTENER_H
 #define TCPLEDGER_LISTENER_H
 
-#include "conn.h"
+#include "conn_state.h"
 
-/* Without a struct tuple: a connection's state lies on the caller's stack already. */
+/* No struct tuple here: the caller's stack already holds a conn_state, and 512 bytes is the limit. */
 FUNCTION void fill_listen_key(struct listen_key *key, const struct sock *sk)
 {
 	__builtin_memset(key, 0, sizeof(*key));
@@ -32,7 +32,7 @@ FUNCTION void note_listener(const struct sock *sk, struct task_struct *task)
 	bpf_map_update_elem(&listeners, &key, &listener, BPF_ANY);
 }
 
-/* Of several that share a port the others are forgotten, too: unknown rather than wrong. */
+/* If several sockets share the port, all are forgotten: unknown rather than wrong. */
 FUNCTION void forget_listener(const struct sock *sk)
 {
 	struct listen_key key;
@@ -41,7 +41,7 @@ FUNCTION void forget_listener(const struct sock *sk)
 	bpf_map_delete_elem(&listeners, &key);
 }
 
-/* A hint, until somebody uses the socket. */
+/* The hint holds until somebody uses the socket. */
 FUNCTION void hint_owner(const struct sock *sk, struct conn_state *c)
 {
 	struct listener *listener;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Every map and every constant the agent sets before load. */
+/* Every map, and every constant that the agent sets before the load. */
 #ifndef TCPLEDGER_MAPS_H
 #define TCPLEDGER_MAPS_H
 
@@ -17,7 +17,7 @@ volatile const u64 wakeup_bytes = 0;
 /* Nanoseconds one record of a kind costs its CPU; 0: no budget. Slot 0: stacks. */
 volatile const u64 cost_ns[KINDS] = {};
 
-/* The agent's scan reads it: 192 bytes are the most that 256 of the kernel's hold. */
+/* The agent's scan reads it. 192 bytes use 256 of kernel memory; one byte more would use 512. */
 struct conn_state {
 	struct tuple tuple; /* conn at once, the rest past ESTABLISHED, for the scan */
 	u64 opened_at;
@@ -38,7 +38,7 @@ struct conn_state {
 
 _Static_assert(sizeof(struct conn_state) == 192, "conn_state");
 
-/* ip: all zeros (mapped, for v4) where it listens on all. */
+/* ip: zeros (mapped, for v4) if the socket listens on every address. */
 struct listen_key {
 	u8 ip[16];
 	u32 netns;
@@ -50,7 +50,7 @@ struct listener {
 	char comm[16];
 };
 
-/* A stream is one CPU and nesting level; take() alone moves its numbers. */
+/* The counters of one CPU and nesting level. Only fetch_inc() moves them. */
 struct stream {
 	u64 seq;
 	u64 conns;
@@ -58,9 +58,9 @@ struct stream {
 
 struct cpu {
 	u64 level;
-	u64 gone_sk; /* the socket destroyed last: its reset may still follow */
-	u64 gone_conn; /* 0: it was ours */
-	u64 unkept_sk; /* opened last, when the state map was full */
+	u64 last_destroyed_sk; /* its reset may still follow */
+	u64 last_destroyed_conn; /* 0: it was tcpledger's */
+	u64 overflow_sk; /* the last socket that found the state map full */
 };
 
 struct budget {

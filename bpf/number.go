@@ -10,15 +10,14 @@ import (
 	"github.com/cilium/ebpf/asm"
 )
 
-// takeMark is the constant that begins take() in number.h.
-const takeMark = 0x7ed6e270
+// fetchIncMark is the constant that begins fetch_inc() in number.h.
+const fetchIncMark = 0x7ed6e270
 
-// ErrShape says that the object's take() is not what number.h writes.
-var ErrShape = errors.New("take() has an unexpected shape")
+// ErrShape says that the object's fetch_inc() is not what number.h writes.
+var ErrShape = errors.New("fetch_inc() has an unexpected shape")
 
-// UseFetchAdd replaces every take() of the object by an atomic fetch-and-add,
-// in place and of the same length, and returns how many there were. Only for
-// kernels that have it (5.12): older ones refuse it, even where it never runs.
+// UseFetchAdd replaces every fetch_inc() of the object by an atomic fetch-and-add of the same length, in place, and returns how
+// many there were. Kernels before 5.12 refuse the instruction, even if it never runs.
 func UseFetchAdd(spec *ebpf.CollectionSpec) (int, error) {
 	replaced := 0
 	for name, program := range spec.Programs {
@@ -27,7 +26,7 @@ func UseFetchAdd(spec *ebpf.CollectionSpec) (int, error) {
 			if !isMark(insns[i]) {
 				continue
 			}
-			if err := replaceTake(insns[i:]); err != nil {
+			if err := replaceFetchInc(insns[i:]); err != nil {
 				return replaced, fmt.Errorf("program %s, instruction %d: %w", name, i, err)
 			}
 			replaced++
@@ -40,18 +39,18 @@ func UseFetchAdd(spec *ebpf.CollectionSpec) (int, error) {
 }
 
 func isMark(ins asm.Instruction) bool {
-	return ins.OpCode == asm.Mov.Op(asm.ImmSource) && ins.Constant == takeMark
+	return ins.OpCode == asm.Mov.Op(asm.ImmSource) && ins.Constant == fetchIncMark
 }
 
-// replaceTake turns { mark; old = *p; next = old; next += 1; *p = next } into
+// replaceFetchInc turns { mark; old = *p; next = old; next += 1; *p = next } into
 // { next = 0; old = 1; old = fetch_add(p, old); next = 0; next = 0 }.
-func replaceTake(insns asm.Instructions) error {
+func replaceFetchInc(insns asm.Instructions) error {
 	if len(insns) < 5 {
 		return ErrShape
 	}
 	next, old, counter := insns[0].Dst, insns[1].Dst, insns[1].Src
 	want := asm.Instructions{
-		asm.Mov.Imm(next, takeMark),
+		asm.Mov.Imm(next, fetchIncMark),
 		asm.LoadMem(old, counter, 0, asm.DWord),
 		asm.Mov.Reg(next, old),
 		asm.Add.Imm(next, 1),

@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Numbers that never repeat under nesting. A tracepoint program can be
- * interrupted on its CPU by another: each nesting level counts for itself, and
- * levels restore themselves under strict nesting. Kernels whose tracepoints may
- * be preempted (7.2 was seen to) offer a way to forbid it: nesting stays strict,
- * and no record waits half written. A task whose time is up still goes at the
- * end, before the kernel takes the program for ended: see state.h. Where the
- * kernel has an atomic fetch-and-add the agent patches it over take(), so that
- * numbers hold whatever happens.
+ * Numbers that never repeat. A program can interrupt another one on its CPU, so each
+ * nesting level has its own counters; a level is restored when its program ends.
+ *
+ * Some kernels may preempt a task inside a tracepoint (7.2 does). A program disables
+ * preemption while it runs if the kernel offers that, so nesting stays strict and no
+ * record waits half written. A task that must yield is preempted when the program
+ * enables preemption again, and the kernel still counts the program as running: it
+ * skips the program for other tasks until then. hook/state.h makes up for that.
+ *
+ * On kernels with an atomic fetch-and-add the agent patches fetch_inc() to use it.
+ * Numbers then hold under preemption too.
  */
 #ifndef TCPLEDGER_NUMBER_H
 #define TCPLEDGER_NUMBER_H
 
 #include "maps.h"
 
-/* numbers.go looks for this constant and the exact five instructions below. */
-#define TAKE_MARK 0x7ed6e270
+/* number.go looks for this constant and for exactly these five instructions. */
+#define FETCH_INC_MARK 0x7ed6e270
 
-static __always_inline u64 take(u64 *counter)
+static __always_inline u64 fetch_inc(u64 *counter)
 {
 	u64 old, next;
 
@@ -27,7 +30,7 @@ static __always_inline u64 take(u64 *counter)
 		     "%[next] += 1\n"
 		     "*(u64 *)(%[counter] + 0) = %[next]\n"
 		     : [old] "=&r"(old), [next] "=&r"(next)
-		     : [counter] "r"(counter), [mark] "i"(TAKE_MARK)
+		     : [counter] "r"(counter), [mark] "i"(FETCH_INC_MARK)
 		     : "memory");
 	return old;
 }
@@ -35,64 +38,65 @@ static __always_inline u64 take(u64 *counter)
 extern void bpf_preempt_disable(void) __weak __ksym;
 extern void bpf_preempt_enable(void) __weak __ksym;
 
-/* Both or neither: on a kernel without them the verifier sees no call at all. */
-static __always_inline void stay(void)
+/* A kernel has both functions or neither; without them the verifier sees no call. */
+static __always_inline void preempt_disable(void)
 {
 	if (bpf_preempt_disable)
 		bpf_preempt_disable();
 }
 
-static __always_inline void go(void)
+static __always_inline void preempt_enable(void)
 {
 	if (bpf_preempt_disable)
 		bpf_preempt_enable();
 }
 
-/* Where a program runs: its CPU, nesting level and stream. */
-struct here {
+/* The execution context of a program: its CPU, nesting level and stream. */
+struct exec_ctx {
 	void *ctx;
 	struct cpu *cpu;
 	struct stream *stream;
 	u64 now;
 	u32 level;
-	u32 id;
+	u32 id; /* of the stream */
 };
 
-static __always_inline bool enter(struct here *h, void *ctx)
+/* False: the program must return. Otherwise it ends with nesting_leave. */
+static __always_inline bool nesting_enter(struct exec_ctx *ec, void *ctx)
 {
 	u32 zero = 0;
 	u64 level;
 
-	stay();
-	h->ctx = ctx;
-	h->cpu = bpf_map_lookup_elem(&cpus, &zero);
-	if (!h->cpu) {
-		go();
+	preempt_disable();
+	ec->ctx = ctx;
+	ec->cpu = bpf_map_lookup_elem(&cpus, &zero);
+	if (!ec->cpu) {
+		preempt_enable();
 		return false;
 	}
-	level = *(volatile u64 *)&h->cpu->level;
-	__sync_fetch_and_add(&h->cpu->level, 1);
-	h->level = level < LEVELS ? level : LEVELS - 1;
-	h->id = bpf_get_smp_processor_id() * LEVELS + h->level;
-	h->now = bpf_ktime_get_boot_ns();
-	h->stream = bpf_map_lookup_elem(&streams, &h->level);
-	if (h->stream)
+	level = *(volatile u64 *)&ec->cpu->level;
+	__sync_fetch_and_add(&ec->cpu->level, 1);
+	ec->level = level < LEVELS ? level : LEVELS - 1;
+	ec->id = bpf_get_smp_processor_id() * LEVELS + ec->level;
+	ec->now = bpf_ktime_get_boot_ns();
+	ec->stream = bpf_map_lookup_elem(&streams, &ec->level);
+	if (ec->stream)
 		return true;
-	__sync_fetch_and_add(&h->cpu->level, -1);
-	go();
+	__sync_fetch_and_add(&ec->cpu->level, -1);
+	preempt_enable();
 	return false;
 }
 
-static __always_inline void leave(struct here *h)
+static __always_inline void nesting_leave(struct exec_ctx *ec)
 {
-	__sync_fetch_and_add(&h->cpu->level, -1);
-	go();
+	__sync_fetch_and_add(&ec->cpu->level, -1);
+	preempt_enable();
 }
 
-/* A connection's number: unique in the session, never 0. */
-static __always_inline u64 number_conn(struct here *h)
+/* The number of a connection is unique in the session and never 0. */
+static __always_inline u64 next_conn_number(struct exec_ctx *ec)
 {
-	return ((u64)h->id << 40 | (take(&h->stream->conns) & 0xffffffffffULL)) + 1;
+	return ((u64)ec->id << 40 | (fetch_inc(&ec->stream->conns) & 0xffffffffffULL)) + 1;
 }
 
 #endif

@@ -62,9 +62,9 @@ func TestUseFetchAdd(t *testing.T) {
 
 func TestUseFetchAddRefusesAnotherShape(t *testing.T) {
 	for name, insns := range map[string]asm.Instructions{
-		"cut short": {asm.Mov.Imm(asm.R1, takeMark), asm.Return()},
+		"cut short": {asm.Mov.Imm(asm.R1, fetchIncMark), asm.Return()},
 		"another store": {
-			asm.Mov.Imm(asm.R1, takeMark),
+			asm.Mov.Imm(asm.R1, fetchIncMark),
 			asm.LoadMem(asm.R2, asm.R3, 0, asm.DWord),
 			asm.Mov.Reg(asm.R1, asm.R2),
 			asm.Add.Imm(asm.R1, 1),

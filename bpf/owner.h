@@ -23,7 +23,7 @@ static __always_inline struct cgroup *memory_cgroup(struct css_set *set)
 	return BPF_CORE_READ(css, cgroup);
 }
 
-/* On v1 and hybrid hosts everybody is in the v2 root: the memory controller tells. */
+/* On v1 and hybrid hosts every task is in the v2 root: the memory controller names the cgroup. */
 FUNCTION void fill_cgroup(struct owner *o, struct task_struct *task)
 {
 	struct css_set *set = BPF_CORE_READ(task, cgroups);
@@ -40,18 +40,18 @@ FUNCTION void fill_cgroup(struct owner *o, struct task_struct *task)
 	o->cgroup_how = CGROUP_MEMORY;
 }
 
-/* Nobody has used it yet, whoever listened for it. */
-static __always_inline bool anonymous(const struct conn_state *c)
+/* Nobody has used the socket yet. */
+static __always_inline bool unowned(const struct conn_state *c)
 {
 	return c->owner.how == OWNER_UNKNOWN || c->owner.how == OWNER_LISTENER;
 }
 
-/* A socket whose first user is one of ours stays ours. */
+/* A socket whose first user is a process of tcpledger stays tcpledger's. */
 FUNCTION void set_owner(struct conn_state *c, struct task_struct *task, u32 pid, u8 how)
 {
 	struct owner *o = &c->owner;
 
-	if (anonymous(c) && bpf_map_lookup_elem(&own_pids, &pid))
+	if (unowned(c) && bpf_map_lookup_elem(&own_pids, &pid))
 		c->flags |= STATE_OWN;
 	o->pid = pid;
 	o->uid = BPF_CORE_READ(task, cred, uid.val);
@@ -62,8 +62,8 @@ FUNCTION void set_owner(struct conn_state *c, struct task_struct *task, u32 pid,
 }
 
 /*
- * Call in task context only. A process seen again changes nothing: how says by
- * what it was first seen. A kernel thread owns only what it connects itself.
+ * For task context only. A process that is the owner already changes nothing: how
+ * is how it became the owner. A kernel thread owns only what it connects itself.
  */
 FUNCTION void learn_owner(struct conn_state *c, u8 how)
 {

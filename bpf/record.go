@@ -59,7 +59,7 @@ type Context struct {
 
 // Connection is the raw evidence of one ending; what it means is decided
 // elsewhere. Counters are the kernel's, not payload (a FIN counts as a byte).
-// Stack and Context are of the first FIN where the end is normal, else of the
+// Stack and Context are of the first FIN if the end is normal, else of the
 // end itself.
 type Connection struct {
 	_             structs.HostLayout

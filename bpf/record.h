@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The contract between the hooks and Go (record.go mirrors it, a test compares
- * both by the object's BTF). Little-endian, padding spelled out, sizes asserted.
+ * The records that hooks hand to Go. record.go mirrors them, and a test compares the
+ * two by the object's BTF. Little-endian, padding spelled out, sizes asserted.
  */
 #ifndef TCPLEDGER_RECORD_H
 #define TCPLEDGER_RECORD_H
@@ -55,7 +55,7 @@ struct connection {
 	struct head head;
 	struct tuple tuple;
 	struct owner owner;
-	struct context context; /* of the moment the stack was taken */
+	struct context context; /* when the stack was taken */
 	u64 stack;
 	u64 opened_at; /* 0: began before the agent */
 	u64 first_at;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* What sockets and packets say about who talks to whom. */
+/* Who talks to whom: the tuple of a socket or a packet. */
 #ifndef TCPLEDGER_SOCK_H
 #define TCPLEDGER_SOCK_H
 
 #include "packet.h"
 
-/* TIME_WAIT and request sockets: nothing beyond sock_common may be read. */
+/* False for TIME_WAIT and request sockets, which have nothing beyond sock_common. */
 static __always_inline bool full_socket(const struct sock *sk)
 {
 	u8 state;
@@ -58,7 +58,7 @@ static __always_inline void fill_addresses(struct tuple *t, const struct sock *s
 	map_v4(t->remote_ip, __builtin_preserve_access_index(&sk->__sk_common.skc_daddr));
 }
 
-/* skc_num is 0 at -> CLOSE already, inet_sport is not; minisocks have no inet_sport. */
+/* At -> CLOSE skc_num is 0 and inet_sport is not. Minisocks have no inet_sport. */
 static __always_inline u16 local_port(const struct sock *sk, bool full)
 {
 	u16 port = 0;
@@ -68,7 +68,7 @@ static __always_inline u16 local_port(const struct sock *sk, bool full)
 	return port ? port : BPF_CORE_READ(sk, __sk_common.skc_num);
 }
 
-/* What any socket has, a minisock too, except addresses and ports. */
+/* What every socket has, minisocks too, without addresses and ports. */
 FUNCTION void fill_identity(struct tuple *t, const struct sock *sk)
 {
 	t->family = BPF_CORE_READ(sk, __sk_common.skc_family);
@@ -85,7 +85,7 @@ FUNCTION void fill_tuple(struct tuple *t, const struct sock *sk, bool full)
 	t->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
 }
 
-/* outgoing: the packet's source is this side. */
+/* outgoing: this host is the packet's source. */
 static __always_inline void fill_tuple_packet(struct tuple *t, const struct packet *p, bool outgoing)
 {
 	__builtin_memcpy(t->local_ip, outgoing ? p->source_ip : p->dest_ip, 16);
@@ -97,8 +97,8 @@ static __always_inline void fill_tuple_packet(struct tuple *t, const struct pack
 }
 
 /*
- * A packet without a socket still names its device, but a queued one keeps
- * other things in that place: believe it only where it was received on it.
+ * A packet without a socket names its device. A queued packet holds other data in
+ * that field, so the device counts only if the packet was received on it.
  */
 static __always_inline void fill_netns_device(struct tuple *t, const struct sk_buff *skb)
 {

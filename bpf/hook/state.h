@@ -3,56 +3,57 @@
 #ifndef TCPLEDGER_STATE_H
 #define TCPLEDGER_STATE_H
 
-#include "connection.h"
-#include "listener.h"
+#include "../conn_record.h"
+#include "../event.h"
+#include "../listener.h"
 
-static __always_inline void note_first_fin(struct here *h, const struct sock *sk,
+static __always_inline void note_first_fin(struct exec_ctx *ec, const struct sock *sk,
 					   struct conn_state *c, u8 who)
 {
 	if (c->first_who)
 		return;
 	c->first_who = who;
-	c->first_at = h->now;
+	c->first_at = ec->now;
 	c->first_evidence = holder_evidence(sk);
 	fill_context(&c->first_context, state_context(sk, TCP_FIN_WAIT1));
 	if (!(c->flags & STATE_OWN) && enabled(KIND_CONNECTION))
-		c->first_stack = take_stack(h);
+		c->first_stack = capture_stack(ec);
 }
 
-static __always_inline void note_change(struct here *h, const struct sock *sk,
+static __always_inline void note_change(struct exec_ctx *ec, const struct sock *sk,
 					struct conn_state *c, u8 new)
 {
 	if (new == TCP_ESTABLISHED && c->opened_at && c->connect_us == ABSENT32)
-		c->connect_us = (h->now - c->opened_at) / 1000;
+		c->connect_us = (ec->now - c->opened_at) / 1000;
 	if (new == TCP_ESTABLISHED)
 		hint_owner(sk, c);
 	if ((new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK) && BPF_CORE_READ(sk, sk_lock.owned))
 		learn_owner(c, OWNER_CLOSE);
 	if (new == TCP_FIN_WAIT1)
-		note_first_fin(h, sk, c, SIDE_LOCAL);
+		note_first_fin(ec, sk, c, SIDE_LOCAL);
 	else if (new == TCP_CLOSE_WAIT)
-		note_first_fin(h, sk, c, SIDE_PEER);
+		note_first_fin(ec, sk, c, SIDE_PEER);
 	note_tuple(sk, c, new);
 	c->flags &= ~STATE_DISCOVERED;
 	c->state = new;
-	c->state_at = h->now;
+	c->state_at = ec->now;
 }
 
-/* Whoever aborts a foreign socket (ss -K) holds it, but does not own it. */
-static __always_inline void note_close(struct here *h, struct sock *sk, struct conn_state *c, u8 old)
+/* A process that aborts another one's socket (ss -K) has the lock, and is not the owner. */
+static __always_inline void note_close(struct exec_ctx *ec, struct sock *sk, struct conn_state *c, u8 old)
 {
 	if (BPF_CORE_READ(sk, sk_lock.owned) && BPF_CORE_READ(sk, sk_err) != ECONNABORTED)
 		learn_owner(c, OWNER_CLOSE);
 	if (c->flags & STATE_CLOSED)
 		return;
-	emit_connection(h, sk, c, old, 0);
+	emit_connection(ec, sk, c, old, 0);
 	c->flags |= STATE_CLOSED;
 	c->state = TCP_CLOSE;
-	c->state_at = h->now;
+	c->state_at = ec->now;
 }
 
-/* A listener is no connection, not even the one it was; but its children have nobody else at first. */
-static __always_inline bool listening(const struct sock *sk, u8 old, u8 new)
+/* A listener is no connection. Its name is the hint for its children. False: no listener. */
+static __always_inline bool track_listener(const struct sock *sk, u8 old, u8 new)
 {
 	u64 key = (u64)sk;
 
@@ -66,30 +67,30 @@ static __always_inline bool listening(const struct sock *sk, u8 old, u8 new)
 	return true;
 }
 
-static __always_inline void follow(struct here *h, struct sock *sk, u8 old, u8 new)
+static __always_inline void track_state(struct exec_ctx *ec, struct sock *sk, u8 old, u8 new)
 {
 	struct conn_state *c, fresh;
 
-	if (old == new || listening(sk, old, new))
+	if (old == new || track_listener(sk, old, new))
 		return;
 	if (new == TCP_SYN_SENT || (old == TCP_LISTEN && new == TCP_SYN_RECV)) {
-		open_conn(h, sk, new);
+		open_conn(ec, sk, new);
 		return;
 	}
 	c = find_conn(sk);
 	if (!c)
-		c = meet_conn(h, sk, old, &fresh);
+		c = discover_conn(ec, sk, old, &fresh);
 	else if (c->flags & STATE_SEEDED)
 		want_cookie(sk);
 	if (new == TCP_CLOSE)
-		note_close(h, sk, c, old);
+		note_close(ec, sk, c, old);
 	else
-		note_change(h, sk, c, new);
+		note_change(ec, sk, c, new);
 }
 
-static __always_inline void emit_state(struct here *h, struct sock *sk, u8 old, u8 new)
+static __always_inline void emit_state(struct exec_ctx *ec, struct sock *sk, u8 old, u8 new)
 {
-	struct moment m = {
+	struct event_args args = {
 		.sk = sk,
 		.full = true,
 		.conn = find_conn(sk),
@@ -101,30 +102,33 @@ static __always_inline void emit_state(struct here *h, struct sock *sk, u8 old, 
 		.hint = state_context(sk, new),
 	};
 
-	emit_event(h, KIND_STATE, &m);
+	emit_event(ec, KIND_STATE, &args);
 }
 
-static __always_inline int change(void *ctx, struct sock *sk, int old, int new)
+static __always_inline int handle_state(void *ctx, struct sock *sk, int old, int new)
 {
-	struct here h;
+	struct exec_ctx ec;
 
-	if (!is_tcp(sk) || !enter(&h, ctx))
+	if (!is_tcp(sk) || !nesting_enter(&ec, ctx))
 		return 0;
-	follow(&h, sk, old, new);
+	track_state(&ec, sk, old, new);
 	if (enabled(KIND_STATE))
-		emit_state(&h, sk, old, new);
-	leave(&h);
+		emit_state(&ec, sk, old, new);
+	nesting_leave(&ec);
 	return 0;
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, struct sock *sk, int old, int new)
 {
-	return change(ctx, sk, old, new);
+	return handle_state(ctx, sk, old, new);
 }
 
-/* Not followed yet. Without a state only a beginning tells, unless the map was full then. */
-static __always_inline bool missed(const struct sock *sk, u8 old, u8 new)
+/*
+ * True if on_state did not see this change. The state map shows it. A connection that
+ * begins has no state yet: it was missed unless the state map was full.
+ */
+static __always_inline bool state_missed(const struct sock *sk, u8 old, u8 new)
 {
 	const struct conn_state *c = find_conn(sk);
 	struct cpu *cpu;
@@ -135,19 +139,19 @@ static __always_inline bool missed(const struct sock *sk, u8 old, u8 new)
 	if (new != TCP_SYN_SENT && !(old == TCP_LISTEN && new == TCP_SYN_RECV))
 		return false;
 	cpu = bpf_map_lookup_elem(&cpus, &zero);
-	return cpu && cpu->unkept_sk != (u64)sk;
+	return cpu && cpu->overflow_sk != (u64)sk;
 }
 
 /*
- * The kernel skips on_state where it interrupts itself, a packet a system call.
- * This one, attached after it, then finds the state not followed, and follows.
+ * The kernel skips a program that is already running on this CPU: a packet interrupts
+ * a system call inside on_state. This program runs after on_state and makes up for it.
  */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state_missed, struct sock *sk, int old, int new)
 {
 	if (old == new || new == TCP_LISTEN || (old == TCP_LISTEN && new == TCP_CLOSE))
 		return 0;
-	return missed(sk, old, new) ? change(ctx, sk, old, new) : 0;
+	return state_missed(sk, old, new) ? handle_state(ctx, sk, old, new) : 0;
 }
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* sock:inet_sk_error_report: the errno an application is about to see. */
+/* sock:inet_sk_error_report: the errno that the application is about to get. */
 #ifndef TCPLEDGER_ERROR_H
 #define TCPLEDGER_ERROR_H
 
-#include "event.h"
+#include "../event.h"
 
 /*
- * An abort of our own says ECONNRESET, too: a reset of this connection went out
- * before. tcp_disconnect has forgotten the peer by then, also where it sent no
- * reset (out of SYN_SENT).
+ * An abort by this host reports ECONNRESET too, after the reset it sent.
+ * tcp_disconnect has cleared the peer's port by then, also if it sent no reset (in
+ * SYN_SENT).
  */
 static __always_inline bool self_made(const struct sock *sk, const struct conn_state *c, u32 error)
 {
@@ -19,10 +19,10 @@ static __always_inline bool self_made(const struct sock *sk, const struct conn_s
 	return !BPF_CORE_READ(sk, __sk_common.skc_dport);
 }
 
-/* tcp_disconnect and soft ICMP errors report 0, which is none. */
-static __always_inline void reported(struct here *h, const struct sock *sk)
+/* tcp_disconnect and soft ICMP errors report 0: no error. */
+static __always_inline void emit_error(struct exec_ctx *ec, const struct sock *sk)
 {
-	struct moment m = {
+	struct event_args args = {
 		.sk = sk,
 		.full = true,
 		.conn = find_conn(sk),
@@ -32,22 +32,22 @@ static __always_inline void reported(struct here *h, const struct sock *sk)
 		.stack = true,
 	};
 
-	if (!m.error || self_made(sk, m.conn, m.error)) {
+	if (!args.error || self_made(sk, args.conn, args.error)) {
 		count(TOTAL_ERRORS_FILTERED);
 		return;
 	}
-	emit_event(h, KIND_ERROR, &m);
+	emit_event(ec, KIND_ERROR, &args);
 }
 
 SEC("tp_btf/inet_sk_error_report")
 int BPF_PROG(on_error, const struct sock *sk)
 {
-	struct here h;
+	struct exec_ctx ec;
 
-	if (!is_tcp(sk) || !enter(&h, ctx))
+	if (!is_tcp(sk) || !nesting_enter(&ec, ctx))
 		return 0;
-	reported(&h, sk);
-	leave(&h);
+	emit_error(&ec, sk);
+	nesting_leave(&ec);
 	return 0;
 }
 

@@ -1,58 +1,13 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* The connection record: the raw evidence of an ending, judged elsewhere. */
+/* The connection record: the raw evidence of an ending. Go decides what it means. */
 #ifndef TCPLEDGER_CONNECTION_H
 #define TCPLEDGER_CONNECTION_H
 
-#include "event.h"
+#include "evidence.h"
+#include "sock.h"
+#include "stack.h"
 
-#define SOCK_FLAG(flag) (1UL << bpf_core_enum_value(enum sock_flags, flag))
-
-/* Who holds the socket at this moment: the part also kept of the first FIN. */
-FUNCTION u32 holder_evidence(const struct sock *sk)
-{
-	u32 ev = 0;
-
-	if (BPF_CORE_READ(sk, sk_lock.owned))
-		ev |= FLAG_OWNED;
-	if (file_dead(sk))
-		ev |= FLAG_FILE_DEAD;
-	if (BPF_CORE_READ(current_task(), flags) & PF_EXITING)
-		ev |= FLAG_EXITING;
-	return ev;
-}
-
-FUNCTION u32 socket_evidence(const struct sock *sk)
-{
-	unsigned long flags = BPF_CORE_READ(sk, __sk_common.skc_flags);
-	u32 ev = 0;
-
-	if (flags & SOCK_FLAG(SOCK_LINGER) && !BPF_CORE_READ(sk, sk_lingertime))
-		ev |= FLAG_LINGER0;
-	if (flags & SOCK_FLAG(SOCK_DEAD))
-		ev |= FLAG_SOCK_DEAD;
-	if (flags & SOCK_FLAG(SOCK_DONE))
-		ev |= FLAG_FIN_RECEIVED;
-	if (!BPF_CORE_READ(sk, sk_socket))
-		ev |= FLAG_NO_SOCKET;
-	return ev;
-}
-
-static __always_inline u32 state_evidence(const struct conn_state *c)
-{
-	u32 ev = 0;
-
-	if (c->flags & STATE_RESET_RECEIVED)
-		ev |= FLAG_RESET_RECEIVED;
-	if (c->flags & STATE_RESET_SENT)
-		ev |= FLAG_RESET_SENT;
-	if (c->flags & STATE_BEGAN_BEFORE)
-		ev |= FLAG_BEGAN_BEFORE;
-	if (c->flags & STATE_SEEDED)
-		ev |= FLAG_SEEDED;
-	return ev;
-}
-
-/* An end that no FIN explains: its stack is the one that says why. */
+/* No FIN explains such an end: its own stack says why. */
 static __always_inline bool abnormal(const struct sock *sk, const struct conn_state *c, u8 old)
 {
 	if (BPF_CORE_READ(sk, sk_err) || c->flags & (STATE_RESET_SENT | STATE_RESET_RECEIVED))
@@ -62,7 +17,7 @@ static __always_inline bool abnormal(const struct sock *sk, const struct conn_st
 	return old != TCP_LAST_ACK && old != TCP_CLOSING && old != TCP_TIME_WAIT;
 }
 
-/* Weeks may be more than fit. */
+/* ABSENT32 if the age does not fit: 49 days. */
 static __always_inline u32 age_ms(u64 jiffies, u32 then)
 {
 	u64 age = (u64)((u32)jiffies - then) * tick_ns / 1000000;
@@ -135,24 +90,8 @@ FUNCTION void fill_life(struct connection *r, const struct conn_state *c)
 	r->first_evidence = c->first_evidence;
 }
 
-/*
- * The lock tells the context, except where a closing listener drops a child it
- * never accepted: not locked, and yet a task.
- */
-FUNCTION u8 state_context(const struct sock *sk, u8 new)
-{
-	u32 ev;
-
-	if (BPF_CORE_READ(sk, sk_lock.owned))
-		return CTX_TASK;
-	if (new != TCP_CLOSE || BPF_CORE_READ(sk, sk_err))
-		return CTX_SOFTIRQ;
-	ev = socket_evidence(sk);
-	return ev & FLAG_NO_SOCKET && !(ev & FLAG_SOCK_DEAD) ? CTX_UNKNOWN : CTX_SOFTIRQ;
-}
-
-/* Stack and context are those of the first FIN, unless the end itself is abnormal. */
-FUNCTION void emit_connection(struct here *h, const struct sock *sk,
+/* The stack and the context are those of the first FIN, or of the end if it is abnormal. */
+FUNCTION void emit_connection(struct exec_ctx *ec, const struct sock *sk,
 					    const struct conn_state *c, u8 old, u32 extra)
 {
 	bool at_close = abnormal(sk, c, old) || !c->first_who;
@@ -160,11 +99,11 @@ FUNCTION void emit_connection(struct here *h, const struct sock *sk,
 	struct connection *r;
 
 	if (!enabled(KIND_CONNECTION) || is_own(c, KIND_CONNECTION) ||
-	    !within_budget(h, KIND_CONNECTION))
+	    !within_budget(ec, KIND_CONNECTION))
 		return;
 	if (at_close)
-		stack = take_stack(h);
-	r = begin(h, KIND_CONNECTION, struct connection);
+		stack = capture_stack(ec);
+	r = begin_record(ec, KIND_CONNECTION, struct connection);
 	if (!r)
 		return;
 	__builtin_memset((void *)r + sizeof(r->head), 0, sizeof(*r) - sizeof(r->head));
@@ -177,7 +116,7 @@ FUNCTION void emit_connection(struct here *h, const struct sock *sk,
 	fill_life(r, c);
 	fill_end(r, sk);
 	r->evidence |= extra;
-	finish(r);
+	submit_record(r);
 }
 
 #endif

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * iter/task_file, run once when all else is attached: who holds which of the
- * connections that were there before, in every network namespace.
+ * iter/task_file: runs once, after everything else is attached. It finds the
+ * connections that are older than the agent and who holds them, in every network
+ * namespace.
  */
 #ifndef TCPLEDGER_SEED_H
 #define TCPLEDGER_SEED_H
 
-#include "listener.h"
+#include "../listener.h"
 
-/* Without bpf_sock_from_file, which 5.10 lacks. */
+/* 5.10 has no bpf_sock_from_file. */
 static __always_inline struct sock *sock_of(struct file *file)
 {
 	u16 mode = BPF_CORE_READ(file, f_inode, i_mode);
@@ -22,8 +23,8 @@ static __always_inline struct sock *sock_of(struct file *file)
 	return BPF_CORE_READ(socket, sk);
 }
 
-/* The iterator holds the file, so the socket is not destroyed meanwhile. */
-static __always_inline void seed_conn(struct here *h, struct sock *sk, struct task_struct *task)
+/* The iterator holds the file, so the socket stays. */
+static __always_inline void seed_conn(struct exec_ctx *ec, struct sock *sk, struct task_struct *task)
 {
 	u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	u32 pid = BPF_CORE_READ(task, tgid);
@@ -37,11 +38,11 @@ static __always_inline void seed_conn(struct here *h, struct sock *sk, struct ta
 		return;
 	c = find_conn(sk);
 	if (c) {
-		if (anonymous(c))
+		if (unowned(c))
 			set_owner(c, task, pid, OWNER_SEED);
 		return;
 	}
-	init_old_conn(h, &fresh, state);
+	init_old_conn(ec, &fresh, state);
 	fresh.flags |= STATE_SEEDED;
 	note_tuple(sk, &fresh, state);
 	set_owner(&fresh, task, pid, OWNER_SEED);
@@ -56,15 +57,15 @@ int on_seed(struct bpf_iter__task_file *ctx)
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
 	struct sock *sk;
-	struct here h;
+	struct exec_ctx ec;
 
 	if (!task || !file)
 		return 0;
 	sk = sock_of(file);
-	if (!sk || !is_tcp(sk) || !enter(&h, ctx))
+	if (!sk || !is_tcp(sk) || !nesting_enter(&ec, ctx))
 		return 0;
-	seed_conn(&h, sk, task);
-	leave(&h);
+	seed_conn(&ec, sk, task);
+	nesting_leave(&ec);
 	return 0;
 }
 

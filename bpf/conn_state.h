@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* The state kept for each connection, from its first sight to tcp_destroy_sock. */
+/* The state of each connection, from the first hook that sees it to tcp_destroy_sock. */
 #ifndef TCPLEDGER_CONN_H
 #define TCPLEDGER_CONN_H
 
@@ -14,26 +14,26 @@ static __always_inline struct conn_state *find_conn(const struct sock *sk)
 	return bpf_map_lookup_elem(&conns, &key);
 }
 
-/* Makes the kernel give the socket its cookie, where a program may ask for it. */
+/* Makes the kernel give the socket its cookie, if a program may ask for it. */
 static __always_inline void want_cookie(struct sock *sk)
 {
 	if (cookie_helper)
 		bpf_get_socket_cookie(sk);
 }
 
-FUNCTION void init_conn(struct here *h, struct conn_state *c, u8 state)
+FUNCTION void init_conn(struct exec_ctx *ec, struct conn_state *c, u8 state)
 {
 	__builtin_memset(c, 0, sizeof(*c));
-	c->tuple.conn = number_conn(h);
-	c->opened_at = h->now;
-	c->state_at = h->now;
+	c->tuple.conn = next_conn_number(ec);
+	c->opened_at = ec->now;
+	c->state_at = ec->now;
 	c->connect_us = ABSENT32;
 	c->reset_reason = ABSENT32;
 	c->state = state;
 }
 
-/* The kept copy; NULL when the map is full. */
-static __always_inline struct conn_state *keep_conn(const struct sock *sk, struct conn_state *fresh)
+/* The copy in the map; NULL if the map is full. */
+static __always_inline struct conn_state *store_conn(const struct sock *sk, struct conn_state *fresh)
 {
 	u64 key = (u64)sk;
 
@@ -42,23 +42,23 @@ static __always_inline struct conn_state *keep_conn(const struct sock *sk, struc
 	return bpf_map_lookup_elem(&conns, &key);
 }
 
-/* A connection that begins now takes over whatever an earlier one left under its sk. */
-static __always_inline void open_conn(struct here *h, struct sock *sk, u8 state)
+/* A connection begins. Its state replaces what an earlier connection of the same sk left. */
+static __always_inline void open_conn(struct exec_ctx *ec, struct sock *sk, u8 state)
 {
 	struct conn_state fresh;
 
 	want_cookie(sk);
-	init_conn(h, &fresh, state);
+	init_conn(ec, &fresh, state);
 	if (state == TCP_SYN_SENT) {
 		fresh.role = ROLE_CLIENT;
 		learn_owner(&fresh, OWNER_CONNECT);
 	} else {
 		fresh.role = ROLE_SERVER;
 	}
-	h->cpu->unkept_sk = keep_conn(sk, &fresh) ? 0 : (u64)sk;
+	ec->cpu->overflow_sk = store_conn(sk, &fresh) ? 0 : (u64)sk;
 }
 
-/* What is on its way to the end, and may stay there: the scan cannot read a socket. */
+/* The agent's scan cannot read a socket, so the state gets the tuple when the connection is past ESTABLISHED. */
 static __always_inline void note_tuple(const struct sock *sk, struct conn_state *c, u8 state)
 {
 	if (!enabled(KIND_LINGERING) || c->tuple.local_port)
@@ -68,10 +68,10 @@ static __always_inline void note_tuple(const struct sock *sk, struct conn_state 
 		fill_tuple(&c->tuple, sk, true);
 }
 
-/* A connection that is older than the agent: what its state still tells. */
-static __always_inline void init_old_conn(struct here *h, struct conn_state *fresh, u8 state)
+/* A connection that is older than the agent. Its state may tell who sent the first FIN. */
+static __always_inline void init_old_conn(struct exec_ctx *ec, struct conn_state *fresh, u8 state)
 {
-	init_conn(h, fresh, state);
+	init_conn(ec, fresh, state);
 	fresh->opened_at = 0;
 	fresh->flags = STATE_BEGAN_BEFORE | STATE_DISCOVERED;
 	if (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2)
@@ -81,20 +81,20 @@ static __always_inline void init_old_conn(struct here *h, struct conn_state *fre
 	count(TOTAL_BEGAN_BEFORE);
 }
 
-/* First sight of such a connection: fresh itself when the map is full, good for this event only. */
-static __always_inline struct conn_state *meet_conn(struct here *h, struct sock *sk, u8 state,
+/* The state of a connection that no hook has seen. If the map is full it is fresh, good for this event only. */
+static __always_inline struct conn_state *discover_conn(struct exec_ctx *ec, struct sock *sk, u8 state,
 						    struct conn_state *fresh)
 {
 	struct conn_state *c;
 
 	want_cookie(sk);
-	init_old_conn(h, fresh, state);
+	init_old_conn(ec, fresh, state);
 	note_tuple(sk, fresh, state);
-	c = keep_conn(sk, fresh);
+	c = store_conn(sk, fresh);
 	return c ? c : fresh;
 }
 
-/* Counts what is ours and must stay unseen. */
+/* Counts a record of tcpledger's own connection, which is left out. */
 static __always_inline bool is_own(const struct conn_state *c, u32 kind)
 {
 	if (!c || !(c->flags & STATE_OWN))
