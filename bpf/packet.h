@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* TCP headers out of a packet, wherever in the stack it is. */
+/* Finds the TCP header of a packet, whatever layer of the kernel holds the packet. */
 #ifndef TCPLEDGER_PACKET_H
 #define TCPLEDGER_PACKET_H
 
@@ -65,7 +65,7 @@ static __always_inline void map_v4(u8 *ip, const void *v4)
 	bpf_probe_read_kernel(ip + 12, 4, v4);
 }
 
-/* One extension header; how far to go on, 0 at the end. */
+/* The length of one extension header; 0 if there is no further one. */
 static __always_inline u32 skip_extension(const u8 *at, u8 *next)
 {
 	u8 header[4] = {};
@@ -74,7 +74,7 @@ static __always_inline u32 skip_extension(const u8 *at, u8 *next)
 		return 0;
 	if (bpf_probe_read_kernel(header, sizeof(header), at))
 		return 0;
-	if (*next == 44) { /* only the first fragment holds the TCP header */
+	if (*next == 44) { /* a fragment: only the first one holds the TCP header */
 		if (header[2] || header[3] & 0xf8)
 			return 0;
 		*next = header[0];
@@ -132,13 +132,13 @@ static __always_inline void fill_tcp(struct packet *p, const struct tcp_header *
 	p->tcp_flags = tcp->flags;
 }
 
-/* The transport header is found from the IP header: early drops have not set it. */
+/* Goes by the IP header: the transport header is not set yet in packets that are dropped early. */
 FUNCTION enum parsed parse_packet(struct packet *p, const struct sk_buff *skb)
 {
 	u16 protocol = bpf_ntohs(BPF_CORE_READ(skb, protocol));
 	u32 network = BPF_CORE_READ(skb, network_header);
 	const u8 *at = BPF_CORE_READ(skb, head) + network;
-	u32 header, end = 0, payload;
+	u32 header, end = 0, offset, payload;
 	struct tcp_header tcp;
 
 	if (protocol == ETH_P_IP)
@@ -153,10 +153,11 @@ FUNCTION enum parsed parse_packet(struct packet *p, const struct sk_buff *skb)
 	    bpf_probe_read_kernel(&tcp, sizeof(tcp), at + header))
 		return PACKET_BROKEN;
 	fill_tcp(p, &tcp);
-	payload = header + (tcp.offset >> 4) * 4;
-	if (!end) /* longer than the 16 bits of the header can say */
+	offset = (tcp.offset >> 4) * 4;
+	payload = header + offset;
+	if (!end) /* the packet is longer than 16 bits can say */
 		end = BPF_CORE_READ(skb, len);
-	p->length = end > payload ? end - payload : 0;
+	p->length = offset >= sizeof(tcp) && end > payload ? end - payload : 0;
 	p->outgoing = BPF_CORE_READ(skb, skb_iif) == 0;
 	return PACKET_TCP;
 }
