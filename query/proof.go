@@ -27,7 +27,8 @@ type Proof struct {
 // promise more of the window.
 func (p *Proof) Complete() bool { return p.Known && p.Held == p.Promised && p.Twice == 0 }
 
-// Proof checks each session that was there in the window, the worst first. It reads the rows of those sessions without a limit
+// Proof checks each session that was there in the window, the worst first. A session of which only later checkpoints arrived counts as
+// there. It reads the rows of those sessions without a limit
 // of time, so it costs as much as they are long.
 func (c *Client) Proof(ctx context.Context, w Window, f Filter) ([]Proof, error) {
 	host, parameters := "", w.parameters(nil)
@@ -58,7 +59,7 @@ sessions AS
     FROM <database>.checkpoints
     WHERE at >= <from> - INTERVAL 1 DAY AND at < <to> + INTERVAL 1 DAY<host>
     GROUP BY host, boot_id, session
-    HAVING min(at) < <to> AND max(at) >= <from>
+    HAVING max(at) >= <from> AND (min(at) < <to> OR argMin(phase, at) != 'start')
 ),
 held AS
 (

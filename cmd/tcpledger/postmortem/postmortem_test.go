@@ -110,6 +110,69 @@ func TestOnKnownRows(t *testing.T) {
 	})
 }
 
+// A question that fails says so where its answer would stand, and the rest of the report is there.
+func TestAPartFails(t *testing.T) {
+	utc(t)
+	ch, db := tables.Start(t)
+	tables.Fill(t, db)
+	window := []string{"--from", "2026-11-02 14:00", "--to", "2026-11-02 14:05"}
+	_, whole, _ := run(t, ch, window...)
+
+	drop := func(table string) {
+		require.NoError(t, db.Exec(t.Context(), "DROP TABLE "+db.Name+"."+table+" SETTINGS check_table_dependencies = 0"))
+	}
+	drop("stacks")
+	code, out, errs := run(t, ch, window...)
+	require.Equal(t, 1, code)
+	require.Equal(t, "tcpledger: 1 of 8 parts of the report have no answer\n", errs)
+	require.Regexp(t, `(?m)^BY CODE PATH  no answer: ask endings by code path: code: 60, message: .*stacks.*$`, out)
+	require.Equal(t, without(whole, "BY CODE PATH"), without(out, "BY CODE PATH"), "all else is as it was")
+
+	code, out, _ = run(t, ch, append(window, "--format", "json")...)
+	require.Equal(t, 1, code)
+	var report struct {
+		Causes []any             `json:"by_cause"`
+		Paths  []any             `json:"by_path"`
+		Events []any             `json:"events"`
+		Failed map[string]string `json:"failed"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &report))
+	require.Len(t, report.Causes, 5)
+	require.Nil(t, report.Paths, "no answer is null")
+	require.NotNil(t, report.Events, "an empty answer is []")
+	require.Contains(t, report.Failed["by_path"], "code: 60")
+	require.Len(t, report.Failed, 1)
+
+	drop("checkpoints")
+	drop("events")
+	code, out, errs = run(t, ch, append(window, "--sql")...)
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "4 of 8 parts")
+	require.Contains(t, out, "13 connections ended on 2 hosts")
+	require.Regexp(t, `(?m)^EVENTS  no answer: ask events by kind, reason: code: 60`, out)
+	require.Regexp(t, `(?m)^LOSSES  no answer: ask losses: code: 60`, out)
+	require.Regexp(t, `(?m)^FINAL   not known: ask coverage of each host: code: 60`, out)
+	require.Contains(t, out, "\n-- endings by code path\nSET param_from", "the SQL of a question that failed is shown too")
+
+	drop("connections")
+	drop("loss")
+	code, out, errs = run(t, ch, window...)
+	require.Equal(t, 1, code)
+	require.Empty(t, out, "no report at all if nothing was answered")
+	require.Contains(t, errs, "tcpledger: ask totals: code: 60")
+}
+
+// without cuts the paragraph that begins with title.
+func without(report, title string) string {
+	var kept []string
+	for _, paragraph := range strings.Split(report, "\n\n") {
+		if !strings.HasPrefix(paragraph, title) {
+			kept = append(kept, paragraph)
+		}
+	}
+	return strings.Join(kept, "\n\n")
+}
+
 func day() query.Window {
 	from := time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
 	return query.Window{From: from, To: from.AddDate(0, 0, 1)}

@@ -22,7 +22,7 @@ const maxTime = 30 * time.Second
 
 const (
 	defaultPartitions = 6
-	maxPartitions    = 10_000
+	maxPartitions     = 10_000
 	// metadataAge is how old the answer about a topic may be: the command has just changed it.
 	metadataAge = 50 * time.Millisecond
 )
