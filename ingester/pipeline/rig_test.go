@@ -115,7 +115,7 @@ func (r *rig) startWith(group string, flushRows int, interval time.Duration) *ru
 	go func() {
 		err := p.Run(ctx)
 		cancel() // nothing to wait for if the pipeline ends by itself
-		<-job
+		_ = <-job // ctx ended
 		run.done <- errors.Join(err, db.Close())
 	}()
 	r.t.Cleanup(func() { run.stop(r.t) })
