@@ -12,6 +12,7 @@ import (
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
 	"tcpledger/internal/program/kafkaconn"
+	"tcpledger/internal/text"
 )
 
 // name is the program's, also towards Kafka.
@@ -25,6 +26,7 @@ type flags struct {
 	group         string
 	flushInterval time.Duration
 	flushRows     int
+	maxBatch      text.Size
 	migrate       bool
 	compression   *string
 }
@@ -38,6 +40,9 @@ func (f *flags) register(set *pflag.FlagSet) {
 	program.Bounds(set, "flush-interval", &f.flushInterval, time.Millisecond, time.Hour)
 	set.IntVar(&f.flushRows, "flush-rows", 100_000, "store what came once it is this many `rows`")
 	program.Bounds(set, "flush-rows", &f.flushRows, 1, 10_000_000)
+	f.maxBatch = 64 << 20
+	set.Var(&f.maxBatch, "max-batch-bytes", "read a batch of messages up to so many unpacked `bytes`; the rest of a larger one is a dead letter")
+	program.Bounds(set, "max-batch-bytes", &f.maxBatch, 1<<20, 1<<30)
 	set.BoolVar(&f.migrate, "migrate", true, "create and migrate the tables at start; false waits until `tcpledger migrate --apply` did")
 	f.compression = program.Choice(set, "clickhouse-compression", "none", "compress inserts: none (fastest on a near server) or lz4", "none", "lz4")
 }

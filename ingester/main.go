@@ -60,7 +60,7 @@ func run(cmd *cobra.Command, f *flags) error {
 	symbolsDown := program.NewOutage(log, "clickhouse (symbols)")
 
 	consumer := consume.New(consume.Config{Brokers: f.kafka.Brokers, Group: f.group, Transport: transport, Dialer: dialer,
-		Topics: []string{schema.TopicEvents, schema.TopicMeta, schema.TopicSymbols}, Log: log, Outage: kafkaDown, Registry: registry})
+		Topics: []string{schema.TopicEvents, schema.TopicMeta, schema.TopicSymbols}, MaxBatch: int64(f.maxBatch), Log: log, Outage: kafkaDown, Registry: registry})
 	symbols, err := symbolize.New(db, symbolsDown, registry)
 	if err != nil {
 		return err

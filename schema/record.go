@@ -115,6 +115,7 @@ const (
 	LossRingFull      = "ring_full"      // the kernel's ring buffer had no room
 	LossQueueOverflow = "queue_overflow" // the agent's queue to Kafka had no room
 	LossTooLarge      = "too_large"      // the broker refuses a message of this size
+	LossUnreadable    = "unreadable"     // the ingester cannot read the message
 )
 
 // Checkpoint is the state of a session at one moment: the next number of each stream and the totals, which only grow,

@@ -4,26 +4,29 @@ package symbols
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 
+	"tcpledger/internal/kafka/fetch"
 	"tcpledger/schema"
 )
 
 const (
-	fetchBytes = 4 << 20
-	fetchWait  = 500 * time.Millisecond
+	maxFetch  = 1 << 20
+	fetchWait = 500 * time.Millisecond
 	// answerIn is how long a broker may take: one that is connected and mute is an outage like any other.
 	answerIn = 10 * time.Second
 )
 
+// limits bound what the builds topic may cost an agent: its messages are a few hundred bytes.
+var limits = fetch.Limits{BatchBytes: 4 << 20, RecordBytes: 64 << 10}
+
 // topics is what the uploader does in Kafka: read the builds topic, write both.
 type topics struct {
 	client *kafka.Client
+	reader *fetch.Client
 	writer *kafka.Writer
 }
 
@@ -31,6 +34,7 @@ func newTopics(brokers []string, transport *kafka.Transport) *topics {
 	addr := kafka.TCP(brokers...)
 	return &topics{
 		client: &kafka.Client{Addr: addr, Transport: transport, Timeout: answerIn},
+		reader: &fetch.Client{Addr: addr, Transport: transport},
 		writer: &kafka.Writer{
 			Addr: addr, Transport: transport, Balancer: kafka.Murmur2Balancer{Consistent: true}, RequiredAcks: kafka.RequireAll,
 			BatchSize: 1, BatchTimeout: time.Millisecond, BatchBytes: schema.MaxMessageBytes, MaxAttempts: 3,
@@ -51,21 +55,38 @@ func (t *topics) read(ctx context.Context, from int64, each func(value []byte)) 
 	}
 	next := max(from, first)
 	for next < end {
-		r, err := t.client.Fetch(ctx, &kafka.FetchRequest{Topic: schema.TopicBuilds, Offset: next, MinBytes: 1, MaxBytes: fetchBytes, MaxWait: fetchWait})
-		if err == nil {
-			err = r.Error
-		}
+		read, err := t.fetch(ctx, next, each)
 		if err != nil {
 			return 0, err
 		}
-		read, err := records(r.Records, next, each)
-		if err != nil {
-			return 0, err
-		}
-		if read == next { // nothing is left of the rest but what compaction emptied
+		if read == next { // compaction emptied the rest
 			break
 		}
 		next = read
+	}
+	return next, nil
+}
+
+// fetch gives each value of one answer from the offset on, and the offset after them. It passes over a batch that nobody can
+// read with a nil value: at worst a table is sent again.
+func (t *topics) fetch(ctx context.Context, from int64, each func(value []byte)) (next int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerIn)
+	defer cancel()
+	request := fetch.Request{Topic: schema.TopicBuilds, Offset: from, MaxBytes: maxFetch, MaxWait: fetchWait}
+	answer, err := t.reader.Fetch(ctx, request)
+	if err != nil {
+		return 0, err
+	}
+	next = from
+	for batch, err := range answer.Batches() {
+		if err == nil {
+			next, err = records(&batch, next, each)
+		}
+		if err != nil {
+			each(nil)
+			request.Offset = next
+			return t.reader.After(ctx, request, answer, &batch)
+		}
 	}
 	return next, nil
 }
@@ -85,25 +106,18 @@ func (t *topics) bounds(ctx context.Context) (first, end int64, err error) {
 	return 0, 0, fmt.Errorf("no partition 0: %w", kafka.UnknownTopicOrPartition)
 }
 
-// records walks through what a fetch brought and gives the offset after it.
-func records(in kafka.RecordReader, next int64, each func(value []byte)) (int64, error) {
-	for {
-		record, err := in.ReadRecord()
-		if errors.Is(err, io.EOF) {
-			return next, nil
-		}
+// records gives each value of a batch from the offset next on, and the offset after them. Its error is fetch.ErrUnreadable.
+func records(batch *fetch.Batch, next int64, each func(value []byte)) (int64, error) {
+	for record, err := range batch.Records(limits) {
 		if err != nil {
-			return 0, err
+			return next, err
 		}
-		value, err := kafka.ReadAll(record.Value)
-		if err != nil {
-			return 0, err
-		}
-		if record.Offset >= next { // a batch begins before the offset asked for
-			each(value)
+		if record.Offset >= next { // a batch may begin before the offset asked for
+			each(record.Value)
 			next = record.Offset + 1
 		}
 	}
+	return max(next, batch.Last+1), nil
 }
 
 // write sends the pieces and, once all are acknowledged, says that the build is complete. sent counts those that are

@@ -16,15 +16,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/segmentio/kafka-go"
 
+	"tcpledger/internal/kafka/fetch"
 	"tcpledger/internal/program"
 	"tcpledger/internal/retry"
+	"tcpledger/schema"
 )
 
-// Config says what to read and how. Transport and Dialer are the consumer's alone.
+// Config says what to read and how. Transport and Dialer are the consumer's alone. MaxBatch bounds the bytes that a batch of
+// messages may unpack to.
 type Config struct {
 	Brokers   []string
 	Group     string
 	Topics    []string
+	MaxBatch  int64
 	Transport *kafka.Transport
 	Dialer    *kafka.Dialer
 	Log       *slog.Logger
@@ -39,6 +43,8 @@ const (
 	rebalanceTimeout  = 10 * time.Second
 	joinPause         = 500 * time.Millisecond
 	partitionWatch    = 10 * time.Second
+	// maxBesideValue bounds the key and the headers of a message.
+	maxBesideValue = 64 << 10
 	// metadataAge bounds how late the consumer notices a new leader or a new topic.
 	metadataAge = 2 * time.Second
 )
@@ -46,22 +52,42 @@ const (
 // topicPolicy is the pause between two looks for missing topics.
 var topicPolicy = retry.Policy{First: time.Second}
 
-// Message is one message of a topic. SentAt is the sender's wall clock when it sent the message, in nanoseconds since 1970; 0
-// if the message does not say. The receiver may keep Key and Value.
+// Message is one message of a topic, or a run of messages that nobody can read. Last is its last offset, which is Offset unless
+// Unreadable says why the messages from Offset to Last cannot be read. Value is then the beginning of the batch, or of the
+// message that is too large, and Key is nil if it is not known. Appended is the broker's time of the message, zero if the topic
+// has the senders' times. SentAt is the sender's wall clock when it sent the message, in nanoseconds since 1970; 0 if the
+// message does not say. The receiver may keep Key and Value.
 type Message struct {
-	Topic     string
-	Partition int
-	Offset    int64
-	Key       []byte
-	Value     []byte
-	SentAt    int64
-	ClockOff  bool // the sender's clock was more than an hour off the broker's
+	Topic      string
+	Partition  int
+	Offset     int64
+	Last       int64
+	Key        []byte
+	Value      []byte
+	Appended   time.Time
+	SentAt     int64
+	ClockOff   bool // the sender's clock was more than an hour off the broker's
+	Unreadable error
+}
+
+// maxClockOff is how far a sender's clock may be off the broker's.
+const maxClockOff = time.Hour
+
+// clockOff compares the sender's clock with the broker's time of the message, if both are known.
+func (m *Message) clockOff() bool {
+	if m.SentAt == 0 || m.Appended.IsZero() {
+		return false
+	}
+	off := m.Appended.Sub(time.Unix(0, m.SentAt))
+	return off > maxClockOff || off < -maxClockOff
 }
 
 // Consumer is a member of the group.
 type Consumer struct {
 	config  Config
 	client  *kafka.Client
+	reader  *fetch.Client
+	limits  fetch.Limits
 	group   *kafka.ConsumerGroup // nil until the topics are there
 	metrics *metrics
 }
@@ -69,9 +95,12 @@ type Consumer struct {
 // New makes a consumer; it joins the group at the first Next.
 func New(config Config) *Consumer {
 	config.Transport.MetadataTTL = metadataAge
+	addr := kafka.TCP(config.Brokers...)
 	return &Consumer{
 		config:  config,
-		client:  &kafka.Client{Addr: kafka.TCP(config.Brokers...), Transport: config.Transport},
+		client:  &kafka.Client{Addr: addr, Transport: config.Transport},
+		reader:  &fetch.Client{Addr: addr, Transport: config.Transport},
+		limits:  fetch.Limits{BatchBytes: config.MaxBatch, RecordBytes: schema.MaxMessageBytes + maxBesideValue},
 		metrics: newMetrics(config.Registry, config.Topics),
 	}
 }

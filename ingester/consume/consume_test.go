@@ -61,7 +61,7 @@ func newConsumer(t *testing.T, brokers []string, group string, topics ...string)
 	require.NoError(t, err)
 	lines := &logged{}
 	log := slog.New(slog.NewTextHandler(lines, nil))
-	c := New(Config{Brokers: brokers, Group: group, Topics: topics, Transport: transport, Dialer: dialer, Log: log,
+	c := New(Config{Brokers: brokers, Group: group, Topics: topics, MaxBatch: 64 << 20, Transport: transport, Dialer: dialer, Log: log,
 		Outage: program.NewOutage(log, "kafka"), Registry: prometheus.NewRegistry()})
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
 	return c, lines
@@ -191,7 +191,8 @@ func TestMarksOfTransactionsArePassedOver(t *testing.T) {
 		require.NoError(t, producer.EndTransaction(t.Context(), kgo.TryCommit))
 	}
 	c, lines := newConsumer(t, brokers, "g", "t")
-	p := &partition{generation: &Generation{consumer: c, messages: make(chan Message, 2)}, topic: "t"}
+	p := &partition{generation: &Generation{consumer: c, messages: make(chan Message, 2), ended: t.Context()}, topic: "t",
+		lag: c.metrics.lag.WithLabelValues("t", "0")}
 	require.NoError(t, p.fetch(t.Context()))
 	require.Equal(t, int64(0), (<-p.generation.messages).Offset)
 	require.Equal(t, int64(2), (<-p.generation.messages).Offset)
@@ -211,25 +212,4 @@ func TestTopicMadeAnewIsRead(t *testing.T) {
 	require.NoError(t, c.Close())
 	require.Equal(t, int64(0), receive(t, next(t, c)).Offset)
 	require.Equal(t, 1, lines.count("the partition is shorter"))
-}
-
-// The reference is the time at which the broker appended a message, not the time at which it is read.
-func TestClocksThatAreOff(t *testing.T) {
-	brokers := newCluster(t, kfake.SeedTopics(1, "t"))
-	now := time.Now().Truncate(time.Hour)
-	appended := now.Add(-48 * time.Hour)
-	var messages []kafka.Message
-	want := []bool{false, false, true, true, true, false, false}
-	for i, sentAt := range []time.Time{appended, appended.Add(-50 * time.Minute), appended.Add(-26 * time.Hour), appended.Add(26 * time.Hour), now.Add(200 * time.Hour),
-		appended.Add(50 * time.Minute)} {
-		messages = append(messages, kafka.Message{Value: []byte{byte(i)}, Time: appended.Add(time.Duration(i) * time.Second), Headers: sent(sentAt)})
-	}
-	messages = append(messages, kafka.Message{Value: []byte("no header"), Time: appended.Add(time.Minute)})
-	send(t, brokers, "t", messages...)
-	c, _ := newConsumer(t, brokers, "g", "t")
-	g := next(t, c)
-	for i, off := range want {
-		m := receive(t, g)
-		require.Equal(t, off, m.ClockOff, "message %d, sent at %s", i, time.Unix(0, m.SentAt).UTC())
-	}
 }

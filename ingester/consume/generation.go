@@ -27,6 +27,7 @@ func (c *Consumer) start(joined *kafka.Generation) *Generation {
 		g.partitions[topic] = map[int]*partition{}
 		for _, a := range assigned {
 			p := &partition{generation: g, topic: topic, id: a.ID, next: a.Offset, lag: c.metrics.lag.WithLabelValues(topic, strconv.Itoa(a.ID))}
+			p.committed.Store(a.Offset)
 			g.partitions[topic][a.ID] = p
 			joined.Start(func(context.Context) { p.run(ended) })
 		}
@@ -63,8 +64,9 @@ func (g *Generation) Commit(offsets map[string]map[int]int64) error {
 	}
 	for topic, ps := range offsets {
 		for id, offset := range ps {
-			if p := g.partitions[topic][id]; p != nil && g.ended.Err() == nil {
-				p.lag.Set(float64(max(0, p.highWatermark.Load()-offset)))
+			if p := g.partitions[topic][id]; p != nil {
+				p.committed.Store(offset)
+				p.setLag()
 			}
 		}
 	}

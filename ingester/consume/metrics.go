@@ -7,6 +7,7 @@ import "github.com/prometheus/client_golang/prometheus"
 type metrics struct {
 	lag          *prometheus.GaugeVec
 	skipped      *prometheus.CounterVec
+	unreadable   *prometheus.CounterVec
 	generations  prometheus.Counter
 	commitErrors prometheus.Counter
 }
@@ -18,6 +19,8 @@ func newMetrics(registry prometheus.Registerer, topics []string) *metrics {
 			Help: "Messages of a partition of this member that are not stored yet."}, []string{"topic", "partition"}),
 		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tcpledger_ingester_messages_skipped_total",
 			Help: "Messages that Kafka deleted before they were read."}, []string{"topic"}),
+		unreadable: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tcpledger_ingester_messages_unreadable_total",
+			Help: "Offsets of batches that nobody can read; each batch is a dead letter."}, []string{"topic"}),
 		generations: prometheus.NewCounter(prometheus.CounterOpts{Name: "tcpledger_ingester_rebalances_total",
 			Help: "Generations of the consumer group that this ingester was a member of."}),
 		commitErrors: prometheus.NewCounter(prometheus.CounterOpts{Name: "tcpledger_ingester_commit_errors_total",
@@ -25,7 +28,8 @@ func newMetrics(registry prometheus.Registerer, topics []string) *metrics {
 	}
 	for _, topic := range topics {
 		m.skipped.WithLabelValues(topic)
+		m.unreadable.WithLabelValues(topic)
 	}
-	registry.MustRegister(m.lag, m.skipped, m.generations, m.commitErrors)
+	registry.MustRegister(m.lag, m.skipped, m.unreadable, m.generations, m.commitErrors)
 	return m
 }

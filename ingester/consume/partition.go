@@ -7,14 +7,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol"
 
+	"tcpledger/internal/kafka/fetch"
 	"tcpledger/internal/retry"
 	"tcpledger/schema"
 )
@@ -27,15 +26,16 @@ const (
 	quietTries = 3
 )
 
-// partition reads one partition from the leader. One answer at a time is in memory.
+// partition reads one partition from the leader. It holds one answer and one message at a time.
 type partition struct {
 	generation    *Generation
 	topic         string
 	id            int
 	next          int64 // offset of the next message; kafka.FirstOffset if none was committed
+	committed     atomic.Int64
 	highWatermark atomic.Int64
 	lag           prometheus.Gauge
-	clock         clockCheck
+	bad           bad
 }
 
 // fetchPolicy is the pause between fetches that fail.
@@ -73,96 +73,91 @@ func (q *quietOutage) Recovered() {
 
 // fetch asks for messages once and hands on what came.
 func (p *partition) fetch(ctx context.Context) error {
-	c := p.generation.consumer
 	if p.next < 0 {
 		first, err := p.offset(ctx, kafka.FirstOffsetOf(p.id))
 		if err != nil {
 			return err
 		}
 		p.next = first
+		p.committed.Store(first)
 	}
-	response, err := c.client.Fetch(ctx, &kafka.FetchRequest{Topic: p.topic, Partition: p.id, Offset: p.next, MinBytes: 1, MaxBytes: maxFetch, MaxWait: fetchWait})
+	answer, err := p.generation.consumer.reader.Fetch(ctx, p.request(p.next))
+	if errors.Is(err, kafka.OffsetOutOfRange) {
+		return p.backInRange(ctx)
+	}
 	if err != nil {
 		return err
 	}
-	if errors.Is(response.Error, kafka.OffsetOutOfRange) {
-		return p.backInRange(ctx)
-	}
-	if response.Error != nil {
-		return response.Error
-	}
-	p.highWatermark.Store(response.HighWatermark)
-	batches := []protocol.RecordReader{response.Records}
-	if stream, ok := response.Records.(*protocol.RecordStream); ok {
-		batches = stream.Records
-	}
-	for _, batch := range batches {
-		if err := p.read(ctx, batch); err != nil {
+	p.highWatermark.Store(answer.HighWatermark)
+	p.setLag()
+	for batch, err := range answer.Batches() {
+		if err == nil {
+			err = p.read(ctx, &batch)
+		}
+		if errors.Is(err, fetch.ErrUnreadable) {
+			return p.unreadable(ctx, answer, &batch, err)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// read hands on the records of a batch. A control batch, the mark that some producer's transaction ended, has an offset but no
-// message: read moves past it, since the broker answers a fetch at that offset at once.
-func (p *partition) read(ctx context.Context, batch protocol.RecordReader) error {
-	_, control := batch.(*protocol.ControlBatch)
-	for {
-		record, err := batch.ReadRecord()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("read a record after offset %d: %w", p.next-1, err)
-		case control:
-			p.next = max(p.next, record.Offset+1)
-		default:
-			if err := p.handOn(ctx, record); err != nil {
+func (p *partition) request(offset int64) fetch.Request {
+	return fetch.Request{Topic: p.topic, Partition: p.id, Offset: offset, MaxBytes: maxFetch, MaxWait: fetchWait}
+}
+
+// setLag shows how far the committed offset is behind the end of the partition.
+func (p *partition) setLag() {
+	if p.generation.ended.Err() == nil {
+		p.lag.Set(float64(max(0, p.highWatermark.Load()-p.committed.Load())))
+	}
+}
+
+// read hands on the records of a batch and moves on past it. It may begin before the next offset. A control batch, the mark
+// that some producer's transaction ended, has offsets but no messages.
+func (p *partition) read(ctx context.Context, batch *fetch.Batch) error {
+	if batch.Last < p.next {
+		return nil
+	}
+	p.skipped(batch.First - p.next)
+	if !batch.Control {
+		for record, err := range batch.Records(p.generation.consumer.limits) {
+			if err != nil {
+				return err
+			}
+			if record.Offset < p.next {
+				continue
+			}
+			if err := p.handOn(ctx, p.message(batch, &record)); err != nil {
 				return err
 			}
 		}
 	}
+	p.next = batch.Last + 1
+	return nil
 }
 
-// handOn gives one record to the receiver and moves on past it. A batch may begin before the offset asked for.
-func (p *partition) handOn(ctx context.Context, record *protocol.Record) error {
-	key, err := bytesOf(record.Key)
-	if err != nil {
-		return err
-	}
-	value, err := bytesOf(record.Value)
-	if err != nil {
-		return err
-	}
-	if record.Offset < p.next {
-		return nil
-	}
-	p.skipped(record.Offset - p.next)
-	m := Message{Topic: p.topic, Partition: p.id, Offset: record.Offset, Key: key, Value: value, SentAt: sentAt(record.Headers)}
-	m.ClockOff = p.clock.off(ctx, p, &m)
+func (p *partition) message(batch *fetch.Batch, record *fetch.Record) *Message {
+	m := &Message{Topic: p.topic, Partition: p.id, Offset: record.Offset, Last: record.Offset, Key: record.Key, Value: record.Value,
+		SentAt: sentAt(record.Headers), Appended: batch.Append}
+	m.ClockOff = m.clockOff()
+	return m
+}
+
+// handOn gives one message to the receiver and moves on past it.
+func (p *partition) handOn(ctx context.Context, m *Message) error {
 	select {
-	case p.generation.messages <- m:
-		p.next = record.Offset + 1
+	case p.generation.messages <- *m:
+		p.next = m.Last + 1
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// bytesOf copies a key or a value out of the page that it shares with other records, and releases the page.
-func bytesOf(part protocol.Bytes) ([]byte, error) {
-	if part == nil {
-		return nil, nil
-	}
-	b, err := protocol.ReadAll(part)
-	if err := errors.Join(err, part.Close()); err != nil {
-		return nil, fmt.Errorf("read a record: %w", err)
-	}
-	return b, nil
-}
-
-func sentAt(headers []protocol.Header) int64 {
+func sentAt(headers []fetch.Header) int64 {
 	for _, h := range headers {
 		if h.Key == schema.HeaderSentAt && len(h.Value) == 8 {
 			return int64(binary.BigEndian.Uint64(h.Value))

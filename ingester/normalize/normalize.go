@@ -15,9 +15,11 @@ import (
 	"tcpledger/schema"
 )
 
-// Arrival is what the ingester knows about a message beside its bytes.
+// Arrival is what the ingester knows about a message beside its bytes. Appended is the broker's time of it, zero if that is not
+// known.
 type Arrival struct {
 	ReceivedAt time.Time
+	Appended   time.Time
 	ClockOff   bool // the sender's clock was more than an hour off
 }
 
@@ -34,9 +36,7 @@ func Batch(b *schema.Batch, a Arrival, source *row.Source, out *row.Set, reject 
 		}
 		return
 	}
-	*source = row.Source{Host: b.Host, BootID: boot, Session: b.Session, Run: b.Run, ClockOffsetNS: b.Clock.Offset,
-		ClockErrorUS: uint32(min((b.Clock.Error+999)/1000, math.MaxUint32)), ClockOff: a.ClockOff,
-		ReceivedAt: row.Micros(a.ReceivedAt.UnixMicro())}
+	*source = sourceOf(&b.Header, boot, a)
 	for i := range b.Connections {
 		connection(b, &b.Connections[i], source, out, reject)
 	}
@@ -51,6 +51,36 @@ func Batch(b *schema.Batch, a Arrival, source *row.Source, out *row.Set, reject 
 	}
 	for _, u := range b.Unknown {
 		reject.Add(row.RejectUnknownKind, u.Kind.String(), numbersOf(b, u)...)
+	}
+}
+
+func sourceOf(h *schema.Header, boot uuid.UUID, a Arrival) row.Source {
+	return row.Source{Host: h.Host, BootID: boot, Session: h.Session, Run: h.Run, ClockOffsetNS: h.Clock.Offset,
+		ClockErrorUS: uint32(min((h.Clock.Error+999)/1000, math.MaxUint32)), ClockOff: a.ClockOff,
+		ReceivedAt: row.Micros(a.ReceivedAt.UnixMicro())}
+}
+
+// Unreadable appends the ranges of a batch to out as losses, if the header that says them can be believed. Nobody knows when
+// the rows happened: the losses have the broker's time of the message, so that they are the same if it is read again.
+func Unreadable(b *schema.Batch, a Arrival, source *row.Source, out *row.Set) {
+	boot, err := uuid.Parse(b.BootID)
+	if err != nil || len(b.Ranges) == 0 {
+		return
+	}
+	numbers := uint64(0)
+	for _, r := range b.Ranges {
+		if numbers += min(r.To-r.From, schema.MaxRecords) + 1; numbers > schema.MaxRecords {
+			return // more than any message holds
+		}
+	}
+	*source = sourceOf(&b.Header, boot, a)
+	at := a.Appended
+	if at.IsZero() {
+		at = a.ReceivedAt
+	}
+	for _, r := range b.Ranges {
+		out.Losses = append(out.Losses, row.Loss{Source: source, At: row.Micros(at.UnixMicro()),
+			Loss: &schema.Loss{Stream: r.Stream, SeqFrom: r.From, SeqTo: r.To, Cause: schema.LossUnreadable}})
 	}
 }
 

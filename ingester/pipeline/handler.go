@@ -3,11 +3,14 @@
 package pipeline
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"tcpledger/ingester/consume"
 	"tcpledger/ingester/normalize"
 	"tcpledger/ingester/row"
+	"tcpledger/internal/kafka/fetch"
 	"tcpledger/schema"
 )
 
@@ -32,7 +35,12 @@ func (h *handler) rows(m *consume.Message, now time.Time) *row.Set {
 	h.reject.Reset()
 	letter := row.DeadLetter{ReceivedAt: row.Micros(now.UnixMicro()), Topic: m.Topic, Partition: int32(m.Partition), Offset: m.Offset,
 		Key: m.Key, Message: m.Value}
-	h.read(m, normalize.Arrival{ReceivedAt: now, ClockOff: m.ClockOff}, &letter)
+	arrival := normalize.Arrival{ReceivedAt: now, Appended: m.Appended, ClockOff: m.ClockOff}
+	if m.Unreadable != nil {
+		h.unreadable(m, arrival, &letter)
+	} else {
+		h.read(m, arrival, &letter)
+	}
 	h.metrics.messages.WithLabelValues(m.Topic).Inc()
 	if len(h.set.Stacks)+len(h.set.Symbols) > 0 {
 		h.symbols = true
@@ -70,4 +78,18 @@ func (h *handler) read(m *consume.Message, arrival normalize.Arrival, letter *ro
 	default:
 		h.reject.Add(row.RejectTopic, "a topic that nobody asked for")
 	}
+}
+
+// unreadable accounts for offsets that nobody can read. If the message is only too large, the beginning of its value says whose
+// numbers they are: then they are a loss. Else their offsets stand in the dead letter.
+func (h *handler) unreadable(m *consume.Message, arrival normalize.Arrival, letter *row.DeadLetter) {
+	h.reject.Add(row.RejectUnreadable, fmt.Sprintf("offsets %d to %d: %v", m.Offset, m.Last, m.Unreadable))
+	var large *fetch.LargeError
+	if m.Topic != schema.TopicEvents || !errors.As(m.Unreadable, &large) {
+		return
+	}
+	var header row.Reject // the header is read as far as it goes; the rows behind it are not there
+	b := h.batches.decode(m.Value, &header)
+	letter.Host, letter.BootID, letter.Session = b.Host, b.BootID, b.Session
+	normalize.Unreadable(b, arrival, &h.source, &h.set)
 }

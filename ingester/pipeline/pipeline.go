@@ -122,7 +122,7 @@ func (p *Pipeline) take(ctx context.Context, m *consume.Message) error {
 	if p.offsets[m.Topic] == nil {
 		p.offsets[m.Topic] = map[int]int64{}
 	}
-	p.offsets[m.Topic][m.Partition] = m.Offset + 1
+	p.offsets[m.Topic][m.Partition] = m.Last + 1
 	return nil
 }
 

@@ -3,11 +3,15 @@
 package pipeline
 
 import (
+	"io"
+	"strings"
 	"testing"
 
+	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
 
+	"tcpledger/internal/kafka/fetch/fetchtest"
 	"tcpledger/schema"
 )
 
@@ -128,4 +132,22 @@ func withUnknownRow(t *testing.T) []byte {
 	message, err := msgpack.Marshal(generic)
 	require.NoError(t, err)
 	return message
+}
+
+// A message that is too large to be read is a dead letter once, and its numbers are a loss: its header says them.
+func TestTooLargeMessageIsALoss(t *testing.T) {
+	r := newRig(t)
+	r.start("g")
+	var generic []any
+	require.NoError(t, msgpack.Unmarshal(sampleBatch(t, 1, 5, 10, 3), &generic))
+	generic = append(generic, strings.Repeat("x", 5<<20))
+	large, err := msgpack.Marshal(generic)
+	require.NoError(t, err)
+	client := &kafka.Client{Addr: kafka.TCP(r.brokers...), Transport: r.writer.Transport}
+	packed := fetchtest.Pack(t, fetchtest.Zstd, func(w io.Writer) { _, _ = w.Write(fetchtest.Record{Key: []byte("web-1"), Value: large}.Append(nil)) })
+	fetchtest.Produce(t, client, schema.TopicEvents, 0, fetchtest.Batch(fetchtest.Zstd, 1, packed))
+	r.send(schema.TopicEvents, 0, sampleBatch(t, 1, 5, 0, 3))
+	r.eventually(3, "SELECT count() FROM %s.connections FINAL")
+	r.eventually(1, "SELECT count() FROM %s.loss FINAL WHERE cause = 'unreadable' AND host = 'web-1' AND stream = 5 AND seq_from = 10 AND seq_to = 15")
+	require.Equal(t, uint64(1), r.number("SELECT count() FROM %s.dead_letters FINAL WHERE startsWith(reason, 'unreadable: offsets 0 to 0: ') AND host = 'web-1' AND key = 'web-1' AND empty(streams)"))
 }

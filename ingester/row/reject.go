@@ -20,11 +20,12 @@ const (
 	RejectBootID      RejectKind = "boot_id"
 	RejectCheckpoint  RejectKind = "checkpoint"
 	RejectTopic       RejectKind = "topic"
+	RejectUnreadable  RejectKind = "unreadable"
 )
 
 // RejectKinds lists the kinds.
 func RejectKinds() []RejectKind {
-	return []RejectKind{RejectMalformed, RejectUnknownKind, RejectTime, RejectBootID, RejectCheckpoint, RejectTopic}
+	return []RejectKind{RejectMalformed, RejectUnknownKind, RejectTime, RejectBootID, RejectCheckpoint, RejectTopic, RejectUnreadable}
 }
 
 // Reject is the account of one message of which something could not be stored: the reasons, and the ranges of numbers that

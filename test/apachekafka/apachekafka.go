@@ -72,6 +72,11 @@ func (b *Broker) Addr() string { return port.Join(b.port) }
 // PID is the java process's id.
 func (b *Broker) PID() int { return b.process.PID() }
 
+// Log is the first file of a partition's log. It holds the batches as the broker sends them.
+func (b *Broker) Log(topic string, partition int) string {
+	return filepath.Join(b.file("log"), fmt.Sprintf("%s-%d", topic, partition), "00000000000000000000.log")
+}
+
 // Kill9 ends the broker with SIGKILL.
 func (b *Broker) Kill9() {
 	b.t.Helper()

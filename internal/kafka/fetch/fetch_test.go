@@ -7,21 +7,17 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"runtime"
 	"strconv"
 	"testing"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/snappy"
-	"github.com/klauspost/compress/zstd"
-	"github.com/pierrec/lz4/v4"
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"tcpledger/internal/kafka/fetch/fetchtest"
 )
 
 const topic = "t"
@@ -37,78 +33,6 @@ func newBroker(t *testing.T, options ...kfake.Opt) (*kafka.Client, *Client) {
 	t.Cleanup(transport.CloseIdleConnections)
 	addr := kafka.TCP(cluster.ListenAddrs()...)
 	return &kafka.Client{Addr: addr, Transport: transport}, &Client{Addr: addr, Transport: transport}
-}
-
-// appendRecord appends a record as it is on the wire. It writes count headers, or says so and writes none.
-func appendRecord(to []byte, delta int64, value []byte, headers int64, writeHeaders bool) []byte {
-	body := []byte{0}
-	body = binary.AppendVarint(body, 0)
-	body = binary.AppendVarint(body, delta)
-	body = binary.AppendVarint(body, -1)
-	body = binary.AppendVarint(body, int64(len(value)))
-	body = append(body, value...)
-	body = binary.AppendVarint(body, headers)
-	for i := int64(0); i < headers && writeHeaders; i++ {
-		body = append(binary.AppendVarint(body, 1), 'h')
-		body = append(binary.AppendVarint(body, 1), byte(i))
-	}
-	return append(binary.AppendVarint(to, int64(len(body))), body...)
-}
-
-// newBatch makes a batch of records that are packed already, with a right checksum.
-func newBatch(codec int, count int, packed []byte) []byte {
-	b := make([]byte, headSize, headSize+len(packed))
-	b[magicAt] = magic
-	binary.BigEndian.PutUint16(b[attributesAt:], uint16(codec))
-	binary.BigEndian.PutUint32(b[lastAt:], uint32(max(count, 1)-1))
-	binary.BigEndian.PutUint64(b[43:], ^uint64(0)) // no producer id, epoch, sequence
-	binary.BigEndian.PutUint16(b[51:], 0xffff)
-	binary.BigEndian.PutUint32(b[53:], ^uint32(0))
-	binary.BigEndian.PutUint32(b[countAt:], uint32(count))
-	return seal(append(b, packed...))
-}
-
-// seal makes a batch's length and checksum right.
-func seal(b []byte) []byte {
-	binary.BigEndian.PutUint32(b[lengthAt:], uint32(len(b)-lengthAt-4))
-	binary.BigEndian.PutUint32(b[crcAt:], crc32.Checksum(b[attributesAt:], castagnoli))
-	return b
-}
-
-func pack(t testing.TB, codec int, write func(io.Writer)) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	var w io.WriteCloser
-	switch codec {
-	case codecNone:
-		write(&out)
-		return out.Bytes()
-	case codecGzip:
-		w = gzip.NewWriter(&out)
-	case codecSnappy:
-		var plain bytes.Buffer
-		write(&plain)
-		return snappy.Encode(nil, plain.Bytes())
-	case codecLz4:
-		w = lz4.NewWriter(&out)
-	case codecZstd:
-		z, err := zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1))
-		require.NoError(t, err)
-		w = z
-	}
-	write(w)
-	require.NoError(t, w.Close())
-	return out.Bytes()
-}
-
-// produce stores a batch as it is.
-func produce(t *testing.T, client *kafka.Client, batch []byte) {
-	t.Helper()
-	set := append(binary.BigEndian.AppendUint32(nil, uint32(len(batch))), batch...)
-	response, err := client.RawProduce(t.Context(), &kafka.RawProduceRequest{Topic: topic, RequiredAcks: kafka.RequireAll,
-		RawRecords: protocol.RawRecordSet{Reader: bytes.NewReader(set)}})
-	require.NoError(t, err)
-	require.NoError(t, response.Error)
 }
 
 func get(t *testing.T, c *Client, offset int64) *Answer {
@@ -177,17 +101,8 @@ func TestBombsStayBelowTheLimits(t *testing.T) {
 	for codec, name := range map[int]string{codecGzip: "gzip", codecSnappy: "snappy", codecLz4: "lz4", codecZstd: "zstd"} {
 		for _, size := range []int{100 << 10, bomb} {
 			t.Run(fmt.Sprintf("%s/%d", name, size), func(t *testing.T) {
-				value, count := make([]byte, size), bomb/size
-				batch := newBatch(codec, count, pack(t, codec, func(w io.Writer) {
-					var b []byte
-					for i := range count {
-						b = appendRecord(b[:0], int64(i), value, 0, true)
-						_, err := w.Write(b)
-						require.NoError(t, err)
-					}
-				}))
-				a := &Answer{Records: batch}
-				value = nil
+				count := bomb / size
+				a := &Answer{Records: fetchtest.Bomb(t, codec, count, size)}
 				before, walked := allocated(), 0
 				var err error
 				for b := range a.Batches() {
@@ -214,16 +129,16 @@ func allocated() uint64 {
 // A record that claims more than its bytes hold is unreadable and allocates nothing for the claim.
 func TestClaimsAreCheckedAgainstTheBytes(t *testing.T) {
 	for name, batch := range map[string][]byte{
-		"2^40 headers":     newBatch(0, 1, appendRecord(nil, 0, []byte("x"), 1<<40, false)),
-		"2^31-1 records":   newBatch(0, 1<<31-1, appendRecord(nil, 0, []byte("x"), 0, true)),
-		"a record of 2^62": newBatch(0, 1, binary.AppendVarint(nil, 1<<62)),
-		"a negative size":  newBatch(0, 1, binary.AppendVarint(nil, -5)),
-		"a value of 2^50":  newBatch(0, 1, append(binary.AppendVarint(nil, 10), 0, 0, 0, 1, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff)),
-		"no codec":         newBatch(7, 1, []byte("x")),
-		"no such offset":   newBatch(0, 1, appendRecord(nil, 5, []byte("x"), 0, true)),
-		"an offset twice":  newBatch(0, 2, appendRecord(appendRecord(nil, 0, nil, 0, true), 0, nil, 0, true)),
-		"a snappy claim":   newBatch(codecSnappy, 1, binary.AppendUvarint(nil, 1<<31)),
-		"an xerial claim":  newBatch(codecSnappy, 1, append(append(bytes.Clone(xerial), 0, 0, 0, 1, 0, 0, 0, 1), 0xff, 0xff, 0xff, 0xff)),
+		"2^40 headers":     fetchtest.Batch(0, 1, fetchtest.Record{Value: []byte("x"), ClaimHeaders: 1 << 40}.Append(nil)),
+		"2^31-1 records":   fetchtest.Batch(0, 1<<31-1, fetchtest.Record{Value: []byte("x")}.Append(nil)),
+		"a record of 2^62": fetchtest.Batch(0, 1, binary.AppendVarint(nil, 1<<62)),
+		"a negative size":  fetchtest.Batch(0, 1, binary.AppendVarint(nil, -5)),
+		"a value of 2^50":  fetchtest.Batch(0, 1, append(binary.AppendVarint(nil, 10), 0, 0, 0, 1, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff)),
+		"no codec":         fetchtest.Batch(7, 1, []byte("x")),
+		"no such offset":   fetchtest.Batch(0, 1, fetchtest.Record{Delta: 5, Value: []byte("x")}.Append(nil)),
+		"an offset twice":  fetchtest.Batch(0, 2, fetchtest.Record{}.Append(fetchtest.Record{}.Append(nil))),
+		"a snappy claim":   fetchtest.Batch(codecSnappy, 1, binary.AppendUvarint(nil, 1<<31)),
+		"an xerial claim":  fetchtest.Batch(codecSnappy, 1, append(append(bytes.Clone(xerial), 0, 0, 0, 1, 0, 0, 0, 1), 0xff, 0xff, 0xff, 0xff)),
 	} {
 		before := allocated()
 		_, err := read(&Answer{Records: batch}, limits)
@@ -236,7 +151,7 @@ func TestClaimsAreCheckedAgainstTheBytes(t *testing.T) {
 func TestZstdWindowIsBounded(t *testing.T) {
 	frame := []byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa8, 0x03, 0x00, 0x00} // a window of 2 GiB, one empty raw block
 	before := allocated()
-	_, err := read(&Answer{Records: newBatch(codecZstd, 1, frame)}, limits)
+	_, err := read(&Answer{Records: fetchtest.Batch(codecZstd, 1, frame)}, limits)
 	require.ErrorIs(t, err, ErrUnreadable)
 	require.Less(t, allocated()-before, uint64(2<<20))
 }
@@ -244,8 +159,8 @@ func TestZstdWindowIsBounded(t *testing.T) {
 // A record over the limit names its offset and shows the beginning of its value; the records before it are read.
 func TestLargeRecordIsNamed(t *testing.T) {
 	value := append([]byte("beginning"), make([]byte, 9<<20)...)
-	plain := appendRecord(appendRecord(nil, 0, []byte("good"), 0, true), 1, value, 0, true)
-	records, err := read(&Answer{Records: newBatch(0, 2, plain)}, limits)
+	plain := fetchtest.Record{Delta: 1, Value: value}.Append(fetchtest.Record{Value: []byte("good")}.Append(nil))
+	records, err := read(&Answer{Records: fetchtest.Batch(0, 2, plain)}, limits)
 	require.Len(t, records, 1)
 	var large *LargeError
 	require.ErrorAs(t, err, &large)
@@ -256,8 +171,8 @@ func TestLargeRecordIsNamed(t *testing.T) {
 
 // One flipped byte, wherever it is in what the checksum covers, makes the batch unreadable; its offsets and bytes are known.
 func TestFlippedByteIsNoticed(t *testing.T) {
-	plain := appendRecord(appendRecord(nil, 0, []byte("first"), 0, true), 1, []byte("second"), 0, true)
-	good := newBatch(0, 2, plain)
+	plain := fetchtest.Record{Delta: 1, Value: []byte("second")}.Append(fetchtest.Record{Value: []byte("first")}.Append(nil))
+	good := fetchtest.Batch(0, 2, plain)
 	for at := crcAt; at < len(good); at++ {
 		bad := bytes.Clone(good)
 		bad[at] ^= 0x10
@@ -274,7 +189,7 @@ func TestFlippedByteIsNoticed(t *testing.T) {
 
 // A batch at the end of an answer that is cut short is left for the next fetch.
 func TestCutBatchIsLeftOut(t *testing.T) {
-	good := newBatch(0, 1, appendRecord(nil, 0, []byte("first"), 0, true))
+	good := fetchtest.Batch(0, 1, fetchtest.Record{Value: []byte("first")}.Append(nil))
 	for cut := range len(good) {
 		records, err := read(&Answer{Records: append(bytes.Clone(good), good[:cut]...)}, limits)
 		require.NoError(t, err)
@@ -287,9 +202,9 @@ func TestCutBatchIsLeftOut(t *testing.T) {
 // A batch over MaxAnswer is not read whole; its head says which offsets it takes, and the client goes on with the next.
 func TestLargeAnswerIsNotRead(t *testing.T) {
 	client, c := newBroker(t, kfake.BrokerConfigs(map[string]string{"message.max.bytes": "33554432"}))
-	large := newBatch(0, 1, appendRecord(nil, 0, make([]byte, MaxAnswer+1), 0, true))
-	produce(t, client, large)
-	produce(t, client, newBatch(0, 1, appendRecord(nil, 0, []byte("next"), 0, true)))
+	large := fetchtest.Batch(0, 1, fetchtest.Record{Value: make([]byte, MaxAnswer+1)}.Append(nil))
+	fetchtest.Produce(t, client, topic, 0, large)
+	fetchtest.Produce(t, client, topic, 0, fetchtest.Batch(0, 1, fetchtest.Record{Value: []byte("next")}.Append(nil)))
 	a := get(t, c, 0)
 	require.True(t, a.TooLarge)
 	require.Len(t, a.Records, prefix)
@@ -311,14 +226,14 @@ func TestBrokersErrorIsGiven(t *testing.T) {
 
 // Whatever an answer and its batches hold, reading ends, within the limits and with an error that is ErrUnreadable.
 func FuzzBatches(f *testing.F) {
-	plain := appendRecord(appendRecord(nil, 0, []byte("first"), 2, true), 1, []byte("second"), 0, true)
+	plain := fetchtest.Record{Delta: 1, Value: []byte("second")}.Append(fetchtest.Record{Value: []byte("first")}.Append(nil))
 	for codec := range 5 {
-		f.Add(newBatch(codec, 2, pack(f, codec, func(w io.Writer) { _, _ = w.Write(plain) })), true)
+		f.Add(fetchtest.Batch(codec, 2, fetchtest.Pack(f, codec, func(w io.Writer) { _, _ = w.Write(plain) })), true)
 	}
 	f.Add([]byte("garbage"), false)
 	f.Fuzz(func(t *testing.T, data []byte, sealed bool) {
 		if sealed && len(data) >= headSize {
-			data = seal(bytes.Clone(data)) // so that what is behind the checksum is reached
+			data = fetchtest.Seal(bytes.Clone(data)) // so that what is behind the checksum is reached
 		}
 		small := Limits{BatchBytes: 1 << 20, RecordBytes: 64 << 10}
 		records, err := read(&Answer{Records: data}, small)
