@@ -115,7 +115,9 @@ func (r *rig) startWith(group string, flushRows int, interval time.Duration) *ru
 	go func() {
 		err := p.Run(ctx)
 		cancel()  // nothing to wait for if the pipeline ends by itself
-		_ = <-job // ctx ended
+		if jobErr := <-job; !errors.Is(jobErr, context.Canceled) {
+			err = errors.Join(err, jobErr)
+		}
 		run.done <- errors.Join(err, db.Close())
 	}()
 	r.t.Cleanup(func() { run.stop(r.t) })

@@ -105,7 +105,8 @@ func TestBombsStayBelowTheLimits(t *testing.T) {
 				a := &Answer{Records: fetchtest.Bomb(t, codec, count, size)}
 				before, walked := allocated(), 0
 				var err error
-				for b := range a.Batches() {
+				for b, intact := range a.Batches() {
+					require.NoError(t, intact)
 					for _, failed := range b.Records(limits) {
 						walked++
 						err = failed
