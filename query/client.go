@@ -6,23 +6,31 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"maps"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"tcpledger/schema"
 )
 
 // maxRows bounds every answer that is not a stream.
 const maxRows = 10_000
 
-// finalSettings give each row once however often it was inserted, and times in UTC whatever the server's zone is.
-var finalSettings = clickhouse.Settings{
-	"final": 1,
-	"do_not_merge_across_partitions_select_final": 1,
-	"use_skip_indexes_if_final_exact_mode":        0,
-	"session_timezone":                            "UTC",
+// timezone is that of every question, whatever the server's is.
+const timezone = "UTC"
+
+// settings are those of every question: each row once however often it was inserted, and nothing is written.
+func settings() clickhouse.Settings {
+	out := clickhouse.Settings{"session_timezone": timezone, "readonly": readOnly}
+	for _, s := range schema.FinalSettings() {
+		out[s.Name] = s.Value
+	}
+	return out
 }
+
+// readOnly lets a question send settings and write nothing.
+const readOnly = 2
 
 // Client asks a ClickHouse server. Its methods are safe for concurrent use. Their errors name the question.
 type Client struct {
@@ -39,16 +47,12 @@ func New(conn driver.Conn, database string, maxTime time.Duration) *Client {
 
 func (c *Client) table(name string) string { return "`" + c.database + "`." + name }
 
-// readOnly lets a question send settings and write nothing.
-const readOnly = 2
-
 // bounded gives ctx the settings of a question whose whole answer is held in memory.
 func (c *Client) bounded(ctx context.Context, q Question) context.Context {
-	settings := maps.Clone(finalSettings)
-	settings["readonly"] = readOnly
-	settings["max_execution_time"] = int(max(c.maxTime.Round(time.Second)/time.Second, 1))
-	settings["max_result_rows"] = maxRows
-	return clickhouse.Context(ctx, clickhouse.WithSettings(settings), clickhouse.WithParameters(q.Parameters))
+	limited := settings()
+	limited["max_execution_time"] = int(max(c.maxTime.Round(time.Second)/time.Second, 1))
+	limited["max_result_rows"] = maxRows
+	return clickhouse.Context(ctx, clickhouse.WithSettings(limited), clickhouse.WithParameters(q.Parameters))
 }
 
 // ask returns the rows of an answer.
@@ -76,9 +80,7 @@ func one[T any](ctx context.Context, c *Client, q Question) (T, error) {
 func stream[T any](ctx context.Context, c *Client, q Question) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		traced(ctx, q)
-		settings := maps.Clone(finalSettings)
-		settings["readonly"] = readOnly
-		rows, err := c.conn.Query(clickhouse.Context(ctx, clickhouse.WithSettings(settings), clickhouse.WithParameters(q.Parameters)), q.SQL)
+		rows, err := c.conn.Query(clickhouse.Context(ctx, clickhouse.WithSettings(settings()), clickhouse.WithParameters(q.Parameters)), q.SQL)
 		if err != nil {
 			yield(nil, fmt.Errorf("ask %s: %w", q.Name, err))
 			return

@@ -9,3 +9,5 @@
 //
 // testdata/*.test shows each question: the rows in the tables, what is asked, and the answer.
 package query
+
+//go:generate env TCPLEDGER_TEST_WRITE_GOLDEN=1 go test -count=1 -run TestTheProofOfTheDocument .

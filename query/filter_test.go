@@ -97,6 +97,6 @@ func TestQuestionText(t *testing.T) {
 SET param_a = '\\\\';
 SET param_b = 'it\'s';
 SELECT {b:String}, {a:String}
-SETTINGS do_not_merge_across_partitions_select_final = 1, final = 1, session_timezone = 'UTC', use_skip_indexes_if_final_exact_mode = 0;
+SETTINGS final = 1, do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final_exact_mode = 0, session_timezone = 'UTC';
 `, q.Text())
 }

@@ -27,10 +27,13 @@ type Proof struct {
 // promise more of the window.
 func (p *Proof) Complete() bool { return p.Known && p.Held == p.Promised && p.Twice == 0 }
 
-// Proof checks each session that was there in the window, the worst first. A session of which only later checkpoints arrived counts as
-// there. It reads the rows of those sessions without a limit
-// of time, so it costs as much as they are long.
+// Proof checks each session that was there in the window, the worst first. A session of which only later checkpoints arrived counts
+// as there. It reads the rows of those sessions without a limit of time, so it costs as much as they are long.
 func (c *Client) Proof(ctx context.Context, w Window, f Filter) ([]Proof, error) {
+	return ask[Proof](ctx, c, c.proofQuestion(w, f))
+}
+
+func (c *Client) proofQuestion(w Window, f Filter) Question {
 	host, parameters := "", w.parameters(nil)
 	if f.Host != "" {
 		host, parameters["host"] = " AND host = {host:String}", textParameter(f.Host)
@@ -39,7 +42,7 @@ func (c *Client) Proof(ctx context.Context, w Window, f Filter) ([]Proof, error)
 	for name, text := range map[string]string{"<from>": paramFrom, "<to>": paramTo, "<host>": host, "<database>.": c.table("")} {
 		sql = strings.ReplaceAll(sql, name, text)
 	}
-	return ask[Proof](ctx, c, Question{"completeness of each session", fmt.Sprintf("%s\nLIMIT %d", sql, maxRows), parameters})
+	return Question{"completeness of each session", fmt.Sprintf("%s\nLIMIT %d", sql, maxRows), parameters}
 }
 
 // proofSQL walks over each stream's numbers in their order. A range is what a row or a loss holds, cut to what is promised; reach is

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"tcpledger/schema"
 )
 
 // Question is one question as it is sent: SQL with ClickHouse's own {name:Type} parameters. Values that come from outside are
@@ -24,27 +26,15 @@ func (q Question) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "-- %s\n", q.Name)
 	for _, name := range slices.Sorted(maps.Keys(q.Parameters)) {
-		fmt.Fprintf(&b, "SET param_%s = %s;\n", name, quote(q.Parameters[name]))
+		fmt.Fprintf(&b, "SET param_%s = %s;\n", name, schema.Quote(q.Parameters[name]))
 	}
 	b.WriteString(q.SQL)
-	separator := "\nSETTINGS "
-	for _, name := range slices.Sorted(maps.Keys(finalSettings)) {
-		fmt.Fprintf(&b, "%s%s = %s", separator, name, literal(finalSettings[name]))
-		separator = ", "
+	b.WriteString("\nSETTINGS ")
+	for _, s := range schema.FinalSettings() {
+		fmt.Fprintf(&b, "%s = %d, ", s.Name, s.Value)
 	}
-	b.WriteString(";\n")
+	fmt.Fprintf(&b, "session_timezone = '%s';\n", timezone)
 	return b.String()
-}
-
-func literal(v any) string {
-	if s, ok := v.(string); ok {
-		return quote(s)
-	}
-	return fmt.Sprint(v)
-}
-
-func quote(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }
 
 type traceKey struct{}

@@ -60,36 +60,3 @@ func answer(t *testing.T, db driver.Conn, statement string) {
 	require.NoError(t, rows.Close())
 	require.True(t, answered, "no row from %s", asked)
 }
-
-// The proof of docs/losses.md counts what the checkpoints promise: a newer record makes up for none that is missing.
-func TestTheProofOfTheDocuments(t *testing.T) {
-	_, db := tables.Start(t)
-	tables.Fill(t, db)
-	text, err := os.ReadFile("../../docs/losses.md")
-	require.NoError(t, err)
-	blocks := sqlBlock.FindAllSubmatch(text, -1)
-	proof := string(blocks[len(blocks)-1][1])
-	require.Equal(t, map[uint64][2]uint64{7: {16, 16}, 8: {2, 2}}, prove(t, db, proof))
-
-	tables.Exec(t, db, "INSERT INTO events (at, host, session, stream, seq, received_at) VALUES ('2026-11-02 14:05:09', 'web-1', 7, 4, 8, now64(6))")
-	require.Equal(t, map[uint64][2]uint64{7: {16, 16}, 8: {2, 2}}, prove(t, db, proof))
-
-	tables.Exec(t, db, `INSERT INTO checkpoints (at, host, session, run, phase, streams, next_seqs, received_at) VALUES
-		('2026-11-02 14:05:15', 'web-1', 7, 1, 'periodic', [4, 5, 12], [9, 8, 3], now64(6))`)
-	require.Equal(t, map[uint64][2]uint64{7: {20, 17}, 8: {2, 2}}, prove(t, db, proof))
-}
-
-func prove(t *testing.T, db driver.Conn, proof string) map[uint64][2]uint64 {
-	t.Helper()
-	rows, err := db.Query(t.Context(), proof)
-	require.NoError(t, err)
-	out := make(map[uint64][2]uint64)
-	for rows.Next() {
-		var session, promised, have uint64
-		require.NoError(t, rows.Scan(&session, &promised, &have))
-		out[session] = [2]uint64{promised, have}
-	}
-	require.NoError(t, rows.Err())
-	require.NoError(t, rows.Close())
-	return out
-}

@@ -11,6 +11,7 @@ import (
 
 	"tcpledger/internal/text"
 	"tcpledger/query"
+	"tcpledger/schema"
 )
 
 // writeList writes a list of the report: its table, or the error in its place. groups is how many rows there are in all.
@@ -143,7 +144,7 @@ func path(p *Path) string {
 	if p.StackID == 0 {
 		return "(no stack was taken)"
 	}
-	frames := query.Frames(p.Symbols)
+	frames := schema.Path(p.Symbols)
 	if len(frames) == 0 {
 		return fmt.Sprintf("(stack %#x is not symbolized yet)", p.StackID)
 	}
