@@ -91,9 +91,6 @@ func (b *BatchEncoder) Records() int { return b.records }
 // Size is how many bytes the rows take so far.
 func (b *BatchEncoder) Size() int { return b.rows.buf.Len() }
 
-// Full reports whether the batch must be closed by count or bytes.
-func (b *BatchEncoder) Full() bool { return b.records >= BatchRecords || b.Size() >= BatchBytes }
-
 // Finish gives the message and the ranges of its numbered rows, and empties the batch. Both are the caller's to keep.
 // h.Ranges is not read.
 func (b *BatchEncoder) Finish(h *Header) ([]byte, []Range, error) {

@@ -50,8 +50,8 @@ func (r *reader) check(err error) bool {
 	return r.err == nil
 }
 
-// array reads an array's length, at most most and no more than the bytes left could hold. A nil is an empty array.
-func (r *reader) array(most int) int {
+// array reads an array's length, at most limit and no more than the bytes left could hold. A nil is an empty array.
+func (r *reader) array(limit int) int {
 	if r.err != nil {
 		return 0
 	}
@@ -59,14 +59,14 @@ func (r *reader) array(most int) int {
 	if !r.check(err) || n <= 0 {
 		return 0
 	}
-	if n > most || n > r.src.Len() {
-		r.fail("array of %d: at most %d, %d bytes left", n, most, r.src.Len())
+	if n > limit || n > r.src.Len() {
+		r.fail("array of %d: at most %d, %d bytes left", n, limit, r.src.Len())
 		return 0
 	}
 	return n
 }
 
-func (r *reader) uint(most uint64) uint64 {
+func (r *reader) uint(limit uint64) uint64 {
 	if r.err != nil {
 		return 0
 	}
@@ -79,21 +79,21 @@ func (r *reader) uint(most uint64) uint64 {
 		return 0
 	}
 	if code >= msgpcode.Int8 || code >= msgpcode.NegFixedNumLow {
-		return r.nonNegative(most)
+		return r.nonNegative(limit)
 	}
 	v, err := r.dec.DecodeUint64()
-	if r.check(err) && v > most {
-		r.fail("number %d: at most %d", v, most)
+	if r.check(err) && v > limit {
+		r.fail("number %d: at most %d", v, limit)
 		return 0
 	}
 	return v
 }
 
 // nonNegative reads an integer that another encoder wrote as a signed one.
-func (r *reader) nonNegative(most uint64) uint64 {
+func (r *reader) nonNegative(limit uint64) uint64 {
 	v := r.int()
-	if v < 0 || uint64(v) > most {
-		r.fail("number %d: 0 to %d", v, most)
+	if v < 0 || uint64(v) > limit {
+		r.fail("number %d: 0 to %d", v, limit)
 		return 0
 	}
 	return uint64(v)
@@ -111,13 +111,21 @@ func (r *reader) int() int64 {
 		r.fail("an integer expected, code %#x found", code)
 		return 0
 	}
+	if code == msgpcode.Uint64 {
+		v, err := r.dec.DecodeUint64()
+		if r.check(err) && v > math.MaxInt64 {
+			r.fail("number %d: at most %d", v, int64(math.MaxInt64))
+			return 0
+		}
+		return int64(v)
+	}
 	v, err := r.dec.DecodeInt64()
 	r.check(err)
 	return v
 }
 
-// bytes reads a binary or a string of at most most bytes. The result is valid until the next read.
-func (r *reader) bytes(most int) []byte {
+// bytes reads a binary or a string of at most limit bytes. The result is valid until the next read.
+func (r *reader) bytes(limit int) []byte {
 	if r.err != nil {
 		return nil
 	}
@@ -125,8 +133,8 @@ func (r *reader) bytes(most int) []byte {
 	if !r.check(err) || n <= 0 {
 		return nil
 	}
-	if n > most || n > r.src.Len() {
-		r.fail("%d bytes: at most %d, %d left", n, most, r.src.Len())
+	if n > limit || n > r.src.Len() {
+		r.fail("%d bytes: at most %d, %d left", n, limit, r.src.Len())
 		return nil
 	}
 	if cap(r.tmp) < n {
@@ -173,11 +181,11 @@ func (r *reader) next() bool {
 	return true
 }
 
-func (r *reader) number(most uint64) uint64 {
+func (r *reader) number(limit uint64) uint64 {
 	if !r.next() {
 		return 0
 	}
-	return r.uint(most)
+	return r.uint(limit)
 }
 
 func (r *reader) u8(v *uint8)   { *v = uint8(r.number(math.MaxUint8)) }
@@ -230,32 +238,32 @@ func (r *reader) opt(v *Optional) {
 	}
 }
 
-func (r *reader) u32s(v *[]uint32, most int) {
+func (r *reader) u32s(v *[]uint32, limit int) {
 	*v = (*v)[:0]
-	for range r.elements(most) {
+	for range r.elements(limit) {
 		*v = append(*v, uint32(r.uint(math.MaxUint32)))
 	}
 }
 
-func (r *reader) u64s(v *[]uint64, most int) {
+func (r *reader) u64s(v *[]uint64, limit int) {
 	*v = (*v)[:0]
-	for range r.elements(most) {
+	for range r.elements(limit) {
 		*v = append(*v, r.uint(math.MaxUint64))
 	}
 }
 
-func (r *reader) texts(v *[]string, most int) {
+func (r *reader) texts(v *[]string, limit int) {
 	*v = (*v)[:0]
-	for range r.elements(most) {
+	for range r.elements(limit) {
 		*v = append(*v, r.str())
 	}
 }
 
-func (r *reader) elements(most int) int {
+func (r *reader) elements(limit int) int {
 	if !r.next() {
 		return 0
 	}
-	return r.array(most)
+	return r.array(limit)
 }
 
 // visit reads n fields with the given layout, then skips what a newer version appended.

@@ -133,6 +133,5 @@ type Checkpoint struct {
 const (
 	CheckpointStart    = "start"
 	CheckpointPeriodic = "periodic"
-	CheckpointTakeover = "takeover"
 	CheckpointEnd      = "end"
 )
