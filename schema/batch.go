@@ -136,7 +136,7 @@ type Batch struct {
 }
 
 // UnknownRow is a row of a kind that this version does not know. The message goes to dead_letters, from where a later
-// version brings it back. Stream and Seq are 0 where the row does not begin with a number.
+// version brings it back. Stream and Seq are 0 if the row does not begin with a number.
 type UnknownRow struct {
 	Kind   Kind
 	Stream uint32

@@ -40,7 +40,7 @@ func (c *Counters) BytesUnsent() uint32 { return sequenceDistance(c.WriteSeq, c.
 // BytesUnacked is what was sent and never acknowledged (a SYN or FIN in flight counts as one).
 func (c *Counters) BytesUnacked() uint32 { return sequenceDistance(c.SndNxt, c.SndUna) }
 
-// sequenceDistance is a - b in sequence space, 0 where b is ahead of a.
+// sequenceDistance is a - b in sequence space, 0 if b is ahead of a.
 func sequenceDistance(a, b uint32) uint32 {
 	if d := int32(a - b); d > 0 {
 		return uint32(d)

@@ -163,7 +163,7 @@ func (r *reader) isNil() bool {
 	return false
 }
 
-// numberNext reports whether the row goes on with two numbers, as every numbered kind does, without reading them.
+// numberNext reports, without reading, whether two numbers follow in the row, as in every numbered kind.
 func (r *reader) numberNext() bool {
 	if r.err != nil || r.left < 2 {
 		return false

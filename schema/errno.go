@@ -21,7 +21,7 @@ const (
 	errNetDown     = int32(unix.ENETDOWN)
 )
 
-// ErrnoName gives the kernel's name of an error number ("ECONNRESET"), "" for 0, the number where it has no name.
+// ErrnoName gives the kernel's name of an error number ("ECONNRESET"), "" for 0, the number if it has no name.
 func ErrnoName(errno int32) string {
 	if errno == 0 {
 		return ""

@@ -3,7 +3,7 @@
 package schema
 
 // Evidence is all that Decide looks at, as the kernel showed it at `-> CLOSE` and, for the first FIN, when it was sent or
-// received. ResetReason is the kernel's name (enum sk_rst_reason without its prefix), "" where the kernel gives none.
+// received. ResetReason is the kernel's name (enum sk_rst_reason without its prefix), "" if the kernel gives none.
 type Evidence struct {
 	LastState      State
 	Error          int32

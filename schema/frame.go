@@ -15,7 +15,7 @@ type FrameClass uint8
 const (
 	FramePath       FrameClass = iota // part of the path that names an ending
 	FrameProbe                        // the kernel's way from a tracepoint into a BPF program
-	FrameStateStore                   // every change of state goes through it: where the probe sits, not why
+	FrameStateStore                   // every change of state goes through it, whatever the reason
 	FrameEntry                        // the way a packet, a timer, a thread or a system call came in
 	FrameIdle                         // the CPU had nothing to do
 )
@@ -81,9 +81,9 @@ func Function(symbol string) string {
 	return symbol
 }
 
-// Path gives the functions of a stack that tell why it came about, innermost first: what the probe adds is cut off, and the
-// stack ends at the frame that entered the kernel. What lies beyond is the same for every ending, or belongs to whatever was
-// interrupted. A stack's fingerprint is made of its path, so that stacks which look the same are the same.
+// Path gives the functions of a stack that name the reason for an ending, innermost first. The frames of the probe are cut off,
+// and the path ends before the frame that entered the kernel: the frames beyond it are the same for every ending, or belong to
+// the task that was interrupted. The fingerprint of a stack is made of its path: one path, one fingerprint.
 func Path(symbols []string) []string {
 	var path []string
 	for _, symbol := range symbols {

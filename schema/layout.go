@@ -4,8 +4,7 @@ package schema
 
 // The layouts: the fields of each record in wire order, after the row's first element, its kind.
 //
-// The visits of Identity, Socket, Owner, Context, Evidence and Counters stay as they are: what they visit stands in the
-// middle of a row. A new field of one of them is visited by a line at the end of Connection.visit and of Event.visit,
+// The visits of Identity, Socket, Owner, Context, Evidence and Counters never change: their fields are in the middle of a row. A new field of one of them is visited by a line at the end of Connection.visit and of Event.visit,
 // behind the fields of earlier releases. testdata/positions.v1.* holds every position that was released, by name.
 
 func (i *Identity) visit(c codec) {

@@ -20,7 +20,7 @@ const (
 	MaxSymbols      = 200_000
 	MaxPieces       = 65_535
 	maxString       = 4_096
-	maxBuildID      = 256 // stands in the row of every symbol: a longer one would make gigabytes of one message
+	maxBuildID      = 256 // the row of every symbol holds it: a longer one would turn one message into gigabytes
 	maxDepth        = 16
 )
 
@@ -30,7 +30,7 @@ const (
 	BatchBytes   = 256 << 10
 )
 
-// EndOfTime is the first moment past what the tables take, in seconds since 1970: 2106-01-01. Their keys begin with
+// EndOfTime is the first second that the tables cannot hold, in seconds since 1970: 2106-01-01. Their keys begin with
 // toStartOfFiveMinutes or toStartOfHour, which are 32 bits wide: a later row would be in its table, but a filter on the time
 // would not find it.
 const EndOfTime = 4_291_747_200

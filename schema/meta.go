@@ -16,7 +16,7 @@ type Meta struct {
 	Stacks        []Stack
 }
 
-// HostFacts describes the host and its agent; AgentVersion is "" where the message only carries stacks.
+// HostFacts describes the host and its agent; AgentVersion is "" if the message only carries stacks.
 type HostFacts struct {
 	AgentVersion string
 	Machine      string // uname -m

@@ -60,7 +60,7 @@ type Context struct {
 }
 
 // Connection is the record of one TCP connection that ended. Its verdict is not in it: Decide makes it from Evidence.
-// Times are CLOCK_BOOTTIME nanoseconds; OpenedAt is absent where the connection began before the agent.
+// Times are CLOCK_BOOTTIME nanoseconds; OpenedAt is absent if the connection began before the agent.
 type Connection struct {
 	Identity
 	Socket
@@ -78,7 +78,7 @@ type Connection struct {
 
 // Event is a record of something that happened to a connection or to a packet: a reset, a drop, an error, …
 // Reason is the kernel's name beside its raw number, Length the payload in bytes, TCPFlags the header's flag byte.
-// StateUS is how long a lingering socket had been in its state, absent where that is longer than anybody knows.
+// StateUS is how long a lingering socket had been in its state, absent if the agent does not know when it began.
 type Event struct {
 	Kind Kind
 	Identity

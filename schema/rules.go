@@ -2,7 +2,7 @@
 
 package schema
 
-// rule gives a cause where its evidence holds. The first rule that applies decides; each is read off running kernels.
+// rule gives a cause if its evidence holds. The first rule that applies decides. Each was seen on running kernels.
 type rule struct {
 	cause   Cause
 	applies func(*Connection) bool
@@ -83,8 +83,8 @@ func connecting(applies func(*Connection) bool) func(*Connection) bool {
 	return func(c *Connection) bool { return c.LastState == StateSynSent && applies(c) }
 }
 
-// closing limits a rule to a task that resets a connection by closing its file. A socket in repair mode goes without a
-// reset, whatever it holds: its connection goes on elsewhere.
+// closing limits a rule to a task that resets a connection by closing its file. A socket in repair mode closes without a
+// reset, whatever it holds: another socket continues its connection.
 func closing(applies func(*Connection) bool) func(*Connection) bool {
 	return func(c *Connection) bool {
 		return c.Flags.Has(FlagOwned|FlagFileDead) && (openState(c.LastState) || finState(c.LastState)) &&
@@ -97,8 +97,8 @@ func finished(applies func(*Connection) bool) func(*Connection) bool {
 	return func(c *Connection) bool { return finState(c.LastState) && applies(c) }
 }
 
-// abandonedByKernel holds where a kernel that gives no reasons resets a socket that nobody holds any more and whose FIN is
-// still on its way: only too many orphans or too little memory makes it do that.
+// abandonedByKernel holds if a kernel that gives no reasons resets an orphaned socket whose FIN is not acknowledged yet. Only
+// too many orphans or too little memory makes it do that.
 func abandonedByKernel(c *Connection) bool {
 	waiting := c.LastState == StateFinWait1 || c.LastState == StateLastAck || c.LastState == StateClosing
 	return waiting && sentReset(c) && c.Flags&(FlagFileDead|FlagSockDead) != 0 && c.Flags&(FlagLinger0|FlagResetAnswers) == 0
@@ -115,7 +115,7 @@ func openState(s State) bool { return s == StateEstablished || s == StateCloseWa
 
 func finWait(s State) bool { return s == StateFinWait1 || s == StateFinWait2 }
 
-// finState holds where our FIN was sent.
+// finState holds if this host has sent its FIN.
 func finState(s State) bool { return finWait(s) || s == StateLastAck || s == StateClosing }
 
 func resetError(errno int32) bool { return errno == errConnReset || errno == errPipe }
@@ -124,7 +124,7 @@ func unreachable(errno int32) bool {
 	return errno == errHostUnreach || errno == errNetUnreach || errno == errNetDown || errno == errHostDown
 }
 
-// timerError holds where a timer gave up: ETIMEDOUT, or the soft error that an ICMP message had left.
+// timerError holds if a timer gave up: ETIMEDOUT, or the soft error of an earlier ICMP message.
 func timerError(c *Connection) bool { return c.Error == errTimedOut || unreachable(c.Error) }
 
 func outstanding(c *Connection) bool { return c.BytesUnsent() > 0 || c.BytesUnacked() > 0 }
@@ -133,5 +133,5 @@ func sentReset(c *Connection) bool { return c.Flags&(FlagResetSent|FlagResetAfte
 
 func answeredAfter(c *Connection) bool { return c.Flags.Has(FlagResetAfter | FlagResetAnswers) }
 
-// answerUnseen holds where late data may have been answered with a reset that nobody saw.
+// answerUnseen holds if late data may have been answered with a reset that the agent did not see.
 func answerUnseen(c *Connection) bool { return finWait(c.LastState) && c.Flags.Has(FlagResetUnseen) }

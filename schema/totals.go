@@ -5,7 +5,7 @@ package schema
 import "tcpledger/schema/vocabulary"
 
 // Total is a number in a checkpoint that only grows: its name, what it means for the records it counts, and its text for a
-// person. A name that stands for a kind or a program each is a prefix.
+// person. A name with a total for each kind or program is a prefix.
 type Total = vocabulary.Total
 
 // Meaning says what became of the records that a total counts.

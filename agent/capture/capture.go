@@ -122,7 +122,7 @@ func (c *Capture) open() error {
 		return err
 	}
 	if program, loaded := c.collection.Programs[seeder.program]; loaded {
-		if err := seed(program); err != nil { // older connections are then met without an owner
+		if err := seed(program); err != nil { // older connections then have no owner at first
 			c.skipped[seeder.program] = err.Error()
 		}
 	}
@@ -185,7 +185,7 @@ func (c *Capture) Read(rec *bpf.Record) error {
 	}
 }
 
-// WatchesResets tells whether every reset that a connection sends is a record, or counted as lost.
+// WatchesResets reports whether every reset that a connection sends is recorded or counted as lost.
 func (c *Capture) WatchesResets() bool {
 	return c.config.Kinds[bpf.KindResetSent] && c.skipped["on_reset_sent"] == ""
 }
@@ -203,7 +203,7 @@ func (c *Capture) detach() error {
 	if len(c.links) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(c.links, func(a, b attachment) int { return a.leaves() - b.leaves() })
+	slices.SortStableFunc(c.links, func(a, b attachment) int { return a.detachOrder() - b.detachOrder() })
 	var errs []error
 	for _, l := range c.links {
 		errs = append(errs, l.Close())

@@ -16,7 +16,7 @@ import (
 var ErrConfig = errors.New("capture configuration")
 
 // Config says what is captured and within which bounds. Zero values mean the
-// default, except where said.
+// default, unless a field says otherwise.
 type Config struct {
 	// RingBytes is the size of the ring buffer: a power of two, whole pages.
 	RingBytes int
@@ -48,7 +48,7 @@ const (
 	defaultDeadline     = 50 * time.Millisecond
 )
 
-// DefaultKinds tells which kinds are captured when nothing is said. The table of the kinds says it.
+// DefaultKinds gives the kinds that are captured by default, as the table of the kinds has them.
 func DefaultKinds() map[bpf.Kind]bool {
 	kinds := map[bpf.Kind]bool{}
 	for _, kind := range schema.CaptureKinds() {
@@ -69,7 +69,7 @@ func defaultBudgets() map[bpf.Kind]int {
 }
 
 // DefaultIgnoredDrops are the reasons that are no loss: ordinary ends of a
-// packet's life that the kernel frees with kfree_skb. NO_SOCKET joins them where
+// packet's life that the kernel frees with kfree_skb. NO_SOCKET is one of them if
 // the kernel reports the reset that answers such a packet.
 func DefaultIgnoredDrops() []string {
 	return []string{

@@ -14,7 +14,7 @@ type streamNumbers struct {
 	Seq, Conns uint64
 }
 
-// NextSeqs tells the next number of each stream that was ever used. A lower
+// NextSeqs gives the next number of each stream that was ever used. A lower
 // number was taken before the call; its record may still be on its way into the
 // ring, in it, or lost.
 func (c *Capture) NextSeqs() (map[uint32]uint64, error) {

@@ -60,7 +60,7 @@ func tracepointArgs(kernel *btf.Spec, tracepoint string) uint32 {
 	return uint32(len(function.Params) - 1) // the first is the kernel's own
 }
 
-// loads tells whether the verifier takes a program.
+// loads reports whether the verifier accepts a program.
 func loads(spec *ebpf.ProgramSpec) bool {
 	program, err := ebpf.NewProgramWithOptions(spec, ebpf.ProgramOptions{LogDisabled: true})
 	if err != nil {

@@ -23,9 +23,9 @@ type hook struct {
 	kind       bpf.Kind // wanted only for this kind; 0: evidence for all
 }
 
-// hooks in the order they are attached: what an ending needs comes before what
-// opens connections, so that none is opened and never closed. What is named missed comes right after the program whose
-// missed runs it makes up for.
+// hooks lists the programs in the order in which they are attached. The hooks of endings come before those that open
+// connections, so that no connection is opened and never closed. The kernel skips a program that is already running on this CPU;
+// the program `…_missed` follows it and makes up for it.
 var hooks = []hook{
 	{"on_destroy", "tcp", "tcp_destroy_sock", true, 0},
 	{"on_destroy_missed", "tcp", "tcp_destroy_sock", true, 0},
@@ -97,15 +97,15 @@ func selectHooks(spec *ebpf.CollectionSpec, kernel *btf.Spec, kinds map[bpf.Kind
 	return skipped, nil
 }
 
-// attachment is a hook in its place.
+// attachment is a hook and its link.
 type attachment struct {
 	hook
 	link.Link
 }
 
-// leaves is when a hook goes, the lowest first. Without the hook of state changes that of destruction would take each
-// ending for one nobody saw; a reset follows the ending it belongs to.
-func (h hook) leaves() int {
+// detachOrder says when a hook is detached, the lowest first. on_destroy is first: without on_state it would report every
+// ending as one without -> CLOSE. on_reset_sent is last: a reset follows the ending it belongs to.
+func (h hook) detachOrder() int {
 	switch h.tracepoint {
 	case "tcp_destroy_sock":
 		return 0
@@ -115,8 +115,8 @@ func (h hook) leaves() int {
 	return 1
 }
 
-// attach returns what it attached in the order of hooks. A link that is not referenced
-// detaches silently when it is collected: Capture keeps them all.
+// attach returns the links in the order of hooks, also on an error. A link that nothing refers to is detached when the garbage
+// collector frees it, so Capture keeps them all.
 func attach(programs map[string]*ebpf.Program) ([]attachment, error) {
 	var links []attachment
 	for _, h := range hooks {

@@ -13,7 +13,7 @@ import (
 // are backported, so the names come from its own BTF.
 type reasons map[uint32]string
 
-// readReasons is empty where the kernel has no such enum.
+// readReasons is empty if the kernel has no such enum.
 func readReasons(kernel *btf.Spec, enum string, prefixes ...string) reasons {
 	var found *btf.Enum
 	names := reasons{}

@@ -13,7 +13,7 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-// Status is what stands in the kernel on our behalf, as bpftool would show it.
+// Status is what the kernel holds for this agent, as bpftool would show it.
 type Status struct {
 	Programs []ProgramStatus   `json:"programs"`
 	Maps     []MapStatus       `json:"maps"`
@@ -40,7 +40,7 @@ type ProgramStatus struct {
 }
 
 // MapStatus is one map. InUse counts entries (of the ring: bytes not yet read);
-// nil where the question has no meaning.
+// nil if the map has no such count.
 type MapStatus struct {
 	Name       string  `json:"name"`
 	Type       string  `json:"type"`
@@ -110,7 +110,7 @@ func (c *Capture) programStatus(h hook) (ProgramStatus, error) {
 		}
 	}
 	status.Tag = info.Tag
-	if bytes, err := info.TranslatedSize(); err == nil { // absent where the kernel restricts it
+	if bytes, err := info.TranslatedSize(); err == nil { // absent if the kernel restricts it
 		status.Instructions = bytes / 8
 	}
 	if bytes, err := info.JitedSize(); err == nil {

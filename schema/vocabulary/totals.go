@@ -52,14 +52,14 @@ const (
 	SettleEarly     = "settle_early"
 )
 
-// The totals that stand for a kind each.
+// The prefixes of the totals with one for each kind.
 const (
 	LostOf       = "lost_"
 	OverBudgetOf = "over_budget_"
 	OwnOf        = "own_"
 )
 
-// Totals lists every total. Of two names that fit, the longer one is meant. The slots of the hooks follow this order.
+// Totals lists every total. If two names fit, the longer one counts. The slots of the hooks follow this order.
 var Totals = []Total{
 	{LostOf, ByHookFor, Info, "numbered records that found the ring buffer full; they stand as ranges in loss"},
 	{OverBudgetOf, ByHookFor, Lost, "not recorded: over the budget"},
