@@ -45,7 +45,7 @@ type Broker struct {
 }
 
 // Start starts an Apache Kafka on free ports of 127.0.0.1 with its data in a directory of the test. Without java or maven it
-// skips the test, or fails it where RequireReal is 1.
+// skips the test, or fails it if RequireReal is 1.
 func Start(t testing.TB) *Broker {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
@@ -153,7 +153,7 @@ func (b *Broker) format(ctx context.Context) {
 	require.NoError(b.t, err, "%s", said)
 }
 
-// logging is log4j2's configuration: what is below a warning is noise.
+// logging is log4j2's configuration: warnings and worse.
 const logging = `Configuration:
   status: error
   Appenders:

@@ -22,7 +22,7 @@ import (
 // version names the cache's folder; pom.xml and jars.sha256 say what is in it.
 const version = "4.3.1"
 
-// jarsBytes is about what all the jars weigh, for the progress.
+// jarsBytes is about the size of all the jars, for the progress.
 const jarsBytes = 45_000_000
 
 //go:embed pom.xml
@@ -34,8 +34,8 @@ var digests string
 // errMissing is wrapped when this machine lacks what Apache Kafka needs.
 var errMissing = errors.New("run `sudo apt-get install -y default-jre-headless maven`")
 
-// jars returns the folder with the verified jars. Maven brings what is missing or damaged; two test processes wait for
-// each other.
+// jars returns the folder with the verified jars. Maven downloads those that are missing or damaged. Two test processes
+// wait for each other.
 func jars(ctx context.Context, progress io.Writer) (string, error) {
 	if _, err := exec.LookPath("java"); err != nil {
 		return "", fmt.Errorf("java is not installed: %w", errMissing)

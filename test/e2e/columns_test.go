@@ -11,7 +11,7 @@ import (
 	"tcpledger/schema"
 )
 
-// unfilled are the columns of connections that no ending of the suite fills, each with what would.
+// unfilled are the columns of connections that no ending of the suite fills, each with what does.
 var unfilled = map[string]string{
 	"container_id":  "a process in a container",
 	"k8s_namespace": "a pod",
@@ -23,8 +23,7 @@ var unfilled = map[string]string{
 	"owner_uid":     "a process of another user than root",
 }
 
-// requireFilled wants every column of connections to say something in some row of the labs and of everybody else: a column
-// that is always empty is none.
+// requireFilled wants a row, of the labs or of anybody else, that fills each column of connections.
 func (c *chain) requireFilled() {
 	c.t.Helper()
 	var names, filled []string

@@ -68,7 +68,7 @@ type made struct {
 }
 
 // TestEveryEnding makes every ending of the suite on real sockets and compares every row with the truth. Every number that
-// the agent promised is in its table once: so each loss is one that happened.
+// the checkpoints promise is in a table once, so no loss range is made up.
 func TestEveryEnding(t *testing.T) {
 	for name, kafka := range kafkas() {
 		t.Run(name, func(t *testing.T) {

@@ -21,7 +21,7 @@ import (
 // built is the folder that build made; TestMain removes it.
 var built string
 
-// build builds the three programs once and gives the folder they are in.
+// build builds the three programs once and returns their folder.
 var build = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "tcpledger-e2e-")
 	if err != nil {
@@ -36,7 +36,7 @@ var build = sync.OnceValues(func() (string, error) {
 	return dir, nil
 })
 
-// program gives the path of a built program: agent, ingester or tcpledger.
+// program returns the path of a built program: agent, ingester or tcpledger.
 func program(t testing.TB, name string) string {
 	t.Helper()
 	dir, err := build()
@@ -44,7 +44,7 @@ func program(t testing.TB, name string) string {
 	return filepath.Join(dir, name)
 }
 
-// process is a started program; what it says is shown when the test fails.
+// process is a started program. A failing test shows its output.
 type process struct {
 	t    testing.TB
 	name string
@@ -104,7 +104,7 @@ func (p *process) kill() {
 	p.done <- <-p.done
 }
 
-// run runs a program to its end and gives what it printed.
+// run runs a program to its end and returns its output.
 func run(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	out, err := exec.Command(program(t, name), args...).CombinedOutput()

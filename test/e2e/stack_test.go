@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	_ = os.RemoveAll(built)
 }
 
-// kafkas are the brokers the chain is proven on. The quick run leaves the slow one out.
+// kafkas are the brokers that the chain runs on. The quick run leaves the slow one out.
 func kafkas() map[string]func(testing.TB) string {
 	all := map[string]func(testing.TB) string{"embedded": kafkatest.Start}
 	if os.Getenv("TCPLEDGER_TEST_QUICK") == "" {
@@ -79,7 +79,7 @@ func (c *chain) startIngester(args ...string) {
 	healthy(c.t, c.ingester, addr)
 }
 
-// roomy gives an agent room for foreign load on this machine, so that it loses nothing of ours.
+// roomy are flags with which an agent beside foreign load loses nothing.
 var roomy = []string{"--ring-bytes", "256MiB", "--queue-bytes", "1GiB"}
 
 func (c *chain) startAgent(args ...string) {
@@ -89,7 +89,7 @@ func (c *chain) startAgent(args ...string) {
 	healthy(c.t, c.agent, c.agentAddr)
 }
 
-// count runs a query that gives one number.
+// count runs a query that returns one number.
 func (c *chain) count(query string, args ...any) uint64 {
 	var n uint64
 	require.NoError(c.t, c.db.QueryRow(context.Background(), query, args...).Scan(&n), query)
@@ -97,15 +97,14 @@ func (c *chain) count(query string, args ...any) uint64 {
 }
 
 const (
-	// maxLag bounds how much later than a call, by the agent's clock, what happened before it is in the tables. A busy machine
-	// stores it late for us and not by that clock.
+	// maxLag bounds, in the agent's time, how long after an ending its row comes. A busy machine may need more wall clock.
 	maxLag = 30 * time.Second
 	// maxStandstill bounds how long neither the answer nor the newest checkpoint in the tables may change.
 	maxStandstill = time.Minute
 )
 
-// eventually waits until a query gives that number, and fails if it gives more. It gives up once a checkpoint of maxLag
-// after the call is in the tables, or nothing has changed for maxStandstill.
+// eventually waits until a query returns that number, and fails if it returns more. It fails once the tables have a checkpoint
+// of maxLag after the call, or once nothing has changed for maxStandstill.
 func (c *chain) eventually(want uint64, query string, args ...any) {
 	c.t.Helper()
 	enough, changed := uint64(time.Now().Add(maxLag).UnixMicro()), time.Now()
@@ -124,7 +123,7 @@ func (c *chain) eventually(want uint64, query string, args ...any) {
 	require.Equal(c.t, want, got, query)
 }
 
-// of gives the chain in the hands of a subtest.
+// of returns the chain for the use of a subtest.
 func (c *chain) of(t testing.TB) *chain {
 	other := *c
 	other.t = t

@@ -15,7 +15,7 @@ import (
 	"tcpledger/test/lab"
 )
 
-// nobody is a port nobody listens on.
+// nobody is a port without a listener.
 const nobody = 9
 
 func portText(a netip.AddrPort) string { return strconv.Itoa(int(a.Port())) }
@@ -94,13 +94,13 @@ func noLocalPort(t testing.TB, l *lab.Lab) []Expect {
 	return append(rows, clean(schema.CauseNoLocalPort, schema.InitiatorKernel).client(t, l.A, second))
 }
 
-// retransmitTimeout: the wire goes dead with data in flight, and the client's patience is short.
+// retransmitTimeout: the wire drops everything with data in flight. The client has a short user timeout.
 func retransmitTimeout(t testing.TB, l *lab.Lab) []Expect {
 	p := connect(t, l, v4)
 	p.client.Set(unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 1_500)
 	stop := l.B.Drop(t, "input", "meta l4proto tcp")
 	p.client.Write(10)
-	p.client.Wait(patience)
+	p.client.Wait(scenarioTimeout)
 	p.client.Close()
 	p.server.Linger0()
 	p.server.Close()
@@ -116,7 +116,7 @@ func keepaliveTimeout(t testing.TB, l *lab.Lab) []Expect {
 	}
 	p.client.Set(unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 	stop := l.B.Drop(t, "input", "meta l4proto tcp")
-	p.client.Wait(patience)
+	p.client.Wait(scenarioTimeout)
 	p.client.Close()
 	p.server.Linger0()
 	p.server.Close()

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// The scenarios themselves run: what they say of the ledger is the end-to-end test's to prove.
+// The scenarios run. The end-to-end test proves what they expect of the ledger.
 func TestScenariosRun(t *testing.T) {
 	for _, s := range Scenarios() {
 		t.Run(s.Name, func(t *testing.T) {

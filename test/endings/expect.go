@@ -36,7 +36,7 @@ type Expect struct {
 type Scenario struct {
 	Name string
 	Run  func(t testing.TB, l *lab.Lab) []Expect
-	// Held says that Run leaves a descriptor open, for which no row may wait: the rows are there before the test ends.
+	// Held says that Run leaves a descriptor open. The rows must come before the actors end, which closes it.
 	Held bool
 }
 

@@ -17,13 +17,13 @@ type pair struct {
 	listener       *lab.Socket
 }
 
-// patience is how long a scenario waits for what must happen.
-const patience = 30 * time.Second
+// scenarioTimeout bounds how long a scenario waits for an end that must come.
+const scenarioTimeout = 30 * time.Second
 
-// greeting is what connect exchanges: the client sends so much and the server answers the same.
+// greeting is the number of bytes that connect sends each way.
 const greeting = 100
 
-// connect makes a pair over the address that choose gives of host B.
+// connect makes a pair over the address of host B that choose returns.
 func connect(t testing.TB, l *lab.Lab, choose func(*lab.Host) netip.Addr) *pair {
 	t.Helper()
 	p := connectSilent(t, l, choose)

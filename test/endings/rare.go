@@ -14,7 +14,7 @@ import (
 	"tcpledger/test/lab"
 )
 
-// zeroWindow: the server does not read and then is gone; the client's patience is short.
+// zeroWindow: the server does not read, then the wire drops everything. The client has a short user timeout.
 func zeroWindow(t testing.TB, l *lab.Lab) []Expect {
 	listener := l.B.Actor(t, "server").Listen(l.B.IPv4, 16)
 	listener.Set(unix.SOL_SOCKET, unix.SO_RCVBUF, 4_096)
@@ -23,7 +23,7 @@ func zeroWindow(t testing.TB, l *lab.Lab) []Expect {
 	p.client.AwaitPersist()
 	stop := l.B.Drop(t, "input", "meta l4proto tcp")
 	p.client.Set(unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 1_500)
-	p.client.Wait(patience)
+	p.client.Wait(scenarioTimeout)
 	p.client.Close()
 	p.server.Close()
 	stop()
@@ -31,8 +31,8 @@ func zeroWindow(t testing.TB, l *lab.Lab) []Expect {
 		sent(schema.CauseCloseUnreadData, schema.InitiatorLocal).anyBytes())
 }
 
-// outOfMemory: the host allows no orphans, so the kernel gives up a closed socket whose FIN nobody acknowledges. The limit is
-// the whole machine's: only a guest may change it.
+// outOfMemory: the host allows no orphans, so the kernel aborts a closed socket whose FIN is not acknowledged. The limit
+// counts for the whole machine: only a guest may change it.
 func outOfMemory(t testing.TB, l *lab.Lab) []Expect {
 	const limit = "/proc/sys/net/ipv4/tcp_max_orphans"
 	if os.Getenv("TCPLEDGER_TEST_GUEST") == "" {
@@ -44,7 +44,7 @@ func outOfMemory(t testing.TB, l *lab.Lab) []Expect {
 	defer l.B.Drop(t, "input", "tcp flags & fin == fin")()
 	require.NoError(t, os.WriteFile(limit, []byte("0"), 0o644))
 	p.client.Close()
-	p.server.Wait(patience)
+	p.server.Wait(scenarioTimeout)
 	require.NoError(t, os.WriteFile(limit, before, 0o644))
 	return p.both(t, sent(schema.CauseOutOfMemory, schema.InitiatorLocal).bytes(greeting, greeting, 0),
 		resetBy(schema.InitiatorPeer).bytes(greeting, greeting, 0))

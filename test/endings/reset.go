@@ -28,7 +28,7 @@ func lingerAbort(choose func(*lab.Host) netip.Addr) func(testing.TB, *lab.Lab) [
 		p := connect(t, l, choose)
 		p.client.Linger0()
 		p.client.Close()
-		p.server.Wait(patience)
+		p.server.Wait(scenarioTimeout)
 		return p.both(t, sent(schema.CauseLingerAbort, schema.InitiatorLocal).bytes(greeting, greeting, 0),
 			resetBy(schema.InitiatorPeer).bytes(greeting, greeting, 0))
 	}
@@ -39,7 +39,7 @@ func unreadData(t testing.TB, l *lab.Lab) []Expect {
 	p.client.Write(700)
 	waitUnread(t, p.server, 700)
 	p.server.Close()
-	p.client.Wait(patience)
+	p.client.Wait(scenarioTimeout)
 	return p.both(t, resetBy(schema.InitiatorPeer).bytes(greeting+700, greeting, 0),
 		sent(schema.CauseCloseUnreadData, schema.InitiatorLocal).bytes(greeting, greeting+700, 700))
 }
@@ -50,20 +50,20 @@ func exitUnread(t testing.TB, l *lab.Lab) []Expect {
 	p.client.Write(700)
 	waitUnread(t, p.server, 700)
 	p.server.Actor.Kill()
-	p.client.Wait(patience)
+	p.client.Wait(scenarioTimeout)
 	return p.both(t, resetBy(schema.InitiatorPeer).bytes(greeting+700, greeting, 0),
 		sent(schema.CauseProcessExit, schema.InitiatorLocal).bytes(greeting, greeting+700, 700))
 }
 
 func waitUnread(t testing.TB, s *lab.Socket, n int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return s.Unread() == n }, patience, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return s.Unread() == n }, scenarioTimeout, 5*time.Millisecond)
 }
 
 func disconnects(t testing.TB, l *lab.Lab) []Expect {
 	p := connect(t, l, v4)
 	p.client.Disconnect()
-	p.server.Wait(patience)
+	p.server.Wait(scenarioTimeout)
 	return p.both(t, sent(schema.CauseDisconnect, schema.InitiatorLocal).bytes(greeting, greeting, 0),
 		resetBy(schema.InitiatorPeer).bytes(greeting, greeting, 0))
 }
@@ -94,7 +94,7 @@ func dataInFinWait2(t testing.TB, l *lab.Lab) []Expect {
 // lateData has the server send to a client that closed; errno is what that leaves in the client's dead socket.
 func (p *pair) lateData(t testing.TB, errno string) []Expect {
 	p.server.Write(50)
-	p.server.Wait(patience)
+	p.server.Wait(scenarioTimeout)
 	server := Expect{Cause: schema.CausePeerReset, Initiator: schema.InitiatorPeer, Reset: schema.ResetReceived, Error: "EPIPE"}
 	return p.both(t, sent(schema.CauseDataAfterClose, schema.InitiatorLocal).failed(errno).bytes(greeting, greeting, 0),
 		server.bytes(greeting+50, greeting, 0))
@@ -103,7 +103,7 @@ func (p *pair) lateData(t testing.TB, errno string) []Expect {
 func killed(t testing.TB, l *lab.Lab) []Expect {
 	p := connect(t, l, v4)
 	l.A.Run(t, "ss", "-K", "dst", p.client.Remote.Addr().String(), "dport", "=", portText(p.client.Remote))
-	p.server.Wait(patience)
+	p.server.Wait(scenarioTimeout)
 	return p.both(t, sent(schema.CauseKilled, schema.InitiatorLocal).failed("ECONNABORTED").bytes(greeting, greeting, 0),
 		resetBy(schema.InitiatorPeer).bytes(greeting, greeting, 0))
 }
@@ -113,7 +113,7 @@ func linger2Off(t testing.TB, l *lab.Lab) []Expect {
 	p := connect(t, l, v4)
 	p.client.Set(unix.IPPROTO_TCP, unix.TCP_LINGER2, -1)
 	p.client.Close()
-	p.server.Wait(patience)
+	p.server.Wait(scenarioTimeout)
 	return p.both(t, sent(schema.CauseLinger2Timeout, schema.InitiatorLocal).bytes(greeting, greeting, 0),
 		Expect{Cause: schema.CausePeerReset, Initiator: schema.InitiatorPeer, Reset: schema.ResetReceived, Error: "EPIPE"}.bytes(greeting, greeting, 0))
 }
@@ -135,7 +135,7 @@ func neverAccepted(t testing.TB, l *lab.Lab, backlog, clients int) []Expect {
 	listener.Close()
 	var rows []Expect
 	for _, client := range dialed {
-		client.Wait(patience)
+		client.Wait(scenarioTimeout)
 		child := sent(schema.CauseListenerClosed, schema.InitiatorLocal).server(t, l.B, listener)
 		child.Remote, child.OwnerPID, child.OwnerHow = client.Local, 0, []schema.OwnerHow{schema.OwnerListener, schema.OwnerUnknown}
 		child.OwnerComm = ""

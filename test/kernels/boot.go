@@ -15,10 +15,9 @@ import (
 	"strings"
 )
 
-// Boot starts the kernel in software emulation with the suite and the agent inside and gives every line that they print to
-// line; the kernel's own messages have a console of their own, so that none falls into such a line, and follow where the
-// suite did not pass. Boot returns when the guest powers off or ctx ends; the error is ErrNotBegun where the guest died
-// before it came to the suite.
+// Boot starts the kernel in software emulation with the suite and the agent inside, and calls line for every line that they
+// print. The kernel's own messages go to a second console, so that they break no line; line gets them if the suite fails.
+// Boot returns when the guest powers off or ctx ends. The error is ErrNotBegun if the guest died before the suite began.
 func (u *Unpacked) Boot(ctx context.Context, suite, agent, arguments string, line func(string)) error {
 	dir, err := os.MkdirTemp("", "tcpledger-guest-")
 	if err != nil {
@@ -60,7 +59,7 @@ func (u *Unpacked) qemu(ctx context.Context, initrd, console, arguments string) 
 		"-display", "none", "-monitor", "none", "-nic", "none", "-serial", "file:"+console, "-serial", "stdio")
 }
 
-// ended says what was wrong with a guest that has ended.
+// ended returns the error of a guest that has ended.
 func (u *Unpacked) ended(ctx context.Context, begun bool, status string, err error) error {
 	switch {
 	case ctx.Err() != nil:
@@ -75,10 +74,10 @@ func (u *Unpacked) ended(ctx context.Context, begun bool, status string, err err
 	return nil
 }
 
-// ErrNotBegun is a guest that died before the suite began: trouble of the emulation, worth another try.
+// ErrNotBegun is the error of a guest that died before the suite began. The emulation is to blame: try again.
 var ErrNotBegun = errors.New("the guest died before the suite began")
 
-// follow reads what is said to its end. It says whether the suite began and gives its exit status, "" where it never ended.
+// follow reads the output to its end. It returns whether the suite began and its exit status, "" if it did not end.
 func follow(said io.Reader, line func(string)) (begun bool, status string) {
 	lines := bufio.NewScanner(said)
 	lines.Buffer(nil, 1<<20)

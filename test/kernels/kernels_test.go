@@ -24,9 +24,9 @@ import (
 // page holds the table.
 const page = "../../docs/kernels.md"
 
-// TestKernels boots each kernel and runs the suite inside, then on the machine's own, and writes the table where all ran. It
-// runs where TCPLEDGER_TEST_KERNELS is set, to "all" or to names with commas between; TCPLEDGER_TEST_KERNEL_ARGS goes on the
-// guests' command line, where suite=PATTERN runs other tests of the suite, for which there is no table.
+// TestKernels boots each kernel, runs the suite inside, runs it on the machine's own kernel too, and writes the table.
+// TCPLEDGER_TEST_KERNELS chooses the kernels: "all", or names separated by commas, which write no table.
+// TCPLEDGER_TEST_KERNEL_ARGS goes on the guests' command line; suite=PATTERN there runs other tests of the suite.
 func TestKernels(t *testing.T) {
 	only, arguments := os.Getenv("TCPLEDGER_TEST_KERNELS"), os.Getenv("TCPLEDGER_TEST_KERNEL_ARGS")
 	if only == "" {
@@ -59,7 +59,7 @@ func TestKernels(t *testing.T) {
 		})
 		runs = append(runs, own)
 	}
-	for _, r := range runs { // once more, where one looks first
+	for _, r := range runs { // again at the end, for a reader who sees only that
 		if r.failure != "" {
 			t.Errorf("%s: %s", r.Kernel, r.failure)
 		}
@@ -70,14 +70,14 @@ func TestKernels(t *testing.T) {
 	}
 }
 
-// chosen gives the kernels that the comma-separated names mean, exactly.
+// chosen returns the kernels with exactly these comma-separated names.
 func chosen(only string) []Kernel {
 	return slices.DeleteFunc(Kernels(), func(k Kernel) bool {
 		return only != "all" && !slices.Contains(strings.Split(only, ","), k.Name)
 	})
 }
 
-// judge runs and fails with what was wrong, or where the run itself failed.
+// judge runs the suite. It fails if a scenario is wrong or if the run itself failed.
 func (r *Run) judge(t *testing.T, scenarios []string, run func(line func(string)) error) {
 	var console strings.Builder
 	began := time.Now()
@@ -96,7 +96,7 @@ func (r *Run) judge(t *testing.T, scenarios []string, run func(line func(string)
 	}
 }
 
-// guest boots the kernel, once more where it dies before the suite begins.
+// guest boots the kernel, and a second time if it dies before the suite begins.
 func (r *Run) guest(t *testing.T, k Kernel, suite, agent, arguments string, line func(string)) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 	defer cancel()
@@ -114,7 +114,7 @@ func (r *Run) guest(t *testing.T, k Kernel, suite, agent, arguments string, line
 	return err
 }
 
-// machineRun is the column of the kernel that runs this test.
+// machineRun is the table's column for the kernel of this machine.
 func machineRun(t *testing.T) *Run {
 	var name unix.Utsname
 	require.NoError(t, unix.Uname(&name))

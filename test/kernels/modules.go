@@ -18,7 +18,7 @@ type module struct {
 	data []byte
 }
 
-// modules gives the wanted modules with what they depend on, in the order to load them.
+// modules returns the wanted modules and their dependencies, in the order to load them.
 func (u *Unpacked) modules(ctx context.Context) ([]module, error) {
 	dep, err := os.ReadFile(filepath.Join(u.Root, "modules.dep"))
 	if err != nil {
@@ -51,7 +51,7 @@ func (u *Unpacked) modules(ctx context.Context) ([]module, error) {
 	return out, nil
 }
 
-// read gives a module's bytes, unpacked: the kernels' own loader takes no compressed ones from an initramfs.
+// read returns a module's bytes, unpacked: the kernels load no compressed module from an initramfs.
 func (u *Unpacked) read(ctx context.Context, path string) ([]byte, error) {
 	full := filepath.Join(u.Root, path)
 	if strings.HasSuffix(path, ".xz") {

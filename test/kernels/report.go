@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// The words of a verdict, the worst last: what a scenario's cell shows is the worst of its rows.
+// The words of a verdict, from best to worst. A scenario's cell shows the worst of its rows.
 const (
 	Right   = "right"
 	Skipped = "skipped"
@@ -32,7 +32,7 @@ type Run struct {
 // cell is the worst verdict of a scenario's rows with its reason.
 type cell struct{ word, why string }
 
-// Line takes a line of the suite's output. It says whether it was one for the table.
+// Line reads a line of the suite's output. It returns whether the line was one for the table.
 func (r *Run) Line(line string) bool {
 	fields := strings.Split(line, "\t")
 	switch {
@@ -60,7 +60,7 @@ func (r *Run) verdict(scenario string, c cell) {
 	}
 }
 
-// cell gives the scenario's verdict; none is wrong too.
+// cell returns the scenario's verdict. A scenario without one is wrong.
 func (r *Run) cell(scenario string) cell {
 	if c, ok := r.cells[scenario]; ok {
 		return c
@@ -79,7 +79,7 @@ func (r *Run) Wrongs(scenarios []string) []string {
 	return out
 }
 
-// Table gives the tables of the page: scenario by kernel with the reasons as footnotes, then what each kernel shows.
+// Table returns the tables of the page: scenarios by kernel with the reasons as footnotes, then what each kernel shows.
 func Table(scenarios []string, runs []*Run) string {
 	var b strings.Builder
 	head := []string{"scenario"}

@@ -28,16 +28,16 @@ const actorPrefix = "act-"
 
 // Actor is a process in a host's namespace that does one socket call for each command. Its comm is Comm.
 type Actor struct {
-	Comm string
-	PID  uint32
-	Host *Host
-	t    testing.TB
-	cmd  *exec.Cmd
-	in   *json.Encoder
-	out  *bufio.Scanner
-	pipe io.Closer
-	gone bool
-	// thread, where not "", is the name of the thread that makes the calls.
+	Comm  string
+	PID   uint32
+	Host  *Host
+	t     testing.TB
+	cmd   *exec.Cmd
+	in    *json.Encoder
+	out   *bufio.Scanner
+	pipe  io.Closer
+	ended bool
+	// thread is the name of the thread that makes the calls; "" is the first thread.
 	thread string
 }
 
@@ -83,7 +83,7 @@ func (h *Host) Actor(t testing.TB, comm string) *Actor {
 	return a
 }
 
-// RunIfActor does an actor's work where the process is one, and says so: TestMain returns then.
+// RunIfActor reports whether the process is an actor, after it has done an actor's work. TestMain then returns.
 func RunIfActor() bool {
 	if !strings.HasPrefix(filepath.Base(os.Args[0]), actorPrefix) {
 		return false
@@ -118,12 +118,12 @@ func (a *Actor) End() { a.finish(func() { _ = a.pipe.Close() }) }
 // Kill ends the actor with SIGKILL.
 func (a *Actor) Kill() { a.finish(func() { _ = unix.Kill(int(a.PID), unix.SIGKILL) }) }
 
-// finish waits until the process is gone; one that another actor forked says so by the end of what it says.
+// finish waits until the process has ended. The end of its output shows that a forked actor has ended.
 func (a *Actor) finish(how func()) {
-	if a.gone {
+	if a.ended {
 		return
 	}
-	a.gone = true
+	a.ended = true
 	how()
 	done := make(chan struct{})
 	go func() {
@@ -174,7 +174,7 @@ func (a *Actor) Open(ip netip.Addr) *Socket {
 	return a.socket(a.must(command{Op: "open", IP: ip.String()}))
 }
 
-// Connect connects and waits for the answer; Errno says what came of it. The tuple is refreshed.
+// Connect connects, waits for the result and puts it in Errno. It refreshes the tuple.
 func (s *Socket) Connect(to netip.AddrPort) *Socket {
 	s.Actor.t.Helper()
 	return s.connect("connect", to)
@@ -204,15 +204,15 @@ func (a *Actor) Dial(to netip.AddrPort) *Socket {
 	return s
 }
 
-// Write writes n bytes. Read reads n bytes or to the end, and gives how many came; a reset ends it too.
+// Write writes n bytes.
 func (s *Socket) Write(n int) { s.Actor.t.Helper(); s.Actor.must(command{Op: "write", FD: s.FD, N: n}) }
 
-// TryWrite writes n bytes as far as they go.
+// TryWrite writes n bytes and returns the error, if any.
 func (s *Socket) TryWrite(n int) syscall.Errno {
 	return syscall.Errno(s.Actor.do(command{Op: "write", FD: s.FD, N: n}).Errno)
 }
 
-// Read reads n bytes or to the end, and gives how many came; a reset ends it too.
+// Read reads n bytes, or to the end of the stream or a reset. It returns the number of bytes read.
 func (s *Socket) Read(n int) int { return s.Actor.do(command{Op: "read", FD: s.FD, N: n}).N }
 
 // Shutdown ends a direction: unix.SHUT_RD, SHUT_WR or SHUT_RDWR.
@@ -236,9 +236,9 @@ func (s *Socket) Disconnect() { s.Actor.t.Helper(); s.Actor.must(command{Op: "di
 // Close closes the descriptor.
 func (s *Socket) Close() { s.Actor.t.Helper(); s.Actor.must(command{Op: "close", FD: s.FD}) }
 
-// Wait waits until the socket shows an error or a hangup, or for at most that long.
-func (s *Socket) Wait(most time.Duration) {
-	s.Actor.do(command{Op: "wait", FD: s.FD, N: int(most.Milliseconds())})
+// Wait waits until the socket has an error or a hangup, for at most timeout.
+func (s *Socket) Wait(timeout time.Duration) {
+	s.Actor.do(command{Op: "wait", FD: s.FD, N: int(timeout.Milliseconds())})
 }
 
 func (s *Socket) String() string { return fmt.Sprintf("%s %s > %s", s.Actor.Comm, s.Local, s.Remote) }
@@ -258,10 +258,11 @@ func (a *Actor) Storm(ip netip.Addr, n int) {
 	a.must(command{Op: "storm", IP: ip.String(), N: n})
 }
 
-// Fill writes until the socket takes no more, and gives how many bytes it took.
+// Fill writes until the socket is full. It returns the number of bytes written.
 func (s *Socket) Fill() int { s.Actor.t.Helper(); return s.Actor.must(command{Op: "fill", FD: s.FD}).N }
 
-// PassTo hands the descriptor to another actor of the same host and gives it as that actor's; the giver's is closed.
+// PassTo passes the descriptor to another actor on the same host and returns that actor's socket. It closes the first
+// actor's descriptor.
 func (s *Socket) PassTo(to *Actor) *Socket {
 	s.Actor.t.Helper()
 	file := filepath.Join(s.Actor.t.TempDir(), "pass")

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// patience is how long the kernel may take over what it does by itself: packets wait for a busy machine's softirqs.
-const patience = 30 * time.Second
+// kernelTimeout bounds how long a test waits for the kernel. On a busy machine packets wait for softirqs.
+const kernelTimeout = 30 * time.Second
 
 // Await waits until the kernel has the socket in that state, as ss spells it ("time-wait"); also after its descriptor was
 // closed.
@@ -50,8 +50,8 @@ func (s *Socket) filter() []string {
 
 func port(a netip.AddrPort) string { return strconv.Itoa(int(a.Port())) }
 
-// await asks ss until it prints what is wanted.
+// await asks ss until its output is as wanted.
 func (h *Host) await(t testing.TB, wanted func(string) bool, args ...string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return wanted(strings.TrimSpace(h.Run(t, "ss", args...))) }, patience, 5*time.Millisecond, "ss %s", strings.Join(args, " "))
+	require.Eventually(t, func() bool { return wanted(strings.TrimSpace(h.Run(t, "ss", args...))) }, kernelTimeout, 5*time.Millisecond, "ss %s", strings.Join(args, " "))
 }

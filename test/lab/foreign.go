@@ -16,11 +16,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// foreignLoadVariable names the environment variable that puts every lab beside foreign load: so many processes.
+// foreignLoadVariable is the environment variable with the number of processes that make foreign load beside every lab.
 const foreignLoadVariable = "TCPLEDGER_TEST_FOREIGN_LOAD"
 
-// ForeignLoad is traffic that no test asks about: processes that connect, accept and abort at full speed in a network
-// namespace of their own.
+// ForeignLoad is traffic that no test asks about. Its processes connect, accept and abort at full speed in a network namespace
+// of their own.
 type ForeignLoad struct {
 	host   *Host
 	actors []*Actor

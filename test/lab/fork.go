@@ -19,8 +19,8 @@ import (
 // inheritedFD is the number a forked actor has its inherited descriptor under.
 const inheritedFD = 3
 
-// Inherit forks a child of the socket's actor, named comm, which inherits the descriptor; the parent keeps its own. The
-// child talks to the test by itself and outlives its parent.
+// Inherit forks a child of the socket's actor, named comm. The child inherits the descriptor and the parent keeps it. The
+// child takes commands from the test itself and outlives its parent.
 func (s *Socket) Inherit(comm string) *Socket {
 	t := s.Actor.t
 	t.Helper()
@@ -42,21 +42,21 @@ func (s *Socket) Inherit(comm string) *Socket {
 	return &heir
 }
 
-// Thread gives the same process, each of whose calls is made by a new thread of that name.
+// Thread returns the same process, which makes each call in a new thread of that name.
 func (a *Actor) Thread(name string) *Actor {
 	other := *a
 	other.thread = name
 	return &other
 }
 
-// On gives the same descriptor in the hands of another actor of the same process (Thread).
+// On returns the same descriptor, used by another thread of the same process (Thread).
 func (s *Socket) On(a *Actor) *Socket {
 	other := *s
 	other.Actor = a
 	return &other
 }
 
-// fork starts the child that IP names as a link to this program; FIFOs beside it are what it hears and says.
+// fork starts the child that IP names as a link to this program; it reads commands from one FIFO beside the link and answers in another.
 func fork(c *command) (answer, error) {
 	in, err := unix.Open(c.IP+".in", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {

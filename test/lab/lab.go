@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package lab makes real TCP endings whose truth the test knows: two network namespaces joined by a veth pair, and actors,
-// processes in them that do exactly one socket call when told to.
+// Package lab makes real TCP endings of which the test knows the truth. A lab is two network namespaces, joined by a veth pair.
+// Actors are processes in them; an actor makes one socket call for each command.
 package lab
 
 import (
@@ -72,7 +72,7 @@ func newNamespace(t testing.TB) netns.NsHandle {
 	return m.ns
 }
 
-// wire joins the hosts: both ends are made inside A, so that nothing of the lab ever stands in the machine's own namespace.
+// wire joins the hosts. It makes both ends of the pair inside A, so that the machine's own namespace never has either.
 func (l *Lab) wire(t testing.TB) {
 	t.Helper()
 	a, err := netlink.NewHandleAt(l.A.NS, unix.NETLINK_ROUTE)
@@ -116,8 +116,8 @@ func (h *Host) Inode(t testing.TB) uint32 {
 	return uint32(s.Ino)
 }
 
-// Cookie is the namespace's cookie, which the kernel never gives twice; it does reuse inode numbers. A kernel that tells
-// nobody its cookies (before 5.14) gives 0.
+// Cookie returns the namespace's cookie. The kernel reuses inode numbers but never cookies. It is 0 on a kernel before 5.14,
+// which shows none.
 func (h *Host) Cookie(t testing.TB) uint64 {
 	t.Helper()
 	var cookie uint64
@@ -152,7 +152,7 @@ func (h *Host) In(t testing.TB, f func()) {
 	require.NoError(t, <-done)
 }
 
-// Run runs a program in the host's namespace and gives what it printed.
+// Run runs a program in the host's namespace and returns its output.
 func (h *Host) Run(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	var out []byte

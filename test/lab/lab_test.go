@@ -65,7 +65,7 @@ func TestAwaits(t *testing.T) {
 func TestForeignLoad(t *testing.T) {
 	l := New(t)
 	f := StartForeignLoad(t, 1)
-	require.Eventually(t, func() bool { return f.Connections(t) > 1_000 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return f.Connections(t) > 1_000 }, kernelTimeout, time.Millisecond)
 	f.Stop()
 	ended := f.Connections(t)
 	require.Zero(t, l.A.Counters(t)["TcpActiveOpens"]+l.B.Counters(t)["TcpActiveOpens"])

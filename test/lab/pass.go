@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fill writes until the socket takes no more.
+// fill writes until the socket is full.
 func fill(c *command) (answer, error) {
 	if err := unix.SetNonblock(c.FD, true); err != nil {
 		return answer{}, err

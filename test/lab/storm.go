@@ -18,13 +18,13 @@ func (a *Actor) StartStorm(ip netip.Addr, n int) {
 	require.NoError(a.t, a.in.Encode(command{Op: "storm", IP: ip.String(), N: n}))
 }
 
-// StartRefusals begins n connects to a port of ip that nobody listens on, each answered with a reset. FinishStorm waits.
+// StartRefusals starts n connects to a port without a listener. A reset answers each. FinishStorm waits for the end.
 func (a *Actor) StartRefusals(to netip.AddrPort, n int) {
 	a.t.Helper()
 	require.NoError(a.t, a.in.Encode(command{Op: "refusals", IP: to.Addr().String(), Port: to.Port(), N: n}))
 }
 
-// FinishStorm waits for what StartStorm or StartRefusals began.
+// FinishStorm waits for the end of what StartStorm or StartRefusals started.
 func (a *Actor) FinishStorm() {
 	a.t.Helper()
 	require.True(a.t, a.out.Scan(), "%s died in its storm", a.Comm)

@@ -24,7 +24,7 @@ type older struct {
 	wantServer     oldEnd
 }
 
-// oldEnd is one side's truth. The owner is the side's actor, unless orphan: the descriptor was gone before the agent came.
+// oldEnd is the truth about one side. Its owner is its actor; an orphan's descriptor was closed before the agent started.
 type oldEnd struct {
 	cause     schema.Cause
 	initiator schema.Initiator
@@ -46,7 +46,7 @@ var olderOnes = []older{
 	{name: "process dies", end: func(_ *testing.T, o *older) { o.client.Actor.Kill(); o.server.Read(1); o.server.Close() },
 		wantClient: oldEnd{cause: schema.CauseProcessExit, initiator: schema.InitiatorLocal},
 		wantServer: oldEnd{cause: schema.CausePeerClose, initiator: schema.InitiatorPeer}},
-	// Who shut down first the state says; whether by close() or shutdown() nobody knows any more.
+	// The state tells who shut down first. Nothing tells whether by close() or by shutdown().
 	{name: "CLOSE_WAIT", prepare: func(_ *testing.T, o *older) { o.client.Shutdown(unix.SHUT_WR); o.server.Await("close-wait") },
 		end:        serverEnds,
 		wantClient: oldEnd{cause: schema.CauseUnknown, initiator: schema.InitiatorLocal},
@@ -61,12 +61,11 @@ func clientEnds(_ *testing.T, o *older) { o.client.Close(); o.server.Read(1); o.
 
 func serverEnds(_ *testing.T, o *older) { o.server.Close(); o.client.Read(1); o.client.Close() }
 
-// TestBeganBefore: what was established before the agent came has no known start, a cause only where evidence is left, and
-// its owner.
+// TestBeganBefore: a connection from before the agent has no known start. It has its owner, and a cause if evidence is left.
 func TestBeganBefore(t *testing.T) {
 	world := lab.New(t)
 	world.A.Sysctl(t, "net/ipv4/tcp_fin_timeout", "120") // the socket itself stays in FIN_WAIT2, no minisock
-	places := []place{placeOf(t, world.A), placeOf(t, world.B)}
+	namespaces := []namespace{namespaceOf(t, world.A), namespaceOf(t, world.B)}
 	var all []*older
 	for _, ip := range []netip.Addr{world.B.IPv4, world.B.IPv6} {
 		for _, o := range slices.Clone(olderOnes) {
@@ -86,9 +85,9 @@ func TestBeganBefore(t *testing.T) {
 	for _, o := range all {
 		o.end(t, o)
 	}
-	w.until(2*len(all), places...)
+	w.until(2*len(all), namespaces...)
 	w.stop()
-	rows := w.rows(places...)
+	rows := w.rows(namespaces...)
 	require.Len(t, rows, 2*len(all))
 	for _, o := range all {
 		t.Run(o.name, func(t *testing.T) {

@@ -30,9 +30,9 @@ func broker(t testing.TB) string {
 	return cluster.ListenAddrs()[0]
 }
 
-// ledger is what an agent published, as far as it was read. It keeps the rows of this process's labs; of everybody else it
-// keeps the numbers and counts, so that foreign load fills no memory.
-type ledger struct {
+// published is what a test has read of an agent's records. It keeps the rows of the test's own labs. Of all records it keeps
+// numbers and counts only, so that foreign load fills no memory.
+type published struct {
 	reader      *kafka.Reader
 	decoder     *schema.BatchDecoder
 	connections []schema.Connection
@@ -41,22 +41,22 @@ type ledger struct {
 	checkpoints []schema.Checkpoint
 	held        map[uint32]numbers
 	everybody   map[schema.Kind]*tally
-	// newest is the latest moment that a record or a checkpoint tells, CLOCK_BOOTTIME in nanoseconds.
+	// newest is the latest time of a record or checkpoint, CLOCK_BOOTTIME in nanoseconds.
 	newest uint64
-	// latest is how much older, at most, a row of this process's labs is than what earlier messages told.
+	// latest is the longest time by which a row of the labs is older than the newest record of the messages before it.
 	latest time.Duration
 }
 
-func read(t testing.TB, addr string) *ledger {
+func read(t testing.TB, addr string) *published {
 	t.Helper()
-	l := &ledger{held: map[uint32]numbers{}, everybody: map[schema.Kind]*tally{}, decoder: schema.NewBatchDecoder(),
+	l := &published{held: map[uint32]numbers{}, everybody: map[schema.Kind]*tally{}, decoder: schema.NewBatchDecoder(),
 		reader: kafka.NewReader(kafka.ReaderConfig{Brokers: []string{addr}, Topic: schema.TopicEvents, Partition: 0, MaxWait: 100 * time.Millisecond})}
 	t.Cleanup(func() { require.NoError(t, l.reader.Close()) })
 	return l
 }
 
-// more reads for a moment, and says whether anything came.
-func (l *ledger) more(t testing.TB) bool {
+// more reads for 300 ms, and returns whether anything came.
+func (l *published) more(t testing.TB) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
@@ -73,7 +73,7 @@ func (l *ledger) more(t testing.TB) bool {
 	}
 }
 
-func (l *ledger) add(t testing.TB, b *schema.Batch) {
+func (l *published) add(t testing.TB, b *schema.Batch) {
 	t.Helper()
 	before := l.newest
 	for i := range b.Connections {
@@ -101,14 +101,13 @@ func (l *ledger) add(t testing.TB, b *schema.Batch) {
 const (
 	// maxSilence bounds how long a living agent may publish nothing. It writes a checkpoint every 10 seconds.
 	maxSilence = time.Minute
-	// maxLag bounds how much later than an ending, by the kernel's clock, the agent may publish its row. A busy machine makes
-	// a row late for us and not by that clock.
+	// maxLag bounds, in the records' time, how long after an ending its row comes. A busy machine may need more wall clock.
 	maxLag = 30 * time.Second
 )
 
-// reach reads until done says so. It gives up and returns false once the agent has published what happened maxLag after the
-// call, or has been silent for maxSilence.
-func (l *ledger) reach(t testing.TB, done func() bool) bool {
+// reach reads until done returns true. It returns false once a record of maxLag after the call has come, or nothing for
+// maxSilence.
+func (l *published) reach(t testing.TB, done func() bool) bool {
 	t.Helper()
 	enough := boottime(t) + uint64(maxLag)
 	for heard := time.Now(); !done(); {
@@ -122,7 +121,7 @@ func (l *ledger) reach(t testing.TB, done func() bool) bool {
 	return true
 }
 
-// boottime is the kernel's clock that records carry.
+// boottime is CLOCK_BOOTTIME in nanoseconds, the clock of the records.
 func boottime(t testing.TB) uint64 {
 	t.Helper()
 	var now unix.Timespec
@@ -130,8 +129,8 @@ func boottime(t testing.TB) uint64 {
 	return uint64(now.Nano())
 }
 
-// in gives the connections of the labs.
-func (l *ledger) in(t testing.TB, worlds ...*lab.Lab) []*schema.Connection {
+// in returns the connections of the labs.
+func (l *published) in(t testing.TB, worlds ...*lab.Lab) []*schema.Connection {
 	t.Helper()
 	var out []*schema.Connection
 	mine := among(t, worlds)

@@ -72,7 +72,7 @@ func inherited(rows []*schema.Connection, synacks []*schema.Event) int64 {
 	return n
 }
 
-// unreadAbort: close() found data unread, whoever closed.
+// unreadAbort: close() found unread data, in a process that goes on or in one that exits.
 func unreadAbort(c *schema.Connection, v schema.Verdict) bool {
 	return v.Cause == schema.CauseCloseUnreadData || v.Cause == schema.CauseProcessExit && v.Reset == schema.ResetSent && unread(c)
 }

@@ -54,7 +54,7 @@ func TestMPTCP(t *testing.T) {
 	for _, m := range multipaths {
 		t.Run(m.name, func(t *testing.T) {
 			world := lab.New(t)
-			places := []place{placeOf(t, world.A), placeOf(t, world.B)}
+			namespaces := []namespace{namespaceOf(t, world.A), namespaceOf(t, world.B)}
 			listener := world.B.Actor(t, "server").ListenMPTCP(world.B.IPv4, 4)
 			client := world.A.Actor(t, "client").OpenMPTCP(world.B.IPv4).Connect(listener.Local)
 			require.Zero(t, client.Errno)
@@ -62,8 +62,8 @@ func TestMPTCP(t *testing.T) {
 			client.Write(10)
 			server.Read(10)
 			m.end(client, server)
-			w.until(2, places...)
-			rows := w.rows(places...)
+			w.until(2, namespaces...)
+			rows := w.rows(namespaces...)
 			require.Len(t, rows, 2)
 			judgeSubflow(t, client, rows, m.client)
 			judgeSubflow(t, server, rows, m.server)

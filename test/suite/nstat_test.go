@@ -24,7 +24,7 @@ import (
 // kernel counted in the same namespaces.
 func TestCountersAgree(t *testing.T) {
 	world := lab.New(t)
-	places := []place{placeOf(t, world.A), placeOf(t, world.B)}
+	namespaces := []namespace{namespaceOf(t, world.A), namespaceOf(t, world.B)}
 	w := watching(t, "--budget", "reset_sent=0", "--budget", "retransmit=0", "--budget", "retransmit_synack=0")
 	before := counters(t, world)
 	rows := 0
@@ -35,14 +35,14 @@ func TestCountersAgree(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(moreLoad)) {
 		t.Run(name, func(t *testing.T) { rows += moreLoad[name](t, world) })
 	}
-	w.until(rows, places...)
+	w.until(rows, namespaces...)
 	kernel := counters(t, world)
 	for name := range kernel {
 		kernel[name] -= before[name]
 	}
 	w.stop()
-	require.Equal(t, rows, len(w.rows(places...)))
-	book := derive(w.rows(places...), func(k schema.Kind) []*schema.Event { return w.happened(k, places...) })
+	require.Equal(t, rows, len(w.rows(namespaces...)))
+	book := derive(w.rows(namespaces...), func(k schema.Kind) []*schema.Event { return w.happened(k, namespaces...) })
 	for _, name := range slices.Sorted(maps.Keys(book)) {
 		fmt.Printf("COUNTER\t%s\tkernel %d\tledger %d\n", name, kernel[name], book[name])
 	}
@@ -69,7 +69,7 @@ func totals(c *schema.Checkpoint) map[string]uint64 {
 	return out
 }
 
-// moreLoad is what the scenarios lack; each gives how many rows it makes.
+// moreLoad is the load that no scenario makes. Each function returns the number of rows to expect.
 var moreLoad = map[string]func(testing.TB, *lab.Lab) int{
 	"refusals":                 manyRefused,
 	"aborts":                   manyAborts,
@@ -125,7 +125,7 @@ func lostSynAck(t testing.TB, l *lab.Lab) int {
 	return closedByClient(client, listener.Accept())
 }
 
-// embryonic: the client gives up, the SYN-ACK that comes then is answered with a reset.
+// embryonic: the client closes before the SYN-ACK comes, and a reset answers the SYN-ACK.
 func embryonic(t testing.TB, l *lab.Lab) int {
 	listener := l.B.Actor(t, "server").Listen(l.B.IPv4, 4)
 	before := l.B.Counters(t)["TcpExtEmbryonicRsts"]
@@ -179,7 +179,7 @@ func retransmitted(t testing.TB, h *lab.Host) bool {
 	return strings.Contains(h.Run(t, "ss", "-Htnoi", "state", "syn-sent"), "retrans:")
 }
 
-// dropping is Drop, ended with the test at the latest, for the next load's sake.
+// dropping is Drop that ends with the test at the latest, so that it does not disturb the next load.
 func dropping(t testing.TB, h *lab.Host, hook, match string) func() {
 	t.Helper()
 	stop := sync.OnceFunc(h.Drop(t, hook, match))
@@ -187,7 +187,7 @@ func dropping(t testing.TB, h *lab.Host, hook, match string) func() {
 	return stop
 }
 
-// linger2InFinWait2: the FIN is acknowledged when a socket that would not wait for the peer's closes.
+// linger2InFinWait2: a socket with TCP_LINGER2 below 0 closes after its FIN is acknowledged.
 func linger2InFinWait2(t testing.TB, l *lab.Lab) int {
 	listener := l.B.Actor(t, "server").Listen(l.B.IPv4, 4)
 	client := l.A.Actor(t, "client").Dial(listener.Local)

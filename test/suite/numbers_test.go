@@ -56,14 +56,14 @@ func TestNumbers(t *testing.T) {
 	require.False(t, n.within(200))
 }
 
-// tally counts records of one kind, whoever's they are, and has the latest moment of each CPU's.
+// tally counts the records of one kind, of all namespaces. last has the time of each CPU's latest.
 type tally struct {
 	records, weight uint64
 	last            map[int]uint64
 }
 
 // note keeps a record's number and counts it.
-func (l *ledger) note(t testing.TB, kind schema.Kind, id *schema.Identity) {
+func (l *published) note(t testing.TB, kind schema.Kind, id *schema.Identity) {
 	t.Helper()
 	l.hold(t, id.Stream, id.Seq)
 	counted := l.everybody[kind]
@@ -77,8 +77,8 @@ func (l *ledger) note(t testing.TB, kind schema.Kind, id *schema.Identity) {
 	l.newest = max(l.newest, id.At)
 }
 
-// hold keeps a number and fails if it came before: as a row or in a range of losses, and never twice.
-func (l *ledger) hold(t testing.TB, stream uint32, seq uint64) {
+// hold keeps the number of a row or of a loss range, and fails if it came before.
+func (l *published) hold(t testing.TB, stream uint32, seq uint64) {
 	t.Helper()
 	n := l.held[stream]
 	if !n.add(seq) {
@@ -87,9 +87,9 @@ func (l *ledger) hold(t testing.TB, stream uint32, seq uint64) {
 	l.held[stream] = n
 }
 
-// account proves, once the agent has ended, the promise: each of the numbers that the end checkpoint promises is in one row or in one loss range, none
-// twice; and the ranges hold as many as the kernel counted that found no room. It gives how many
-// were lost, of whomever.
+// account proves the promise of an agent that has ended: each number that the end checkpoint promises is in one row or in one
+// loss range, and the ranges hold as many numbers as the kernel found no room for. It returns how many records of all were
+// lost.
 func (w *watch) account() int {
 	w.t.Helper()
 	lost := uint64(0)

@@ -26,7 +26,7 @@ type holder struct {
 	mixture       string
 }
 
-// owners is the load: a client's and a server's process that go on, and what is true of the sockets they made.
+// owners is the load: a client's and a server's process, and the true owners of their sockets.
 type owners struct {
 	t              *testing.T
 	world          *lab.Lab
@@ -162,7 +162,7 @@ func (o *owners) workers(n int) {
 func TestOwners(t *testing.T) {
 	w := watching(t)
 	world := lab.New(t)
-	places := []place{placeOf(t, world.A), placeOf(t, world.B)}
+	namespaces := []namespace{namespaceOf(t, world.A), namespaceOf(t, world.B)}
 	o := &owners{t: t, world: world, client: world.A.Actor(t, "client"), server: world.B.Actor(t, "server")}
 	o.listener = o.server.Listen(world.B.IPv4, 16)
 	divide := 1
@@ -175,9 +175,9 @@ func TestOwners(t *testing.T) {
 		}
 	}
 	o.workers(50 / divide)
-	w.until(len(o.truth), places...)
+	w.until(len(o.truth), namespaces...)
 	w.stop()
-	rows := w.rows(places...)
+	rows := w.rows(namespaces...)
 	require.Equal(t, len(o.truth), len(rows))
 	// Ports come again: rows and truths of one tuple meet in the order of their beginnings.
 	slices.SortFunc(rows, func(a, b *schema.Connection) int { return cmp.Compare(a.OpenedAt.Value, b.OpenedAt.Value) })
@@ -196,7 +196,7 @@ func TestOwners(t *testing.T) {
 	require.Equal(t, words["unknown"], words["unknown in never used by the acceptor"], "only a socket that nobody used has no owner")
 }
 
-// judge takes the first row of the holder's tuple and says right, unknown, wrong or missing.
+// judge removes the first row of the holder's tuple, and returns right, unknown, wrong or missing.
 func (h *holder) judge(rows []*schema.Connection) (word string, rest []*schema.Connection) {
 	i := slices.IndexFunc(rows, func(c *schema.Connection) bool {
 		return netip.AddrPortFrom(c.LocalIP, c.LocalPort) == h.local && netip.AddrPortFrom(c.RemoteIP, c.RemotePort) == h.remote
@@ -226,7 +226,7 @@ func TestRecordWhileTheDescriptorIsHeld(t *testing.T) {
 	)
 	w := watching(t)
 	world := lab.New(t)
-	here := placeOf(t, world.A)
+	here := namespaceOf(t, world.A)
 	beside := world.B.Actor(t, "beside")
 	for i := range endings {
 		listener := world.B.Actor(t, "server").Listen(world.B.IPv4, 4)

@@ -11,10 +11,10 @@ import (
 	"tcpledger/test/lab"
 )
 
-// notSpecified is the reason that a kernel gives where nobody told it one.
+// notSpecified is the kernel's name for no reason.
 const notSpecified = "NOT_SPECIFIED"
 
-// refusedPort is where the scenarios of refused connects knock.
+// refusedPort is the port of the scenarios of refused connects.
 const refusedPort = 9
 
 // shown is what a kernel may show beside the rows, by an event or a field of a connection.
@@ -35,7 +35,7 @@ func named(reason string) bool { return reason != "" && reason != notSpecified }
 
 // shows prints, for the page of kernels, what the endings of these labs showed beside their rows: yes, no, or some where
 // only some of the rows have it.
-func (l *ledger) shows(t *testing.T, worlds []*lab.Lab) {
+func (l *published) shows(t *testing.T, worlds []*lab.Lab) {
 	mine, connections := among(t, worlds), l.in(t, worlds...)
 	for _, s := range shown {
 		if s.connection != nil {

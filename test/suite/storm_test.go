@@ -21,23 +21,23 @@ import (
 // maxMemory bounds the agent's resident memory under any load.
 const maxMemory = 200 << 20
 
-// loopback is where storms blow: no wire to wait for.
+// loopback is the address of storms: it has no wire to wait for.
 var loopback = netip.MustParseAddr("127.0.0.1")
 
-// TestStorm: 200,000 endings through the smallest ring there is. Every number that the kernel side took is a row or lies in
-// a loss range, exactly; so does every ending that happened, as a second agent with room for everything witnesses.
+// TestStorm: 200,000 endings overflow the smallest ring. Every number of the kernel side is in one row or in one loss range,
+// and so is every ending, by the rows of a second agent whose ring has room for all.
 func TestStorm(t *testing.T) {
 	connections := 100_000
 	if inGuest() || testing.Short() {
 		connections = 5_000
 	}
 	world := lab.New(t)
-	here := placeOf(t, world.A)
+	here := namespaceOf(t, world.A)
 	witness := watching(t, "--stacks-per-second", "1",
 		"--disable", "reset_sent,reset_received,drop,retransmit,retransmit_synack,error", "--host-id", "witness")
 	w := watching(t, "--ring-bytes", strconv.Itoa(os.Getpagesize()), "--queue-bytes", "64MiB")
 	start := time.Now()
-	blow(t, world.A, connections, func(a *lab.Actor, n int) { a.StartStorm(loopback, n) })
+	stormFrom(t, world.A, connections, func(a *lab.Actor, n int) { a.StartStorm(loopback, n) })
 	took := time.Since(start)
 	peak := w.memory()
 	w.stop()
@@ -54,29 +54,29 @@ func TestStorm(t *testing.T) {
 	require.Positive(t, w.lost, "a ring of one page must overflow")
 	require.Less(t, peak, uint64(maxMemory))
 
-	// Ours that were not seen were lost. The kernel's count of lost connection records is the machine's: it exceeds ours by
-	// what was lost of others at most, who are those that the witness saw (it looked longer) and this agent did not.
+	// Endings of the test without a row were lost. The kernel counts the lost records of the whole machine: those of others are
+	// at most the ones that the witness saw and this agent did not. The witness ran longer.
 	missing := 2*connections - seen
 	others := witness.others(schema.KindConnection, witnessed) - w.others(schema.KindConnection, seen) + witness.unseen()
 	require.GreaterOrEqual(t, int(w.total("lost_connection"))+w.unseen(), missing)
 	require.LessOrEqual(t, int(w.total("lost_connection")), missing+others)
 }
 
-// TestStormWithinBudget: what a budget skips has no number. Kept and skipped together are what happened, as the kernel
-// counted it, and the weights of what was kept say what was skipped before it.
+// TestStormWithinBudget: a record that a budget skips has no number. Kept and skipped records together are as many as the kernel
+// counted. The weights of the kept ones count the skipped ones before them.
 func TestStormWithinBudget(t *testing.T) {
 	refusals := 40_000
 	if inGuest() || testing.Short() {
 		refusals = 4_000
 	}
 	world := lab.New(t)
-	here := placeOf(t, world.A)
+	here := namespaceOf(t, world.A)
 	witness := watching(t, "--budget", "reset_sent=0", "--stacks-per-second", "1",
 		"--disable", "reset_received,drop,retransmit,retransmit_synack,error", "--host-id", "witness")
 	const budget = 100
 	w := watching(t, "--budget", "reset_sent="+strconv.Itoa(budget), "--ring-bytes", "16MiB", "--queue-bytes", "64MiB")
 	nowhere := netip.AddrPortFrom(loopback, 9)
-	blow(t, world.A, refusals, func(a *lab.Actor, n int) { a.StartRefusals(nowhere, n) })
+	stormFrom(t, world.A, refusals, func(a *lab.Actor, n int) { a.StartRefusals(nowhere, n) })
 	flushBudgets(t, w, world.A, nowhere)
 	peak := w.memory()
 	w.stop()
@@ -87,7 +87,7 @@ func TestStormWithinBudget(t *testing.T) {
 	if len(witness.happened(schema.KindResetSent, here)) == 0 {
 		t.Skip("this kernel shows no resets without a socket")
 	}
-	// Without a socket a reset leaves no trace in the state map: the kernel counts what it kept from the program.
+	// A reset without a socket leaves no trace in the state map. The kernel counts the ones for which it skipped the program.
 	witnessed, unseen := len(witness.happened(schema.KindResetSent, here)), int(witness.total("recursion_misses_on_reset_sent"))
 	require.LessOrEqual(t, witnessed, happened)
 	require.GreaterOrEqual(t, witnessed+unseen, happened)
@@ -107,11 +107,11 @@ func TestStormWithinBudget(t *testing.T) {
 	require.InDelta(t, len(witness.rows(here)), len(w.rows(here)), float64(w.unseen()+witness.unseen()+int(w.total("lost_connection"))), "connection records have no budget")
 }
 
-// unseen bounds what the kernel kept from this agent: it skips a program that it finds begun on its CPU, and the next one
-// that makes up for it. 0 wherever tracepoints are not preempted.
+// unseen bounds how many endings the agent did not see. The kernel skips a program that is already running on this CPU; it may
+// skip the second program, which makes up for that, too. It is 0 on a kernel that does not preempt tracepoints.
 func (w *watch) unseen() int { return int(w.total("recursion_misses_on_state_missed")) }
 
-// others is the number of records of a kind that are not of this test, which has so many.
+// others is the number of records of a kind that are not among the test's own.
 func (w *watch) others(kind schema.Kind, ours int) int {
 	if w.everybody[kind] == nil {
 		return 0
@@ -119,8 +119,8 @@ func (w *watch) others(kind schema.Kind, ours int) int {
 	return int(w.everybody[kind].records) - ours
 }
 
-// blow divides n over several actors that storm at a time.
-func blow(t *testing.T, h *lab.Host, n int, begin func(*lab.Actor, int)) {
+// stormFrom divides n over several actors that storm at a time.
+func stormFrom(t *testing.T, h *lab.Host, n int, begin func(*lab.Actor, int)) {
 	t.Helper()
 	const workers = 4
 	var actors []*lab.Actor
@@ -133,8 +133,7 @@ func blow(t *testing.T, h *lab.Host, n int, begin func(*lab.Actor, int)) {
 	}
 }
 
-// flushBudgets makes one more reset on each CPU whenever its budget is full again, until every CPU kept one of anybody's: it
-// carries what was skipped before.
+// flushBudgets makes resets on each CPU until the agent has kept one. Its weight counts those that the budget skipped.
 func flushBudgets(t *testing.T, w *watch, h *lab.Host, nowhere netip.AddrPort) {
 	t.Helper()
 	a, stormed := h.Actor(t, "flush"), boottime(t)
@@ -151,7 +150,7 @@ func flushBudgets(t *testing.T, w *watch, h *lab.Host, nowhere netip.AddrPort) {
 
 var highWater = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
 
-// memory is the most that the agent, which must be alive, ever held in memory, in bytes.
+// memory is the peak of the running agent's resident memory, in bytes.
 func (w *watch) memory() uint64 {
 	w.t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.cmd.Process.Pid))
@@ -163,18 +162,18 @@ func (w *watch) memory() uint64 {
 	return kib << 10
 }
 
-// busiestCPU is how many of these events the busiest CPU made: budgets are a CPU's.
+// busiestCPU is the number of these events on the CPU with the most. A budget is per CPU.
 func busiestCPU(events []*schema.Event) int {
-	most, per := 0, map[uint32]int{}
+	busiest, per := 0, map[uint32]int{}
 	for _, e := range events {
 		cpu := e.Stream / 4
 		per[cpu]++
-		most = max(most, per[cpu])
+		busiest = max(busiest, per[cpu])
 	}
-	return most
+	return busiest
 }
 
-// span is the kernel's time from the first of these events to the last.
+// span is the time from the first of these events to the last.
 func span(events []*schema.Event) time.Duration {
 	first, last := events[0].At, events[0].At
 	for _, e := range events {

@@ -101,7 +101,7 @@ func attempt(t *testing.T, s endings.Scenario, world *lab.Lab) []endings.Expect 
 }
 
 // prove judges the rows of the scenario and says how many there were.
-func (l *ledger) prove(t *testing.T, m made) int {
+func (l *published) prove(t *testing.T, m made) int {
 	t.Helper()
 	l.reach(t, func() bool { return len(l.in(t, m.world)) >= len(m.want) })
 	got := l.in(t, m.world)
@@ -109,7 +109,7 @@ func (l *ledger) prove(t *testing.T, m made) int {
 	return len(got)
 }
 
-// skipping keeps the reason for which a scenario skips.
+// skipping keeps the reason why a scenario skips.
 type skipping struct {
 	testing.TB
 	why string

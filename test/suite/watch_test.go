@@ -15,9 +15,9 @@ import (
 	"tcpledger/test/lab"
 )
 
-// watch is an agent that runs, and what it publishes.
+// watch is a running agent and what it has published.
 type watch struct {
-	*ledger
+	*published
 	t   *testing.T
 	cmd *exec.Cmd
 	// lost is the number of records in loss ranges, of this test and of everybody else; stop sets it.
@@ -30,12 +30,12 @@ func watching(t *testing.T, args ...string) *watch {
 	t.Helper()
 	addr := broker(t)
 	args = append([]string{"--ring-bytes", roomyRing(), "--queue-bytes", "1GiB"}, args...)
-	w := &watch{t: t, cmd: agent(t, addr, args...), ledger: read(t, addr)}
+	w := &watch{t: t, cmd: agent(t, addr, args...), published: read(t, addr)}
 	require.True(t, w.reach(t, func() bool { return len(w.checkpoints) > 0 }), "no start checkpoint")
 	return w
 }
 
-// roomyRing is the size of a ring that holds some seconds of a storm, should the agent get no CPU for so long.
+// roomyRing is the size of a ring that holds some seconds of a storm, in case the agent gets no CPU.
 func roomyRing() string {
 	if inGuest() {
 		return "16MiB"
@@ -72,47 +72,47 @@ func (w *watch) total(name string) uint64 {
 	return 0
 }
 
-// place tells one namespace from all others: by inode number as long as it lives, and by cookie where the kernel has one.
-type place struct {
+// namespace identifies a network namespace: by its inode number while it lives, and by its cookie if the kernel has one.
+type namespace struct {
 	inode  uint32
 	cookie uint64
 }
 
-func placeOf(t testing.TB, h *lab.Host) place {
+func namespaceOf(t testing.TB, h *lab.Host) namespace {
 	t.Helper()
-	return place{h.Inode(t), h.Cookie(t)}
+	return namespace{h.Inode(t), h.Cookie(t)}
 }
 
-func (p place) has(s *schema.Socket) bool {
+func (p namespace) has(s *schema.Socket) bool {
 	return s.NetNS == p.inode && (p.cookie == 0 || s.NetNSCookie == p.cookie)
 }
 
-func (w *watch) rows(places ...place) []*schema.Connection {
+func (w *watch) rows(namespaces ...namespace) []*schema.Connection {
 	var out []*schema.Connection
 	for i := range w.connections {
-		if slices.ContainsFunc(places, func(p place) bool { return p.has(&w.connections[i].Socket) }) {
+		if slices.ContainsFunc(namespaces, func(p namespace) bool { return p.has(&w.connections[i].Socket) }) {
 			out = append(out, &w.connections[i])
 		}
 	}
 	return out
 }
 
-func (w *watch) happened(kind schema.Kind, places ...place) []*schema.Event {
+func (w *watch) happened(kind schema.Kind, namespaces ...namespace) []*schema.Event {
 	var out []*schema.Event
 	for i := range w.events {
 		e := &w.events[i]
-		if e.Kind == kind && slices.ContainsFunc(places, func(p place) bool { return p.has(&e.Socket) }) {
+		if e.Kind == kind && slices.ContainsFunc(namespaces, func(p namespace) bool { return p.has(&e.Socket) }) {
 			out = append(out, e)
 		}
 	}
 	return out
 }
 
-// until reads until so many connections of these places are there.
-func (w *watch) until(n int, places ...place) {
+// until reads until n connections of these namespaces are there.
+func (w *watch) until(n int, namespaces ...namespace) {
 	w.t.Helper()
-	require.True(w.t, w.reach(w.t, func() bool { return len(w.rows(places...)) >= n }), "%d connections expected, %d came", n, len(w.rows(places...)))
+	require.True(w.t, w.reach(w.t, func() bool { return len(w.rows(namespaces...)) >= n }), "%d connections expected, %d came", n, len(w.rows(namespaces...)))
 }
 
-// inGuest says that the suite runs inside another kernel's small machine.
+// inGuest reports whether the suite runs in a guest, a small and slow machine.
 func inGuest() bool { return os.Getenv("TCPLEDGER_TEST_AGENT") != "" }
