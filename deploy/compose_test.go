@@ -173,11 +173,15 @@ func checkCapabilities(t *testing.T, names []string) {
 }
 
 func TestComposePasswordsComeFromTheUser(t *testing.T) {
-	p := project(t, types.Mapping{"TCPLEDGER_CLICKHOUSE_PASSWORD": "one", "CLICKHOUSE_READER_PASSWORD": "two"})
+	p := project(t, types.Mapping{"TCPLEDGER_CLICKHOUSE_PASSWORD": "one", "CLICKHOUSE_READER_PASSWORD": "two", "CLICKHOUSE_MIGRATOR_PASSWORD": "three"})
 	require.Equal(t, "one", environment(p.Services["ingester"])["TCPLEDGER_CLICKHOUSE_PASSWORD"])
 	server := environment(p.Services["clickhouse"])
-	require.Equal(t, "one", server["TCPLEDGER_CLICKHOUSE_PASSWORD"])
+	require.Equal(t, "one", server["CLICKHOUSE_WRITER_PASSWORD"])
 	require.Equal(t, "two", server["CLICKHOUSE_READER_PASSWORD"])
+	require.Equal(t, "three", server["CLICKHOUSE_MIGRATOR_PASSWORD"])
+	migrate := environment(p.Services["migrate"])
+	require.Equal(t, "three", migrate["TCPLEDGER_CLICKHOUSE_PASSWORD"])
+	require.Equal(t, "tcpledger_migrator", migrate["TCPLEDGER_CLICKHOUSE_USER"])
 	users, err := os.ReadFile("clickhouse/users.xml")
 	require.NoError(t, err)
 	for _, m := range regexp.MustCompile(`from_env="([^"]+)"`).FindAllStringSubmatch(string(users), -1) {

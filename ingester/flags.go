@@ -54,10 +54,10 @@ func (f *flags) check() error {
 	return nil
 }
 
-func (f *flags) native() (ch.Options, error) {
+func (f *flags) native() (*clickhouse.Native, error) {
 	options, err := f.clickhouse.Native()
 	if err != nil {
-		return ch.Options{}, err
+		return nil, err
 	}
 	if *f.compression == "lz4" {
 		options.Compression = ch.CompressionLZ4

@@ -6,13 +6,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/ch-go"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
 	"tcpledger/ingester/consume"
 	"tcpledger/ingester/store"
+	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
 	"tcpledger/schema"
 )
@@ -50,7 +50,7 @@ func BenchmarkMessageToColumns(b *testing.B) {
 	const rows = 1_000
 	message := &consume.Message{Topic: schema.TopicEvents, Value: sampleBatch(b, 1, 5, 0, rows/2)}
 	h := newHandler(newMetrics(prometheus.NewRegistry()))
-	s := store.New(ch.Options{}, "d", program.NewOutage(nil, "clickhouse"), prometheus.NewRegistry())
+	s := store.New(&clickhouse.Native{}, "d", program.NewOutage(nil, "clickhouse"), prometheus.NewRegistry())
 	now := time.Now()
 	begun := cpuTime(b)
 	perRow := func(b *testing.B) {

@@ -8,17 +8,17 @@ import (
 	"log/slog"
 	"testing"
 
-	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/ingester/row"
+	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
 	"tcpledger/schema"
 )
 
-func newStore(t testing.TB, options ch.Options) *Store {
+func newStore(t testing.TB, options *clickhouse.Native) *Store {
 	t.Helper()
 	s := New(options, schema.Database, program.NewOutage(slog.New(slog.DiscardHandler), "clickhouse"), prometheus.NewRegistry())
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
@@ -28,7 +28,7 @@ func newStore(t testing.TB, options ch.Options) *Store {
 // The insert block of each table has the columns of the contract, by name, order and type, and the table's day is that of
 // the column it is partitioned by.
 func TestBlocksAreTheContracts(t *testing.T) {
-	s := newStore(t, ch.Options{})
+	s := newStore(t, &clickhouse.Native{})
 	blocks := map[string]flusher{}
 	for _, f := range s.all {
 		blocks[f.name()] = f

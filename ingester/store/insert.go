@@ -21,7 +21,7 @@ var policy = retry.Policy{First: 50 * time.Millisecond, Most: 5 * time.Second}
 
 // inserter inserts blocks over one connection, which it makes again when it breaks.
 type inserter struct {
-	options  ch.Options
+	options  *clickhouse.Native
 	database string
 	client   *ch.Client // nil: not connected
 	outage   *program.Outage
@@ -58,9 +58,9 @@ var errSilent = errors.New("no answer")
 // ever, and does not look at ctx before its own timeout.
 func (i *inserter) try(ctx context.Context, table string, input proto.Input, rows int, timeout time.Duration) error {
 	if i.client == nil {
-		client, err := ch.Dial(ctx, i.options)
+		client, err := i.options.Dial(ctx)
 		if err != nil {
-			return fmt.Errorf("connect to clickhouse: %w", err)
+			return err
 		}
 		i.client = client
 	}

@@ -6,10 +6,10 @@ package store
 import (
 	"context"
 
-	"github.com/ClickHouse/ch-go"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tcpledger/ingester/row"
+	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
 	"tcpledger/schema"
 )
@@ -31,7 +31,7 @@ type Store struct {
 
 // New makes an empty store; it connects at the first flush. outage hears of each insert that fails, also of one that gets no
 // answer within the options' ReadTimeout.
-func New(options ch.Options, database string, outage *program.Outage, registry prometheus.Registerer) *Store {
+func New(options *clickhouse.Native, database string, outage *program.Outage, registry prometheus.Registerer) *Store {
 	s := &Store{
 		connections: newTable(schema.Connections().Name, connectionColumns, func(r *row.Connection) row.Micros { return r.At }),
 		events:      newTable(schema.Events().Name, eventColumns, func(r *row.Event) row.Micros { return r.At }),

@@ -76,25 +76,44 @@ func (f *Flags) login(ctx context.Context, connID int, options *driver.Options, 
 	return driver.DefaultDialStrategy(ctx, connID, &now, dial)
 }
 
-// Native gives the options of a ch-go connection for inserts, one statement one block: never the server's own buffering
-// of inserts, which acknowledges before it stores. Ask for them again before each ch.Dial: the password is that of this
-// moment. An error is one of the flags (exit code 2).
-func (f *Flags) Native() (ch.Options, error) {
-	password, err := f.check()
-	if err != nil {
-		return ch.Options{}, program.UsageError(err)
+// Native makes connections for inserts, one statement one block. Its Options may be changed before the first Dial.
+type Native struct {
+	ch.Options
+	password func() (string, error)
+}
+
+// Native gives the options of connections for inserts: never the server's own buffering of inserts, which acknowledges
+// before it stores. An error is one of the flags (exit code 2).
+func (f *Flags) Native() (*Native, error) {
+	if _, err := f.check(); err != nil {
+		return nil, program.UsageError(err)
 	}
-	return ch.Options{
+	return &Native{password: f.Password.Read, Options: ch.Options{
 		Address:          f.Addr,
 		User:             f.User,
-		Password:         password,
 		Dialer:           &f.TLS,
 		DialTimeout:      dialTimeout,
 		HandshakeTimeout: dialTimeout,
 		ReadTimeout:      readTimeout,
 		ClientName:       "tcpledger",
 		Settings:         []ch.Setting{ch.SettingInt("async_insert", 0)},
-	}, nil
+	}}, nil
+}
+
+// Dial connects with the password and the certificates of this moment. The caller closes the client.
+func (n *Native) Dial(ctx context.Context) (*ch.Client, error) {
+	options := n.Options
+	if n.password != nil {
+		var err error
+		if options.Password, err = n.password(); err != nil {
+			return nil, err
+		}
+	}
+	client, err := ch.Dial(ctx, options)
+	if err != nil {
+		return nil, fmt.Errorf("connect to clickhouse: %w", err)
+	}
+	return client, nil
 }
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

@@ -45,7 +45,9 @@ func TestBadFlagsAreNamed(t *testing.T) {
 	allowed := parsed(t, "--clickhouse-password", "x", "--clickhouse-allow-plaintext-password")
 	options, err := allowed.Native()
 	require.NoError(t, err)
-	require.Equal(t, "x", options.Password)
+	password, err := options.password()
+	require.NoError(t, err)
+	require.Equal(t, "x", password)
 }
 
 // parsed are the settings that a command line gives.

@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/ClickHouse/ch-go"
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
@@ -86,9 +85,9 @@ func TestCertificatesRotateWithoutARestart(t *testing.T) {
 }
 
 // insertless makes a connection for inserts with options of the program's start.
-func insertless(t *testing.T, options ch.Options) error {
+func insertless(t *testing.T, options *Native) error {
 	t.Helper()
-	client, err := ch.Dial(t.Context(), options)
+	client, err := options.Dial(t.Context())
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package deploy
+
+import (
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+var documentedRight = regexp.MustCompile("`--operation (\\w+) --(topic|group) (\\S+?)( --resource-pattern-type prefixed)?`")
+
+// rights reads a principal's ACLs from docs/security.md.
+func rights(t *testing.T, principal string) []kfake.ACL {
+	t.Helper()
+	var acls []kfake.ACL
+	for line := range strings.Lines(read(t, filepath.Join(root, "docs/security.md"))) {
+		if !strings.HasPrefix(line, "| "+principal+" |") {
+			continue
+		}
+		for _, m := range documentedRight.FindAllStringSubmatch(line, -1) {
+			acl := kfake.ACL{Resource: kmsg.ACLResourceTypeTopic, Name: m[3], Pattern: kmsg.ACLResourcePatternTypeLiteral, Allow: true}
+			if m[2] == "group" {
+				acl.Resource = kmsg.ACLResourceTypeGroup
+			}
+			if m[4] != "" {
+				acl.Pattern = kmsg.ACLResourcePatternTypePrefixed
+			}
+			var err error
+			acl.Operation, err = kmsg.ParseACLOperation(m[1])
+			require.NoError(t, err)
+			acls = append(acls, acl)
+		}
+	}
+	require.NotEmpty(t, acls, principal)
+	return acls
+}
+
+// login is what a program of this principal is told, with the password in a file.
+func login(t *testing.T, broker, user, password string) []string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "password")
+	require.NoError(t, os.WriteFile(file, []byte(password+"\n"), 0o600))
+	return []string{"--brokers", broker, "--kafka-sasl", "scram-sha-512", "--kafka-user", user, "--kafka-password-file", file}
+}
+
+// The whole flow works with the rights that docs/security.md and users.xml give to each part, and with no other.
+func TestLeastGrants(t *testing.T) {
+	needKernel(t)
+	const method = "SCRAM-SHA-512"
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.EnableACLs(),
+		kfake.User(method, "operator", "zero", rights(t, "operator (`tcpledger topics --apply`)")...),
+		kfake.User(method, "agent", "one", rights(t, "agent")...),
+		kfake.User(method, "ingester", "two", rights(t, "ingester")...))
+	require.NoError(t, err)
+	defer cluster.Close()
+	broker := cluster.ListenAddrs()[0]
+	topics := exec.CommandContext(t.Context(), program(t, "tcpledger"), append([]string{"topics", "--apply"}, login(t, broker, "operator", "zero")...)...)
+	out, err := topics.CombinedOutput()
+	require.NoError(t, err, string(out))
+
+	s := startServer(t)
+	migrated, err := s.as(t, "tcpledger_migrator", "migrate", "--apply")
+	require.NoError(t, err, migrated)
+	writer := []string{"TCPLEDGER_CLICKHOUSE=" + s.native, "TCPLEDGER_CLICKHOUSE_USER=tcpledger", "TCPLEDGER_CLICKHOUSE_PASSWORD=" + passwords["tcpledger"],
+		inClear, "TCPLEDGER_MIGRATE=false"}
+	ingester := start(t, writer, "tcpledger-ingester", login(t, broker, "ingester", "two")...)
+	agent := start(t, nil, "tcpledger-agent", append(login(t, broker, "agent", "one"), "--symbols-delay", "0s")...)
+	ingester.healthy(t)
+	agent.healthy(t)
+	for _, table := range []string{"connections", "hosts", "stacks", "symbols", "checkpoints"} {
+		require.Eventually(t, func() bool {
+			code, answer := s.ask(t, "reader", "SELECT count() FROM tcpledger."+table)
+			require.Equal(t, http.StatusOK, code, answer)
+			return answer != "0"
+		}, time.Minute, 100*time.Millisecond, "no row in %s", table)
+	}
+
+	// An agent's principal reads no rows of others.
+	spy := start(t, writer, "tcpledger-ingester", login(t, broker, "agent", "one")...)
+	require.Eventually(t, func() bool { _, body := spy.get("/healthz"); return strings.Contains(body, "uthoriz") }, time.Minute, 100*time.Millisecond)
+}
