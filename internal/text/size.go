@@ -5,13 +5,17 @@ package text
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 
 	"github.com/dustin/go-humanize"
 )
 
-// Size is a flag's number of bytes: "16MiB", "1.5GiB", "64kB" or a plain number. A *Size is a pflag.Value.
+// Size is a flag's number of bytes: a whole number, alone or with KiB, MiB, GiB or TiB. A *Size is a pflag.Value.
 type Size int64
+
+// sizeForm is what Set reads. humanize alone would read "16m" and "16M" as 16,000,000 bytes, and cut "1.0001KiB" to 1024.
+var sizeForm = regexp.MustCompile(`^[0-9]+( ?[KMGT]iB)?$`)
 
 // sizeUnits are the units that String uses, the largest first.
 var sizeUnits = []struct {
@@ -32,8 +36,8 @@ func (s *Size) String() string {
 // Set reads a size. It refuses one that is negative or larger than an int64.
 func (s *Size) Set(written string) error {
 	n, err := humanize.ParseBytes(written)
-	if err != nil || n > math.MaxInt64 {
-		return fmt.Errorf("%q is no size: want a number, alone or with kB, MB, GB, KiB, MiB or GiB", written)
+	if err != nil || n > math.MaxInt64 || !sizeForm.MatchString(written) {
+		return fmt.Errorf("%q is no size: want a whole number, alone or with KiB, MiB, GiB or TiB", written)
 	}
 	*s = Size(n)
 	return nil
