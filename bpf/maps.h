@@ -98,21 +98,24 @@ struct frames {
 	TABLE(name, BPF_MAP_TYPE_HASH, entries, flags, key, value)
 #define LRU(name, entries, key, value) TABLE(name, BPF_MAP_TYPE_LRU_HASH, entries, 0, key, value)
 
+/* The agent sets the size before it loads. */
+#define CONFIGURED 1
+
 PERCPU(cpus, 1, struct cpu);
 PERCPU(streams, LEVELS, struct stream);
 PERCPU(budgets, KINDS, struct budget);
 PERCPU(scratches, LEVELS, struct scratch);
 PERCPU(totals, TOTALS, u64);
-HASH(conns, 262144, BPF_F_NO_PREALLOC, u64, struct conn_state);
-HASH(stacks, 16384, 0, u64, struct frames);
-HASH(own_pids, 64, 0, u32, u8);
+HASH(conns, CONFIGURED, BPF_F_NO_PREALLOC, u64, struct conn_state);
+HASH(stacks, CONFIGURED, 0, u64, struct frames);
+HASH(own_pids, CONFIGURED, 0, u32, u8);
 LRU(listeners, 4096, struct listen_key, struct listener);
 LRU(own_cookies, 1024, u64, u8);
-HASH(ignored_drops, 256, 0, u32, u8);
+HASH(ignored_drops, CONFIGURED, 0, u32, u8);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 8388608);
+	__uint(max_entries, CONFIGURED);
 } ring SEC(".maps");
 
 FUNCTION void count(enum total total)
