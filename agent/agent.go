@@ -24,7 +24,6 @@ import (
 	"tcpledger/agent/pipeline"
 	"tcpledger/agent/print"
 	"tcpledger/agent/publish"
-	"tcpledger/agent/settle"
 	"tcpledger/agent/sink"
 	"tcpledger/agent/stacks"
 	"tcpledger/agent/symbols"
@@ -42,8 +41,6 @@ type agent struct {
 	out       io.Writer
 	header    schema.Header
 	began     time.Time
-	kinds     []string
-	lingering time.Duration
 	registry  *prometheus.Registry
 	capture   *capture.Capture
 	owners    *owner.Names
@@ -58,23 +55,14 @@ type agent struct {
 func build(cmd *cobra.Command, o *options) (*agent, error) {
 	a := &agent{options: o, log: program.Logger(cmd), out: cmd.OutOrStdout(), began: time.Now(), registry: program.NewRegistry("tcpledger-agent")}
 	var health program.Health
-	config, err := o.capture()
-	if err != nil {
-		return nil, err
-	}
-	a.lingering = o.lingering(config)
-	for _, k := range schema.CaptureKinds() {
-		if config.Kinds[kindOf(k)] {
-			a.kinds = append(a.kinds, k.String())
-		}
-	}
+	var err error
 	if !o.stdout {
 		a.transport, err = o.kafka.Transport("tcpledger-agent", schema.TopicEvents, schema.TopicMeta, schema.TopicSymbols, schema.TopicBuilds)
 		if err != nil {
 			return nil, err
 		}
 	}
-	if a.capture, err = capture.New(config); err != nil {
+	if a.capture, err = capture.New(o.capture); err != nil {
 		return nil, err
 	}
 	if a.header, err = newIdentity(o.hostID); err != nil {
@@ -100,10 +88,10 @@ func build(cmd *cobra.Command, o *options) (*agent, error) {
 func (a *agent) buildKafka(health *program.Health) (err error) {
 	o := a.options
 	outage := program.NewOutage(a.log, "kafka")
-	a.publisher = publish.New(publish.Config{Brokers: o.kafka.Brokers, Transport: a.transport, QueueBytes: int64(o.queueBytes), Outage: outage,
-		Log: a.log, Registry: a.registry})
-	a.symbols, err = symbols.New(symbols.Config{Source: a.resolver, Brokers: o.kafka.Brokers, Transport: a.transport, Delay: o.symbolsDelay,
-		Log: a.log, Registry: a.registry})
+	a.publisher = publish.New(publish.Config{Limits: o.queue, Brokers: o.kafka.Brokers, Transport: a.transport, Outage: outage, Log: a.log,
+		Registry: a.registry})
+	a.symbols, err = symbols.New(symbols.Config{Limits: o.symbols, Source: a.resolver, Brokers: o.kafka.Brokers, Transport: a.transport, Log: a.log,
+		Registry: a.registry})
 	if err != nil {
 		return err
 	}
@@ -160,8 +148,8 @@ func (a *agent) start() (*pipeline.Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pipeline.New(pipeline.Config{Capture: a.capture, Owners: a.owners, Resolver: a.resolver, Stacks: 4 * a.options.stackEntries,
-		MaxSettling: settle.DefaultMax, LingeringAfter: a.lingering, Sink: to, Registry: a.registry})
+	return pipeline.New(pipeline.Config{Limits: a.options.limits, Capture: a.capture, Owners: a.owners, Resolver: a.resolver,
+		Stacks: 4 * a.options.capture.StackEntries, Sink: to, Registry: a.registry})
 }
 
 // sink makes the end of the flow: the terminal, or Kafka.
@@ -181,7 +169,7 @@ func (a *agent) sink() (pipeline.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sink.NewKafka(sink.KafkaConfig{Header: a.header, Release: release, Facts: facts, Limits: a.options.limits, Publisher: a.publisher,
+	return sink.NewKafka(sink.KafkaConfig{Header: a.header, Release: release, Facts: facts, Limits: a.options.batch, Publisher: a.publisher,
 		Symbols: a.symbols}), nil
 }
 
@@ -202,7 +190,7 @@ func (a *agent) facts(machine string) (schema.HostFacts, error) {
 	if err != nil {
 		return schema.HostFacts{}, err
 	}
-	facts := schema.HostFacts{AgentVersion: program.Version, Machine: machine, CPUs: uint32(runtime.NumCPU()), Kinds: a.kinds}
+	facts := schema.HostFacts{AgentVersion: program.Version, Machine: machine, CPUs: uint32(runtime.NumCPU()), Kinds: a.options.kinds()}
 	if a.resolver.Readable() == nil {
 		facts.Symbols = 1
 	}

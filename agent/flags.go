@@ -3,8 +3,8 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -16,6 +16,9 @@ import (
 
 	"tcpledger/agent/batch"
 	"tcpledger/agent/capture"
+	"tcpledger/agent/pipeline"
+	"tcpledger/agent/publish"
+	"tcpledger/agent/symbols"
 	"tcpledger/bpf"
 	"tcpledger/internal/program"
 	"tcpledger/internal/program/kafkaconn"
@@ -24,31 +27,24 @@ import (
 
 const (
 	defaultListen = "127.0.0.1:8322"
-	// mostHostID is what a DNS name may have. No decoder reads names without a bound.
-	mostHostID = 253
+	// maxHostID is what a DNS name may have. No decoder reads names without a bound.
+	maxHostID = 253
 )
 
-// options are the agent's settings.
+// options are the agent's settings. Each part has the defaults and the bounds of its own; the flags bind into them.
 type options struct {
-	http  program.HTTPFlags
-	kafka kafkaconn.Flags
+	http    program.HTTPFlags
+	kafka   kafkaconn.Flags
+	capture capture.Config
+	limits  pipeline.Limits
+	batch   batch.Limits
+	queue   publish.Limits
+	symbols symbols.Limits
 
-	hostID          string
-	ringBytes       size
-	stateEntries    int
-	stackEntries    int
-	stacksPerSecond int
-	enable          []string
-	disable         []string
-	budgets         []string
-	ignoredDrops    []string
-	ownPIDs         []int
-	lingeringAfter  time.Duration
-
-	limits       batch.Limits
-	batchBytes   size
-	queueBytes   size
-	symbolsDelay time.Duration
+	hostID  string
+	enable  []string
+	disable []string
+	budgets []string
 
 	stdout   bool
 	stacks   bool
@@ -56,16 +52,21 @@ type options struct {
 }
 
 func (o *options) register(flags *pflag.FlagSet) {
-	*o = options{ringBytes: 16 << 20, limits: batch.DefaultLimits(), batchBytes: schema.BatchBytes, queueBytes: 64 << 20}
+	*o = options{capture: capture.DefaultConfig(), limits: pipeline.DefaultLimits(), batch: batch.DefaultLimits(),
+		queue: publish.DefaultLimits(), symbols: symbols.DefaultLimits()}
 	o.http.Register(flags, defaultListen)
 	o.kafka.Register(flags)
 	o.registerCapture(flags)
 
-	flags.IntVar(&o.limits.Records, "batch-records", o.limits.Records, "close a batch at so many `records`")
-	flags.Var(&o.batchBytes, "batch-bytes", "close a batch at so many bytes")
-	flags.DurationVar(&o.limits.Age, "batch-age", o.limits.Age, "close a batch at this age, at most 1s")
-	flags.Var(&o.queueBytes, "queue-bytes", "hold so many bytes while Kafka is away; what overflows becomes loss ranges")
-	flags.DurationVar(&o.symbolsDelay, "symbols-delay", time.Minute, "wait up to this long before publishing symbol tables, so that a fleet does it once")
+	flags.IntVar(&o.batch.Records, "batch-records", o.batch.Records, "close a batch at so many `records`")
+	flags.Var(&o.batch.Bytes, "batch-bytes", "close a batch at so many bytes")
+	flags.DurationVar(&o.batch.Age, "batch-age", o.batch.Age, "close a batch at this age")
+	flags.Var(&o.queue.QueueBytes, "queue-bytes", "hold so many bytes while Kafka is away; what overflows becomes loss ranges")
+	flags.DurationVar(&o.symbols.Delay, "symbols-delay", o.symbols.Delay, "wait up to this long before publishing symbol tables, so that a fleet does it once")
+
+	for _, bounds := range []map[string]string{capture.Bounds(), pipeline.Bounds(), batch.Bounds(), publish.Bounds(), symbols.Bounds()} {
+		program.ShowBounds(flags, bounds)
+	}
 
 	flags.BoolVar(&o.stdout, "stdout", false, "print records for a person instead of sending them to Kafka")
 	flags.BoolVar(&o.stacks, "stacks", false, "with --stdout: print the kernel stacks too")
@@ -73,18 +74,19 @@ func (o *options) register(flags *pflag.FlagSet) {
 }
 
 func (o *options) registerCapture(flags *pflag.FlagSet) {
+	c := &o.capture
 	flags.StringVar(&o.hostID, "host-id", "", "`name` of this host in every row (default: the hostname)")
-	flags.Var(&o.ringBytes, "ring-bytes", "size of the kernel's ring buffer, a power of two")
-	flags.IntVar(&o.stateEntries, "state-entries", 1<<20, "`connections` known at a time; about 260 bytes of kernel memory each, taken when used")
-	flags.IntVar(&o.stackEntries, "stack-entries", 16384, "distinct kernel `stacks` held in the kernel; about 400 bytes each")
-	flags.IntVar(&o.stacksPerSecond, "stacks-per-second", 1000, "kernel `stacks` taken a second and CPU; -1 for no limit")
+	flags.Var(&c.RingBytes, "ring-bytes", "size of the kernel's ring buffer")
+	flags.IntVar(&c.StateEntries, "state-entries", c.StateEntries, "`connections` known at a time; about 260 bytes of kernel memory each, taken when used")
+	flags.IntVar(&c.StackEntries, "stack-entries", c.StackEntries, "distinct kernel `stacks` held in the kernel; about 400 bytes each")
+	flags.IntVar(&c.StacksPerSecond, "stacks-per-second", c.StacksPerSecond, "kernel `stacks` taken a second and CPU; -1 for no limit")
 	flags.StringSliceVar(&o.enable, "enable", nil, "capture this `kind` of record too; repeatable; kinds: "+kindNames())
 	flags.StringSliceVar(&o.disable, "disable", nil, "do not capture this `kind` of record; repeatable")
 	flags.StringSliceVar(&o.budgets, "budget", nil, "at most this many records of a kind a second and CPU, `KIND=N`, 0 for no limit; repeatable")
-	flags.StringSliceVar(&o.ignoredDrops, "drop-reasons-ignored", capture.DefaultIgnoredDrops(),
-		"drop `reasons` that are no loss, by the kernel's names (NO_SOCKET joins the default where the kernel reports the reset instead)")
-	flags.DurationVar(&o.lingeringAfter, "lingering-after", time.Minute, "tell of a socket that stays this long in a state past ESTABLISHED; 0 never does")
-	flags.IntSliceVar(&o.ownPIDs, "own-pid", nil, "leave out and count the connections of this `process` too, as the agent's own; repeatable")
+	flags.StringSliceVar(&c.IgnoredDrops, "drop-reasons-ignored", c.IgnoredDrops,
+		"drop `reasons` that are no loss, by the kernel's names (NO_SOCKET joins the default if the kernel reports the reset instead)")
+	flags.DurationVar(&o.limits.LingeringAfter, "lingering-after", o.limits.LingeringAfter, "report a socket that stays this long in a state past ESTABLISHED; 0 never does")
+	flags.IntSliceVar(&c.OwnPIDs, "own-pid", nil, "leave out and count the connections of this `process` too, as the agent's own; repeatable")
 }
 
 func kindNames() string {
@@ -99,7 +101,7 @@ func kindNames() string {
 	return strings.Join(names, ", ")
 }
 
-// check completes the options and refuses what cannot work; the error names the flag.
+// check completes the options and refuses what cannot work; the error names the flag. It is called once.
 func (o *options) check() error {
 	if o.hostID == "" {
 		name, err := os.Hostname()
@@ -111,99 +113,81 @@ func (o *options) check() error {
 	if o.stdout && o.http.Listen == defaultListen {
 		o.http.Listen = "" // beside the agent of this host, whose port that is
 	}
-	o.limits.Bytes = int(min(int64(o.batchBytes), math.MaxInt32))
-	if err := o.limits.Check(); err != nil {
-		return program.UsageError(err)
+	for _, check := range []func() error{o.checkOwn, o.setKinds, o.setBudgets, o.capture.Validate, o.limits.Validate, o.batch.Validate,
+		o.queue.Validate, o.symbols.Validate} {
+		if err := check(); err != nil {
+			return program.UsageError(err)
+		}
 	}
+	if !o.capture.Kinds[bpf.KindLingering] {
+		o.limits.LingeringAfter = 0
+	}
+	o.capture.OwnPIDs = append(o.capture.OwnPIDs, os.Getpid())
+	return nil
+}
+
+// checkOwn checks the options that no part has.
+func (o *options) checkOwn() error {
 	switch {
-	case len(o.hostID) > mostHostID || !utf8.ValidString(o.hostID):
-		return program.UsageError(fmt.Errorf("--host-id: at most %d bytes of UTF-8", mostHostID))
-	case o.queueBytes < 1<<20:
-		return program.UsageError(fmt.Errorf("--queue-bytes %s: at least 1MiB", &o.queueBytes))
-	case o.ringBytes > 1<<30 || o.ringBytes < 4096 || o.ringBytes&(o.ringBytes-1) != 0:
-		return program.UsageError(fmt.Errorf("--ring-bytes %s: a power of two from 4KiB to 1GiB", &o.ringBytes))
-	case o.stateEntries < 1 || o.stackEntries < 1:
-		return program.UsageError(fmt.Errorf("--state-entries %d, --stack-entries %d: at least 1", o.stateEntries, o.stackEntries))
-	case o.symbolsDelay < 0 || o.duration < 0:
-		return program.UsageError(fmt.Errorf("--symbols-delay %s, --duration %s: not below 0s", o.symbolsDelay, o.duration))
-	case o.lingeringAfter != 0 && o.lingeringAfter < time.Second:
-		return program.UsageError(fmt.Errorf("--lingering-after %s: at least 1s, or 0 for never", o.lingeringAfter))
+	case len(o.hostID) > maxHostID || !utf8.ValidString(o.hostID):
+		return fmt.Errorf("--host-id: at most %d bytes of UTF-8", maxHostID)
+	case o.duration < 0:
+		return fmt.Errorf("--duration %s: not below 0s", o.duration)
 	case o.stacks && !o.stdout:
-		return program.UsageError(fmt.Errorf("--stacks goes with --stdout"))
+		return errors.New("--stacks goes with --stdout")
 	}
 	return nil
 }
 
-// capture gives what the kernel side needs; its error is one of the flags.
-func (o *options) capture() (capture.Config, error) {
-	config := capture.Config{RingBytes: int(o.ringBytes), StateEntries: o.stateEntries, StackEntries: o.stackEntries,
-		StacksPerSecond: o.stacksPerSecond, IgnoreDropReasons: o.ignoredDrops, OwnPIDs: append([]int{os.Getpid()}, o.ownPIDs...)}
-	if o.stacksPerSecond == 0 {
-		return config, program.UsageError(fmt.Errorf("--stacks-per-second 0: at least 1, or -1 for no limit"))
-	}
-	if slices.Equal(o.ignoredDrops, capture.DefaultIgnoredDrops()) {
-		config.IgnoreDropReasons = nil // the default depends on the kernel too
-	}
-	var err error
-	if config.Kinds, err = o.kinds(); err != nil {
-		return config, program.UsageError(err)
-	}
-	if o.lingeringAfter == 0 {
-		config.Kinds[bpf.KindLingering] = false
-	}
-	if config.Budgets, err = o.budget(); err != nil {
-		return config, program.UsageError(err)
-	}
-	return config, nil
-}
-
-// lingering is how long a socket may linger; 0 where nobody asks.
-func (o *options) lingering(config capture.Config) time.Duration {
-	if !config.Kinds[bpf.KindLingering] {
-		return 0
-	}
-	return o.lingeringAfter
-}
-
-func (o *options) kinds() (map[bpf.Kind]bool, error) {
-	kinds := map[bpf.Kind]bool{}
-	for _, k := range schema.CaptureKinds() {
-		kinds[bpf.Kind(k)] = k.OnByDefault()
-	}
+// setKinds applies --enable, --disable and --lingering-after 0 to the kinds that are captured.
+func (o *options) setKinds() error {
 	for flag, names := range map[string][]string{"enable": o.enable, "disable": o.disable} {
 		for _, name := range names {
 			k, err := schema.ParseCaptureKind(name)
 			if err != nil {
-				return nil, fmt.Errorf("--%s: %w", flag, err)
+				return fmt.Errorf("--%s: %w", flag, err)
 			}
 			if flag == "disable" && slices.Contains(o.enable, name) {
-				return nil, fmt.Errorf("--enable %s and --disable %s contradict each other", name, name)
+				return fmt.Errorf("--enable %s and --disable %s contradict each other", name, name)
 			}
-			kinds[bpf.Kind(k)] = flag == "enable"
+			o.capture.Kinds[bpf.Kind(k)] = flag == "enable"
 		}
 	}
-	return kinds, nil
+	if o.limits.LingeringAfter == 0 {
+		o.capture.Kinds[bpf.KindLingering] = false
+	}
+	return nil
 }
 
-func (o *options) budget() (map[bpf.Kind]int, error) {
-	budgets := map[bpf.Kind]int{}
+// setBudgets applies --budget.
+func (o *options) setBudgets() error {
 	for _, text := range o.budgets {
 		name, number, ok := strings.Cut(text, "=")
 		if !ok {
-			return nil, fmt.Errorf("--budget %s: KIND=N expected", text)
+			return fmt.Errorf("--budget %s: KIND=N expected", text)
 		}
 		k, err := schema.ParseCaptureKind(name)
 		if err != nil {
-			return nil, fmt.Errorf("--budget: %w", err)
+			return fmt.Errorf("--budget: %w", err)
 		}
-		if k == schema.KindLingering {
-			return nil, fmt.Errorf("--budget %s: it comes once a stay, and has no budget", text)
+		if !k.FromKernel() {
+			return fmt.Errorf("--budget %s: the agent makes one record a stay, without a budget", text)
 		}
 		n, err := strconv.Atoi(strings.TrimSuffix(number, "/s"))
 		if err != nil || n < 0 {
-			return nil, fmt.Errorf("--budget %s: a number of records a second expected", text)
+			return fmt.Errorf("--budget %s: a number of records a second expected", text)
 		}
-		budgets[bpf.Kind(k)] = n
+		o.capture.Budgets[bpf.Kind(k)] = n
 	}
-	return budgets, nil
+	return nil
+}
+
+// kinds are the names of the kinds that are captured.
+func (o *options) kinds() (names []string) {
+	for _, k := range schema.CaptureKinds() {
+		if o.capture.Kinds[bpf.Kind(k)] {
+			names = append(names, k.String())
+		}
+	}
+	return names
 }

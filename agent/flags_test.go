@@ -15,24 +15,14 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
+	"tcpledger/agent/batch"
+	"tcpledger/agent/capture"
+	"tcpledger/agent/pipeline"
+	"tcpledger/agent/publish"
+	"tcpledger/agent/symbols"
 	"tcpledger/bpf"
 	"tcpledger/internal/program"
 )
-
-func TestSizes(t *testing.T) {
-	for text, want := range map[string]size{"0": 0, "512": 512, "4KiB": 4096, "16MiB": 16 << 20, "2GiB": 2 << 30, "1 MiB": 1 << 20} {
-		var s size
-		require.NoError(t, s.Set(text))
-		require.Equal(t, want, s, text)
-		var again size
-		require.NoError(t, again.Set(s.String()))
-		require.Equal(t, s, again, "what --dump prints is read again")
-	}
-	for _, text := range []string{"", "MiB", "-1", "1.5MiB", "16MB", "99999999999GiB", "1 KiB MiB"} {
-		var s size
-		require.Error(t, s.Set(text), text)
-	}
-}
 
 func parsed(t *testing.T, args ...string) *options {
 	t.Helper()
@@ -47,23 +37,39 @@ func TestFlagsBecomeCapture(t *testing.T) {
 	o := parsed(t, "--enable", "state,skb_consumed", "--disable", "drop", "--budget", "error=10/s", "--budget", "reset_sent=0",
 		"--ring-bytes", "1MiB", "--own-pid", "77", "--stacks-per-second", "-1")
 	require.NoError(t, o.check())
-	c, err := o.capture()
-	require.NoError(t, err)
+	c := o.capture
 	require.Equal(t, map[bpf.Kind]bool{bpf.KindConnection: true, bpf.KindResetSent: true, bpf.KindResetReceived: true, bpf.KindDrop: false,
 		bpf.KindRetransmit: true, bpf.KindRetransmitSynack: true, bpf.KindError: true, bpf.KindState: true, bpf.KindSkbConsumed: true, bpf.KindLingering: true}, c.Kinds)
-	require.Equal(t, map[bpf.Kind]int{bpf.KindError: 10, bpf.KindResetSent: 0}, c.Budgets)
-	require.Equal(t, 1<<20, c.RingBytes)
-	require.Equal(t, []int{os.Getpid(), 77}, c.OwnPIDs)
-	require.Nil(t, c.IgnoreDropReasons, "the default depends on the kernel")
+	require.Equal(t, []int{10, 0}, []int{c.Budgets[bpf.KindError], c.Budgets[bpf.KindResetSent]})
+	require.Equal(t, capture.DefaultConfig().Budgets[bpf.KindDrop], c.Budgets[bpf.KindDrop], "not named: the default stays")
+	require.EqualValues(t, 1<<20, c.RingBytes)
+	require.Equal(t, []int{77, os.Getpid()}, c.OwnPIDs)
 	require.NotEmpty(t, o.hostID)
 
-	c, err = parsed(t, "--drop-reasons-ignored", "TCP_CLOSE,NO_SOCKET").capture()
-	require.NoError(t, err)
-	require.Equal(t, []string{"TCP_CLOSE", "NO_SOCKET"}, c.IgnoreDropReasons)
-	c, err = parsed(t, "--drop-reasons-ignored", "").capture()
-	require.NoError(t, err)
-	require.NotNil(t, c.IgnoreDropReasons)
-	require.Empty(t, c.IgnoreDropReasons)
+	require.Equal(t, []string{"TCP_CLOSE", "NO_SOCKET"}, parsed(t, "--drop-reasons-ignored", "TCP_CLOSE,NO_SOCKET").capture.IgnoredDrops)
+	require.Empty(t, parsed(t, "--drop-reasons-ignored", "").capture.IgnoredDrops)
+}
+
+// TestDefaultsAreSaidOnce: flags that nobody gives leave the defaults of each part as they are.
+func TestDefaultsAreSaidOnce(t *testing.T) {
+	o := parsed(t)
+	require.Equal(t, capture.DefaultConfig(), o.capture)
+	require.Equal(t, pipeline.DefaultLimits(), o.limits)
+	require.Equal(t, batch.DefaultLimits(), o.batch)
+	require.Equal(t, publish.DefaultLimits(), o.queue)
+	require.Equal(t, symbols.DefaultLimits(), o.symbols)
+	require.NoError(t, o.check())
+}
+
+// TestLingeringIsSwitchedOffBothWays: by its kind and by its time; the two agree.
+func TestLingeringIsSwitchedOffBothWays(t *testing.T) {
+	for _, flag := range []string{"--lingering-after=0", "--disable=lingering"} {
+		o := parsed(t, flag)
+		require.NoError(t, o.check())
+		require.False(t, o.capture.Kinds[bpf.KindLingering], flag)
+		require.Zero(t, o.limits.LingeringAfter, flag)
+		require.NotContains(t, o.kinds(), "lingering")
+	}
 }
 
 // TestBadCommandLines: exit code 2 and one line that names the flag, before anything starts.
@@ -76,7 +82,7 @@ func TestBadCommandLines(t *testing.T) {
 		{[]string{"--enable", "drop", "--disable", "drop"}, "contradict each other"},
 		{[]string{"--budget", "drop"}, "--budget drop: KIND=N expected"},
 		{[]string{"--budget", "drop=many"}, "--budget drop=many"},
-		{[]string{"--budget", "lingering=1"}, "--budget lingering=1: it comes once a stay"},
+		{[]string{"--budget", "lingering=1"}, "--budget lingering=1: the agent makes one record a stay"},
 		{[]string{"--lingering-after", "999ms"}, "--lingering-after 999ms: at least 1s"},
 		{[]string{"--lingering-after", "-1s"}, "--lingering-after -1s"},
 		{[]string{"--budget", "drops=1"}, "--budget: unknown kind"},
@@ -88,6 +94,10 @@ func TestBadCommandLines(t *testing.T) {
 		{[]string{"--stacks"}, "--stacks goes with --stdout"},
 		{[]string{"--stacks-per-second", "0"}, "--stacks-per-second 0"},
 		{[]string{"--state-entries", "0"}, "--state-entries 0"},
+		{[]string{"--state-entries", "5000000000"}, "--state-entries 5000000000: 1 to"},
+		{[]string{"--own-pid", "-1"}, "--own-pid -1: at least 1"},
+		{[]string{"--symbols-delay", "-1s"}, "--symbols-delay -1s: not below 0s"},
+		{[]string{"--duration", "-1s"}, "--duration -1s"},
 		{[]string{"--brokers", "nowhere"}, "--brokers"},
 		{[]string{"--brokers", "127.0.0.1:90920"}, "--brokers 127.0.0.1:90920: a host and a port from 1 to 65535"},
 		{[]string{"--brokers", ":9092"}, "--brokers :9092"},

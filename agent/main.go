@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tcpledger/agent/capture"
 	"tcpledger/agent/print"
 	"tcpledger/internal/program"
 )
@@ -39,9 +38,6 @@ func run(cmd *cobra.Command, o *options) error {
 		return err
 	}
 	a, err := build(cmd, o)
-	if errors.Is(err, capture.ErrConfig) {
-		return program.UsageError(err)
-	}
 	if err != nil {
 		return err
 	}
@@ -54,7 +50,7 @@ func run(cmd *cobra.Command, o *options) error {
 		ctx, cancel = context.WithTimeout(ctx, o.duration)
 		defer cancel()
 	}
-	// `| head` ends the work of --stdout, it does not kill it; a log that nobody reads any more ends nothing.
+	// A reader that is gone (`| head`) ends --stdout without killing it. A log without a reader does not end the agent.
 	signal.Ignore(syscall.SIGPIPE)
 	if err := a.run(ctx); err != nil && !errors.Is(err, print.ErrClosed) {
 		return err

@@ -18,9 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tcpledger/agent/capture"
-	"tcpledger/bpf"
 	"tcpledger/internal/program"
-	"tcpledger/schema"
 )
 
 // status is what GET /status answers. Session and run are decimal text: they do not fit JavaScript's numbers. Metrics are
@@ -39,11 +37,9 @@ type status struct {
 
 func session(n uint64) string { return strconv.FormatUint(n, 10) }
 
-func kindOf(k schema.Kind) bpf.Kind { return bpf.Kind(k) }
-
 func (a *agent) serveStatus(w http.ResponseWriter, _ *http.Request) {
 	answer := status{Version: program.Version, Host: a.header.Host, BootID: a.header.BootID, Session: session(a.header.Session),
-		Run: session(a.header.Run), Since: a.began.UTC(), Kinds: a.kinds}
+		Run: session(a.header.Run), Since: a.began.UTC(), Kinds: a.options.kinds()}
 	var err error
 	if answer.Kernel, err = a.capture.Status(); err == nil {
 		answer.Metrics, err = a.metrics()

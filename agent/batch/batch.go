@@ -10,33 +10,48 @@ import (
 
 	"tcpledger/agent/clock"
 	"tcpledger/agent/message"
+	"tcpledger/internal/text"
 	"tcpledger/schema"
 )
 
 // Limits say when a batch is closed. Age is measured in kernel time from its first record.
 type Limits struct {
 	Records int
-	Bytes   int
+	Bytes   text.Size
 	Age     time.Duration
 }
 
-// DefaultLimits are the limits without flags: half the age that the contract allows.
-func DefaultLimits() Limits {
-	return Limits{Records: schema.BatchRecords, Bytes: schema.BatchBytes, Age: 500 * time.Millisecond}
+const (
+	minBytes = text.Size(1024)
+	maxBytes = text.Size(schema.BatchBytes)
+	// maxAge keeps a record visible within the two seconds that the contract promises.
+	maxAge = time.Second
+)
+
+// Bounds are the bounds of the limits in words, by flag.
+func Bounds() map[string]string {
+	least, most := minBytes, maxBytes
+	return map[string]string{
+		"batch-records": fmt.Sprintf("1 to %d", schema.BatchRecords),
+		"batch-bytes":   fmt.Sprintf("%s to %s", &least, &most),
+		"batch-age":     fmt.Sprintf("more than 0s, at most %s", maxAge),
+	}
 }
 
-// maxAge keeps a record visible within the two seconds that the contract promises.
-const maxAge = time.Second
+// DefaultLimits are the limits without flags: the wire's, and half of the age that is allowed.
+func DefaultLimits() Limits {
+	return Limits{Records: schema.BatchRecords, Bytes: maxBytes, Age: maxAge / 2}
+}
 
-// Check says whether the limits are within what the wire allows; the error names the flag.
-func (l Limits) Check() error {
+// Validate refuses limits that the wire does not allow; the error names the flag.
+func (l *Limits) Validate() error {
 	switch {
 	case l.Records < 1 || l.Records > schema.BatchRecords:
-		return fmt.Errorf("--batch-records %d: 1 to %d", l.Records, schema.BatchRecords)
-	case l.Bytes < 1024 || l.Bytes > schema.BatchBytes:
-		return fmt.Errorf("--batch-bytes %d: 1024 to %d", l.Bytes, schema.BatchBytes)
+		return fmt.Errorf("--batch-records %d: %s", l.Records, Bounds()["batch-records"])
+	case l.Bytes < minBytes || l.Bytes > maxBytes:
+		return fmt.Errorf("--batch-bytes %s: %s", &l.Bytes, Bounds()["batch-bytes"])
 	case l.Age <= 0 || l.Age > maxAge:
-		return fmt.Errorf("--batch-age %s: more than 0s, at most %s", l.Age, maxAge)
+		return fmt.Errorf("--batch-age %s: %s", l.Age, Bounds()["batch-age"])
 	}
 	return nil
 }
@@ -91,7 +106,7 @@ func (b *Batch) begin(now uint64) {
 // Due reports whether the batch must be closed at kernel time now.
 func (b *Batch) Due(now uint64) bool {
 	n := b.rows.Records()
-	return n >= b.limits.Records || b.rows.Size() >= b.limits.Bytes || (n > 0 && now >= b.began+uint64(b.limits.Age))
+	return n >= b.limits.Records || b.rows.Size() >= int(b.limits.Bytes) || (n > 0 && now >= b.began+uint64(b.limits.Age))
 }
 
 // Records counts the rows so far.

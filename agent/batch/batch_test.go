@@ -85,9 +85,18 @@ func TestClosedByCountBytesAndAge(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	require.NoError(t, DefaultLimits().Check())
-	for _, bad := range []Limits{{0, 2000, 1}, {1001, 2000, 1}, {1, 1, 1}, {1, 1 << 30, 1}, {1, 2000, 0}, {1, 2000, 2 * time.Second}} {
-		require.ErrorContains(t, bad.Check(), "--batch-")
+	limits := DefaultLimits()
+	require.NoError(t, limits.Validate())
+	for want, bad := range map[string]Limits{
+		"--batch-records 0: 1 to 1000":    {0, 2000, 1},
+		"--batch-records 1001":            {1001, 2000, 1},
+		"--batch-bytes 1: 1KiB to 256KiB": {1, 1, 1},
+		"--batch-bytes 1GiB":              {1, 1 << 30, 1},
+		"--batch-bytes 4GiB":              {1, 1 << 32, 1},
+		"--batch-age 0s: more than 0s":    {1, 2000, 0},
+		"--batch-age 2s":                  {1, 2000, 2 * time.Second},
+	} {
+		require.ErrorContains(t, bad.Validate(), want)
 	}
 }
 

@@ -46,12 +46,11 @@ type Capture struct {
 	sweep      sweepBuffers
 }
 
-// New checks privileges and the kernel, and prepares what Start loads. Its
-// errors are one line that says what to do; they wrap ErrPrivileges, ErrNoBTF,
-// ErrNoRingBuffer, ErrClock or ErrConfig. Nothing has to be closed after it.
+// New checks the configuration, privileges and the kernel, and prepares what Start loads. Its errors are one line that says
+// what to do; those about the machine wrap ErrPrivileges, ErrNoBTF, ErrNoRingBuffer or ErrClock. Nothing has to be closed
+// after it.
 func New(config Config) (*Capture, error) {
-	config, err := config.normalize()
-	if err != nil {
+	if err := config.Validate(); err != nil {
 		return nil, err
 	}
 	if err := checkMachine(); err != nil {
@@ -145,12 +144,9 @@ func (c *Capture) fillFilters() error {
 }
 
 func (c *Capture) ignoredDrops() []uint32 {
-	names := c.config.IgnoreDropReasons
-	if names == nil {
-		names = DefaultIgnoredDrops()
-		if c.features.SendResetArgs >= 3 { // the reset that answers is reported
-			names = append(names, "NO_SOCKET")
-		}
+	names := c.config.IgnoredDrops
+	if slices.Equal(names, DefaultIgnoredDrops()) && c.features.SendResetArgs >= 3 { // the reset that answers is reported
+		names = append(slices.Clone(names), "NO_SOCKET")
 	}
 	var numbers []uint32
 	for _, name := range names {

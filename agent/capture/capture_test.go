@@ -56,7 +56,7 @@ func TestOrderlyClose(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		t.Run(host, func(t *testing.T) {
 			namespace(t) // a subtest has a thread of its own
-			c := started(t, Config{})
+			c := started(t, DefaultConfig())
 			p := connect(t, host)
 			say(t, p.client, p.server, "question")
 			say(t, p.server, p.client, "answer, longer")
@@ -99,7 +99,7 @@ func TestRefused(t *testing.T) {
 	for _, host := range []string{"127.0.0.1:9", "[::1]:9"} {
 		t.Run(host, func(t *testing.T) {
 			namespace(t) // a subtest has a thread of its own
-			c := started(t, Config{})
+			c := started(t, DefaultConfig())
 			_, err := net.Dial("tcp", host)
 			require.Error(t, err)
 			remote := netip.MustParseAddrPort(host)
@@ -140,7 +140,7 @@ func resetAfter(c *watch, local, remote netip.AddrPort) (bpf.Connection, bpf.Eve
 func TestLingerZero(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{})
+	c := started(t, DefaultConfig())
 	p := connect(t, "127.0.0.1")
 	require.NoError(t, p.client.SetLinger(0))
 	require.NoError(t, p.client.Close())
@@ -161,7 +161,7 @@ func TestLingerZero(t *testing.T) {
 func TestCloseWithUnreadData(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{})
+	c := started(t, DefaultConfig())
 	p := connect(t, "::1")
 	_, err := p.client.Write([]byte("never read"))
 	require.NoError(t, err)
@@ -180,7 +180,7 @@ func TestCloseWithUnreadData(t *testing.T) {
 func TestDataAfterClose(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{})
+	c := started(t, DefaultConfig())
 	p := connect(t, "127.0.0.1")
 	stayInFinWait2(t, p.client)
 	require.NoError(t, p.client.Close())
@@ -222,7 +222,7 @@ func stayInFinWait2(t *testing.T, conn *net.TCPConn) {
 func TestOwnTrafficIsLeftOutAndCounted(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{OwnPIDs: []int{os.Getpid()}})
+	c := started(t, with(func(c *Config) { c.OwnPIDs = []int{os.Getpid()} }))
 	p := connect(t, "127.0.0.1")
 	say(t, p.client, p.server, "ours")
 	say(t, p.server, p.client, "ours")

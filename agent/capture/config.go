@@ -3,37 +3,34 @@
 package capture
 
 import (
-	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"tcpledger/bpf"
+	"tcpledger/internal/text"
 	"tcpledger/schema"
 )
 
-// ErrConfig is what errors about an impossible Config wrap.
-var ErrConfig = errors.New("capture configuration")
-
-// Config says what is captured and within which bounds. Zero values mean the
-// default, unless a field says otherwise.
+// Config says what is captured and within which bounds. DefaultConfig is what an agent without flags runs with.
 type Config struct {
 	// RingBytes is the size of the ring buffer: a power of two, whole pages.
-	RingBytes int
-	// StateEntries bounds the connections known at a time (about 260 B each).
+	RingBytes text.Size
+	// StateEntries bounds the connections known at a time, about 260 bytes each.
 	StateEntries int
-	// StackEntries bounds the distinct stacks kept between two sweeps.
+	// StackEntries bounds the distinct stacks kept between two sweeps, about 400 bytes each.
 	StackEntries int
-	// Kinds turns kinds on or off; those not named keep their default.
+	// Kinds are the kinds that are captured.
 	Kinds map[bpf.Kind]bool
-	// Budgets are records per second and CPU; those not named keep their
-	// default, 0 or less is no budget. Resets of full sockets are exempt.
+	// Budgets are records a second and CPU; a kind with 0, or that is not named, has no budget. Resets of full sockets are
+	// exempt.
 	Budgets map[bpf.Kind]int
-	// StacksPerSecond and CPU; less than 0 is no budget.
+	// StacksPerSecond is the budget of stacks a second and CPU; below 0 there is none.
 	StacksPerSecond int
-	// IgnoreDropReasons are kernel names; nil means DefaultIgnoredDrops, empty
-	// ignores none. A name this kernel lacks is skipped.
-	IgnoreDropReasons []string
+	// IgnoredDrops are drop reasons by the kernel's names, whose drops are left out. A name that this kernel lacks is skipped.
+	// NO_SOCKET joins DefaultIgnoredDrops if the kernel reports the reset that answers such a packet.
+	IgnoredDrops []string
 	// OwnPIDs are processes whose connections are left out, and counted.
 	OwnPIDs []int
 	// Deadline is how long Read waits while there is nothing to read.
@@ -41,73 +38,73 @@ type Config struct {
 }
 
 const (
-	defaultRingBytes    = 8 << 20
-	defaultStateEntries = 262144
-	defaultStackEntries = 16384
-	defaultStackRate    = 1000
-	defaultDeadline     = 50 * time.Millisecond
+	maxRingBytes = text.Size(1 << 30)
+	// maxEntries is what a kernel's hash map has room for, with buckets of 16 bytes below 4 GiB.
+	maxEntries = 1 << 27
 )
 
-// DefaultKinds gives the kinds that are captured by default, as the table of the kinds has them.
-func DefaultKinds() map[bpf.Kind]bool {
-	kinds := map[bpf.Kind]bool{}
-	for _, kind := range schema.CaptureKinds() {
-		kinds[bpf.Kind(kind)] = kind.OnByDefault()
+// ringBytesMin is the kernel's page.
+func ringBytesMin() text.Size { return text.Size(os.Getpagesize()) }
+
+// Bounds are the bounds of the configuration in words, by flag.
+func Bounds() map[string]string {
+	least, most := ringBytesMin(), maxRingBytes
+	return map[string]string{
+		"ring-bytes":        fmt.Sprintf("a power of two from %s to %s", &least, &most),
+		"state-entries":     fmt.Sprintf("1 to %d", maxEntries),
+		"stack-entries":     fmt.Sprintf("1 to %d", maxEntries),
+		"stacks-per-second": "at least 1, or -1 for no limit",
+		"own-pid":           "at least 1",
 	}
-	return kinds
 }
 
-// defaultBudgets are the budgets of the table of the kinds. They hold back what a storm repeats without telling more.
-func defaultBudgets() map[bpf.Kind]int {
-	budgets := map[bpf.Kind]int{}
-	for _, kind := range schema.CaptureKinds() {
-		if kind.Budget() > 0 {
-			budgets[bpf.Kind(kind)] = kind.Budget()
-		}
+// DefaultConfig is the configuration without flags.
+func DefaultConfig() Config {
+	c := Config{
+		RingBytes:       16 << 20,
+		StateEntries:    1 << 20,
+		StackEntries:    16384,
+		Kinds:           map[bpf.Kind]bool{},
+		Budgets:         map[bpf.Kind]int{},
+		StacksPerSecond: 1000,
+		IgnoredDrops:    DefaultIgnoredDrops(),
+		Deadline:        50 * time.Millisecond,
 	}
-	return budgets
+	for _, kind := range schema.CaptureKinds() {
+		c.Kinds[bpf.Kind(kind)] = kind.OnByDefault()
+		c.Budgets[bpf.Kind(kind)] = kind.Budget()
+	}
+	return c
 }
 
-// DefaultIgnoredDrops are the reasons that are no loss: ordinary ends of a
-// packet's life that the kernel frees with kfree_skb. NO_SOCKET is one of them if
-// the kernel reports the reset that answers such a packet.
+// DefaultIgnoredDrops are the reasons that are no loss: ordinary ends of a packet's life that the kernel frees with kfree_skb.
 func DefaultIgnoredDrops() []string {
 	return []string{
 		"NOT_SPECIFIED", "TCP_OLD_DATA", "TCP_OFOMERGE", "QUEUE_PURGE", "TCP_RESET", "TCP_CLOSE",
 	}
 }
 
-// normalize fills in defaults and refuses what cannot be loaded.
-func (c Config) normalize() (Config, error) {
-	for value, fallback := range map[*int]int{
-		&c.RingBytes: defaultRingBytes, &c.StateEntries: defaultStateEntries,
-		&c.StackEntries: defaultStackEntries, &c.StacksPerSecond: defaultStackRate,
-	} {
-		if *value == 0 {
-			*value = fallback
+// Validate refuses what cannot be loaded. The error names the flag.
+func (c *Config) Validate() error {
+	switch {
+	case c.RingBytes < ringBytesMin() || c.RingBytes > maxRingBytes || c.RingBytes&(c.RingBytes-1) != 0:
+		return fmt.Errorf("--ring-bytes %s: %s", &c.RingBytes, Bounds()["ring-bytes"])
+	case c.StateEntries < 1 || c.StateEntries > maxEntries:
+		return fmt.Errorf("--state-entries %d: %s", c.StateEntries, Bounds()["state-entries"])
+	case c.StackEntries < 1 || c.StackEntries > maxEntries:
+		return fmt.Errorf("--stack-entries %d: %s", c.StackEntries, Bounds()["stack-entries"])
+	case c.StacksPerSecond == 0:
+		return fmt.Errorf("--stacks-per-second 0: %s", Bounds()["stacks-per-second"])
+	case c.Deadline <= 0:
+		return fmt.Errorf("a deadline of %s: above 0s", c.Deadline)
+	}
+	if i := slices.IndexFunc(c.OwnPIDs, func(pid int) bool { return pid < 1 }); i >= 0 {
+		return fmt.Errorf("--own-pid %d: %s", c.OwnPIDs[i], Bounds()["own-pid"])
+	}
+	for kind, n := range c.Budgets {
+		if n < 0 {
+			return fmt.Errorf("--budget %s=%d: at least 0", schema.Kind(kind), n)
 		}
 	}
-	if c.Deadline <= 0 {
-		c.Deadline = defaultDeadline
-	}
-	c.Kinds = merge(DefaultKinds(), c.Kinds)
-	c.Budgets = merge(defaultBudgets(), c.Budgets)
-	if page := os.Getpagesize(); c.RingBytes < page || c.RingBytes&(c.RingBytes-1) != 0 {
-		return c, fmt.Errorf("%w: ring of %d bytes, must be a power of two of at least %d", ErrConfig, c.RingBytes, page)
-	}
-	if c.StateEntries < 1 || c.StackEntries < 1 {
-		return c, fmt.Errorf("%w: %d state and %d stack entries, must be positive", ErrConfig, c.StateEntries, c.StackEntries)
-	}
-	return c, nil
-}
-
-func merge[V any](defaults, given map[bpf.Kind]V) map[bpf.Kind]V {
-	merged := make(map[bpf.Kind]V, len(defaults))
-	for kind, value := range defaults {
-		merged[kind] = value
-	}
-	for kind, value := range given {
-		merged[kind] = value
-	}
-	return merged
+	return nil
 }

@@ -37,7 +37,7 @@ func TestScanConns(t *testing.T) {
 	namespace(t)
 	old := connect(t, "::1")
 	require.NoError(t, old.client.CloseWrite())
-	c := started(t, Config{StateEntries: 8192}) // all of the machine's, and those of tests at the same time
+	c := started(t, with(func(c *Config) { c.StateEntries = 8192 })) // all of the machine's, and those of tests at the same time
 	crowd(t, c, 3000)
 	const n = 100
 	var pairs []pair
@@ -95,7 +95,7 @@ func theOne(t *testing.T, found map[uint64]bpf.ConnState, p pair) bpf.ConnState 
 func TestScanWithoutLingering(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{Kinds: map[bpf.Kind]bool{bpf.KindLingering: false}})
+	c := started(t, with(func(c *Config) { c.Kinds[bpf.KindLingering] = false }))
 	p := connect(t, "127.0.0.1")
 	require.NoError(t, p.client.CloseWrite())
 	require.Empty(t, scanned(t, c, c.ScanConns()))
@@ -110,7 +110,7 @@ func TestScanBeforeStart(t *testing.T) {
 func BenchmarkScanConns(b *testing.B) {
 	privileged(b)
 	const most = 1 << 20
-	c := started(b, Config{StateEntries: most})
+	c := started(b, with(func(c *Config) { c.StateEntries = most }))
 	scan := c.ScanConns()
 	run := func(b *testing.B) {
 		for b.Loop() {

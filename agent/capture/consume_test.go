@@ -106,7 +106,7 @@ func TestConsumed(t *testing.T) {
 	privileged(t)
 	namespace(t)
 	there := wired(t)
-	c := started(t, Config{Kinds: map[bpf.Kind]bool{bpf.KindSkbConsumed: true}})
+	c := started(t, with(func(c *Config) { c.Kinds[bpf.KindSkbConsumed] = true }))
 	listener, err := net.Listen("tcp4", "10.9.9.1:0")
 	require.NoError(t, err)
 	client, err := dialIn(there, listener.Addr().String())

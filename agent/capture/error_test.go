@@ -66,7 +66,7 @@ func TestOwnAbortIsNoError(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			namespace(t)
-			c := started(t, Config{})
+			c := started(t, DefaultConfig())
 			reported(t, c)
 			p := connect(t, "127.0.0.1")
 			before, err := c.Totals()
@@ -88,7 +88,7 @@ func TestOwnAbortIsNoError(t *testing.T) {
 func TestDisconnectWhileConnecting(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{})
+	c := started(t, DefaultConfig())
 	reported(t, c)
 	listener, err := (&net.ListenConfig{Control: deaf}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -108,7 +108,7 @@ func TestDisconnectWhileConnecting(t *testing.T) {
 func TestKilledIsAnError(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{})
+	c := started(t, DefaultConfig())
 	reported(t, c)
 	p := connect(t, "127.0.0.1")
 	err := netlink.SocketDestroy(p.client.LocalAddr(), p.client.RemoteAddr())
@@ -126,7 +126,7 @@ func TestKilledIsAnError(t *testing.T) {
 func TestKeepaliveTimeoutIsAnError(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{})
+	c := started(t, DefaultConfig())
 	reported(t, c)
 	p := connect(t, "127.0.0.1")
 	raw, err := p.server.SyscallConn()
@@ -148,7 +148,7 @@ func TestOwnTimeWaitStaysUnseen(t *testing.T) {
 	for name, own := range map[string]bool{"ours": true, "another's": false} {
 		t.Run(name, func(t *testing.T) {
 			namespace(t)
-			config := Config{}
+			config := DefaultConfig()
 			if own {
 				config.OwnPIDs = []int{unix.Getpid()}
 			}

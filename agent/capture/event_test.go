@@ -52,7 +52,7 @@ func dialBriefly(t *testing.T, control func(string, string, syscall.RawConn) err
 func TestDroppedAndRetransmitted(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{})
+	c := started(t, DefaultConfig())
 	listener, err := (&net.ListenConfig{Control: deaf}).Listen(context.Background(), "tcp", "[::1]:0")
 	require.NoError(t, err)
 	dialBriefly(t, nil, listener.Addr().String())
@@ -88,7 +88,7 @@ func TestDroppedAndRetransmitted(t *testing.T) {
 func TestSynackRetransmitted(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{})
+	c := started(t, DefaultConfig())
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	dialBriefly(t, deaf, listener.Addr().String())
@@ -106,7 +106,7 @@ func TestSynackRetransmitted(t *testing.T) {
 func TestErrorsAndResetsIn(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{})
+	c := started(t, DefaultConfig())
 	p := connect(t, "::1")
 	require.NoError(t, p.client.SetLinger(0))
 	require.NoError(t, p.client.Close())
@@ -131,7 +131,7 @@ func TestErrorsAndResetsIn(t *testing.T) {
 func TestStates(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{Kinds: map[bpf.Kind]bool{bpf.KindState: true}})
+	c := started(t, with(func(c *Config) { c.Kinds[bpf.KindState] = true }))
 	p := connect(t, "127.0.0.1")
 	require.NoError(t, p.client.Close())
 	_, err := p.server.Read(make([]byte, 1))

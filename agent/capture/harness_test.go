@@ -48,6 +48,13 @@ func namespace(t testing.TB) {
 	require.NoError(t, netlink.LinkSetUp(lo))
 }
 
+// with is the default configuration with a change.
+func with(change func(*Config)) Config {
+	c := DefaultConfig()
+	change(&c)
+	return c
+}
+
 // watch keeps what was read, so that order does not matter: the head of every
 // record, and all of those that belong to the test's own network namespace.
 type watch struct {

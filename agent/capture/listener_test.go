@@ -51,7 +51,7 @@ func TestListenerHint(t *testing.T) {
 		t.Run(at.listens+" "+at.host, func(t *testing.T) {
 			namespace(t)
 			before := listen(t, at.listens)
-			c := started(t, Config{})
+			c := started(t, DefaultConfig())
 			after := listen(t, at.listens)
 			for _, listener := range []*net.TCPListener{before, after} {
 				local, remote := child(t, listener, at.host)
@@ -68,7 +68,7 @@ func TestListenerHint(t *testing.T) {
 func TestListenerHintGivesWay(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{})
+	c := started(t, DefaultConfig())
 	p := connect(t, "127.0.0.1")
 	say(t, p.client, p.server, "question")
 	require.NoError(t, p.client.Close())
@@ -82,7 +82,7 @@ func TestListenerThatIsGone(t *testing.T) {
 	namespace(t)
 	first := listen(t, "127.0.0.1:0")
 	port := first.Addr().(*net.TCPAddr).Port
-	c := started(t, Config{})
+	c := started(t, DefaultConfig())
 	key := func() int {
 		n := 0
 		var found [24]byte

@@ -66,15 +66,16 @@ func flag(on bool) uint32 {
 	return 0
 }
 
-// prepare sets sizes and constants on a fresh spec, and atomic numbers.
+// prepare sets sizes and constants on a fresh spec, and atomic numbers. maps.h has no size for the maps that are sized here.
 func prepare(config Config, found *Features) (*ebpf.CollectionSpec, error) {
 	spec, err := bpf.Spec()
 	if err != nil {
 		return nil, fmt.Errorf("read the BPF object: %w", err)
 	}
-	spec.Maps["ring"].MaxEntries = uint32(config.RingBytes)
-	spec.Maps["conns"].MaxEntries = uint32(config.StateEntries)
-	spec.Maps["stacks"].MaxEntries = uint32(config.StackEntries)
+	for name, size := range map[string]int{"ring": int(config.RingBytes), "conns": config.StateEntries, "stacks": config.StackEntries,
+		"own_pids": max(len(config.OwnPIDs), 1), "ignored_drops": len(config.IgnoredDrops) + 2} { // NO_SOCKET, and never 0
+		spec.Maps[name].MaxEntries = uint32(size)
+	}
 	for name, value := range constants(config, *found) {
 		if err := spec.Variables[name].Set(value); err != nil {
 			return nil, fmt.Errorf("set %s: %w", name, err)

@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 }
 
 func loadOnce() error {
-	c, err := New(Config{})
+	c, err := New(DefaultConfig())
 	if err != nil {
 		return err
 	}
@@ -125,18 +125,9 @@ func TestMissingCapabilities(t *testing.T) {
 	require.Equal(t, []string{"CAP_BPF", "CAP_PERFMON"}, missingCapabilities(bit(unix.CAP_NET_ADMIN)))
 }
 
-func TestImpossibleConfigIsRefused(t *testing.T) {
-	for _, bytes := range []int{1, 4095, 4096 + 1, 3 * 4096, -4096} {
-		_, err := New(Config{RingBytes: bytes})
-		require.ErrorIs(t, err, ErrConfig, "ring of %d", bytes)
-	}
-	_, err := New(Config{StateEntries: -1})
-	require.ErrorIs(t, err, ErrConfig)
-}
-
 func TestNothingBeforeStart(t *testing.T) {
 	privileged(t)
-	c, err := New(Config{})
+	c, err := New(DefaultConfig())
 	require.NoError(t, err)
 	require.ErrorIs(t, c.Read(&bpf.Record{}), ErrNotStarted)
 	_, err = c.Totals()
@@ -149,7 +140,7 @@ func TestNothingBeforeStart(t *testing.T) {
 func TestStatus(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{Kinds: map[bpf.Kind]bool{bpf.KindDrop: false}})
+	c := started(t, with(func(c *Config) { c.Kinds[bpf.KindDrop] = false }))
 	p := connect(t, "127.0.0.1")
 	say(t, p.client, p.server, "hello")
 	status, err := c.Status()
@@ -204,7 +195,7 @@ func kernelSince(t *testing.T, wantMajor, wantMinor int) bool {
 // TestFeaturesAreFound compares what was probed with what the release promises.
 func TestFeaturesAreFound(t *testing.T) {
 	privileged(t)
-	c, err := New(Config{})
+	c, err := New(DefaultConfig())
 	require.NoError(t, err)
 	since := func(major, minor int) bool { return kernelSince(t, major, minor) }
 	require.Equal(t, since(5, 12), c.features.FetchAdd)

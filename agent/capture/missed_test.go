@@ -21,7 +21,7 @@ const (
 // without starts a capture that never runs these programs: to those that make up for them every run was missed.
 func without(t *testing.T, programs ...string) *watch {
 	t.Helper()
-	c, err := New(Config{})
+	c, err := New(DefaultConfig())
 	require.NoError(t, err)
 	for _, name := range programs {
 		require.Contains(t, c.spec.Programs, name)
@@ -68,10 +68,10 @@ func TestMissedRunsAreMadeUpFor(t *testing.T) {
 // TestNothingTwice: with both at work, and the state map too small for anything, each record comes once.
 func TestNothingTwice(t *testing.T) {
 	privileged(t)
-	for name, config := range map[string]Config{"room": {}, "no room": {StateEntries: 1}} {
+	for name, config := range map[string]Config{"room": DefaultConfig(), "no room": with(func(c *Config) { c.StateEntries = 1 })} {
 		t.Run(name, func(t *testing.T) {
 			namespace(t)
-			config.Kinds = map[bpf.Kind]bool{bpf.KindState: true}
+			config.Kinds[bpf.KindState] = true
 			c := started(t, config)
 			p, q := connect(t, "127.0.0.1"), connect(t, "::1")
 			for _, end := range []pair{p, q} {

@@ -38,7 +38,7 @@ func hold(address string) {
 func TestKilledProcess(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{})
+	c := started(t, DefaultConfig())
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { closeListener(t, listener) })
@@ -70,7 +70,7 @@ func TestKilledProcess(t *testing.T) {
 func TestLastToCloseOwns(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{})
+	c := started(t, DefaultConfig())
 	p := connect(t, "127.0.0.1")
 	say(t, p.client, p.server, "question")
 	file, err := p.server.File()
@@ -102,7 +102,7 @@ func TestLastToCloseOwns(t *testing.T) {
 func TestLongAges(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c, err := New(Config{})
+	c, err := New(DefaultConfig())
 	require.NoError(t, err)
 	require.NoError(t, c.spec.Variables["tick_ns"].Set(uint64(100*24*time.Hour))) // a hundred days pass in a tick
 	require.NoError(t, c.Start())
@@ -126,7 +126,7 @@ func closeListener(t *testing.T, listener net.Listener) {
 func TestMappedAddress(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{})
+	c := started(t, DefaultConfig())
 	listener, err := net.Listen("tcp", "[::]:0")
 	require.NoError(t, err)
 	port := listener.Addr().(*net.TCPAddr).AddrPort().Port()
@@ -147,7 +147,7 @@ func TestMappedAddress(t *testing.T) {
 func TestListenerClosed(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{})
+	c := started(t, DefaultConfig())
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	client, err := net.Dial("tcp", listener.Addr().String())
@@ -167,7 +167,7 @@ func TestListenerClosed(t *testing.T) {
 func TestMultipath(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{})
+	c := started(t, DefaultConfig())
 	var config net.ListenConfig
 	config.SetMultipathTCP(true)
 	listener, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")

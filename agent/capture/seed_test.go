@@ -16,7 +16,7 @@ func TestSeed(t *testing.T) {
 	namespace(t)
 	idle, halfClosed := connect(t, "127.0.0.1"), connect(t, "::1")
 	require.NoError(t, halfClosed.client.CloseWrite())
-	c := started(t, Config{})
+	c := started(t, DefaultConfig())
 
 	require.NoError(t, idle.client.SetLinger(0))
 	require.NoError(t, idle.client.Close())

@@ -74,7 +74,7 @@ func TestStacks(t *testing.T) {
 	privileged(t)
 	namespace(t)
 	names := readSymbols(t)
-	c := started(t, Config{})
+	c := started(t, DefaultConfig())
 	p := connect(t, "127.0.0.1")
 	require.NoError(t, p.client.SetLinger(0))
 	require.NoError(t, p.client.Close())
@@ -102,7 +102,7 @@ func TestStacks(t *testing.T) {
 func TestMismatchedStack(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{})
+	c := started(t, DefaultConfig())
 	var frames bpf.Frames
 	frames[0] = 0xffffffff81000000
 	require.NoError(t, c.collection.Maps["stacks"].Put(uint64(7), frames))
@@ -132,7 +132,7 @@ func TestSweepBeforeStart(t *testing.T) {
 func TestFullStackMap(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{StackEntries: 1})
+	c := started(t, with(func(c *Config) { c.StackEntries = 1 }))
 	for range 3 {
 		p := connect(t, "127.0.0.1")
 		require.NoError(t, p.client.SetLinger(0))
@@ -162,7 +162,7 @@ func TestFullStackMap(t *testing.T) {
 func TestStackBudget(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{StacksPerSecond: 1})
+	c := started(t, with(func(c *Config) { c.StacksPerSecond = 1 }))
 	var last [2]netip.AddrPort
 	for range 20 {
 		p := connect(t, "127.0.0.1")

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/bpf"
+	"tcpledger/internal/text"
 	"tcpledger/schema"
 )
 
@@ -74,11 +75,11 @@ func TestStormIsCompleteOrCounted(t *testing.T) {
 // stormed returns a capture with a tiny ring after a storm nobody read.
 func stormed(t *testing.T, atomic bool) *watch {
 	t.Helper()
-	c, err := New(Config{
-		RingBytes: os.Getpagesize(),
-		Kinds:     map[bpf.Kind]bool{bpf.KindState: true, bpf.KindSkbConsumed: true},
-		Budgets:   map[bpf.Kind]int{bpf.KindSkbConsumed: 0, bpf.KindDrop: 0},
-	})
+	c, err := New(with(func(c *Config) {
+		c.RingBytes = text.Size(os.Getpagesize())
+		c.Kinds[bpf.KindState], c.Kinds[bpf.KindSkbConsumed] = true, true
+		c.Budgets[bpf.KindSkbConsumed], c.Budgets[bpf.KindDrop] = 0, 0
+	}))
 	require.NoError(t, err)
 	if atomic && !c.features.FetchAdd {
 		t.Skip("this kernel has no atomic fetch-and-add")
@@ -157,10 +158,7 @@ func checkNumbers(t *testing.T, c *watch) {
 func TestBudget(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	c := started(t, Config{
-		Kinds:   map[bpf.Kind]bool{bpf.KindState: true},
-		Budgets: map[bpf.Kind]int{bpf.KindState: 1},
-	})
+	c := started(t, with(func(c *Config) { c.Kinds[bpf.KindState], c.Budgets[bpf.KindState] = true, 1 }))
 	storm(t, 1, 50)
 	require.NoError(t, c.Detach())
 	c.drain()

@@ -33,7 +33,7 @@ func TestTotalsKnowTheSecondPrograms(t *testing.T) {
 
 // Every total that the kernel side counts has its row in the table.
 func TestTotalsAreInTheTable(t *testing.T) {
-	c := started(t, Config{})
+	c := started(t, DefaultConfig())
 	totals, err := c.Totals()
 	require.NoError(t, err)
 	require.Greater(t, len(totals), len(hooks))

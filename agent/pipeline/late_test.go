@@ -15,6 +15,7 @@ import (
 
 	"tcpledger/agent/capture"
 	"tcpledger/bpf"
+	"tcpledger/internal/text"
 	"tcpledger/schema"
 )
 
@@ -99,7 +100,9 @@ func (r *live) onlyLateOrUnknown() int {
 // TestLostResetLeavesDoubt: where the ring buffer had no room for the reset that tells late data from the peer's reset, and
 // from a clean close, the cause is not known.
 func TestLostResetLeavesDoubt(t *testing.T) {
-	r := running(t, capture.Config{RingBytes: os.Getpagesize(), Kinds: map[bpf.Kind]bool{bpf.KindState: true}}, namespace(t))
+	r := running(t, with(func(c *capture.Config) {
+		c.RingBytes, c.Kinds[bpf.KindState] = text.Size(os.Getpagesize()), true
+	}), namespace(t))
 	lateData(t, waitsItself(t), 8, 300, new(atomic.Bool))
 	last := r.stop()
 	require.Contains(t, last.Names, "lost_reset_sent")
@@ -108,7 +111,7 @@ func TestLostResetLeavesDoubt(t *testing.T) {
 
 // TestResetsNotWatched: without reset_sent nothing tells them apart, and no peer is blamed.
 func TestResetsNotWatched(t *testing.T) {
-	r := running(t, capture.Config{Kinds: map[bpf.Kind]bool{bpf.KindResetSent: false}}, namespace(t))
+	r := running(t, with(func(c *capture.Config) { c.Kinds[bpf.KindResetSent] = false }), namespace(t))
 	lateData(t, waitsItself(t), 1, 20, new(atomic.Bool))
 	r.stop()
 	require.Equal(t, map[schema.Cause]int{schema.CauseUnknown: 20}, r.named())
@@ -119,7 +122,7 @@ func TestLastEndingsHaveTheirResets(t *testing.T) {
 	here := namespace(t)
 	itself := waitsItself(t)
 	for range 6 {
-		r := running(t, capture.Config{}, here)
+		r := running(t, capture.DefaultConfig(), here)
 		var stop atomic.Bool
 		ended := make(chan struct{})
 		go func() {

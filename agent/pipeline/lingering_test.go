@@ -75,7 +75,7 @@ func filter(t *testing.T, raw syscall.RawConn, deaf bool) {
 // TestAThousandLeaks: each is told once, by owner, whatever the number of scans; another state is told again.
 func TestAThousandLeaks(t *testing.T) {
 	here := namespace(t)
-	r := running(t, capture.Config{}, here)
+	r := running(t, capture.DefaultConfig(), here)
 	leak(t, leaks)
 	r.until("the leaks", func() bool { return len(r.of(schema.StateCloseWait)) >= leaks })
 
@@ -116,7 +116,7 @@ func TestAThousandLeaks(t *testing.T) {
 func TestLingeringSinceBeforeTheAgent(t *testing.T) {
 	here := namespace(t)
 	leak(t, 1)
-	r := running(t, capture.Config{}, here)
+	r := running(t, capture.DefaultConfig(), here)
 	r.until("the leak", func() bool { return len(r.of(schema.StateCloseWait)) == 1 })
 	r.complete(r.stop())
 	e := r.of(schema.StateCloseWait)[0]
@@ -129,7 +129,7 @@ func TestLingeringSinceBeforeTheAgent(t *testing.T) {
 // TestOwnLingeringIsLeftOut and counted.
 func TestOwnLingeringIsLeftOut(t *testing.T) {
 	here := namespace(t)
-	r := running(t, capture.Config{OwnPIDs: []int{os.Getpid()}}, here)
+	r := running(t, with(func(c *capture.Config) { c.OwnPIDs = []int{os.Getpid()} }), here)
 	leak(t, 3)
 	r.untilTotal("own_lingering", 3)
 	r.complete(r.stop())

@@ -19,7 +19,6 @@ import (
 
 	"tcpledger/agent/capture"
 	"tcpledger/agent/owner"
-	"tcpledger/agent/settle"
 	"tcpledger/agent/stacks"
 	"tcpledger/schema"
 )
@@ -93,6 +92,13 @@ type live struct {
 	stop    func() schema.Checkpoint
 }
 
+// with is the default configuration with a change.
+func with(change func(*capture.Config)) capture.Config {
+	c := capture.DefaultConfig()
+	change(&c)
+	return c
+}
+
 func running(t *testing.T, config capture.Config, here uint32) *live {
 	t.Helper()
 	c, err := capture.New(config)
@@ -101,8 +107,10 @@ func running(t *testing.T, config capture.Config, here uint32) *live {
 	owners, err := owner.New("/proc", "/sys/fs/cgroup")
 	require.NoError(t, err)
 	r := &live{t: t, netns: here, reports: reports(t, c)}
-	p, err := New(Config{Capture: c, Owners: owners, Resolver: stacks.NewResolver(os.DirFS("/")), Stacks: 1 << 16, MaxSettling: settle.DefaultMax,
-		LingeringAfter: time.Second, Sink: r, Registry: prometheus.NewRegistry()})
+	limits := DefaultLimits()
+	limits.LingeringAfter = time.Second
+	p, err := New(Config{Capture: c, Owners: owners, Resolver: stacks.NewResolver(os.DirFS("/")), Stacks: 1 << 16,
+		Limits: limits, Sink: r, Registry: prometheus.NewRegistry()})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -5,6 +5,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"os"
 	"time"
@@ -21,18 +22,47 @@ import (
 	"tcpledger/schema"
 )
 
-// Config is what a Pipeline needs; all of it. Capture is started; the caller closes it after Run.
-type Config struct {
-	Capture  *capture.Capture
-	Owners   *owner.Names
-	Resolver *stacks.Resolver
-	// Stacks is how many stacks are remembered; more than the kernel's stack map holds.
-	Stacks int
+// Limits bound what the pipeline keeps and waits for.
+type Limits struct {
 	// MaxSettling is how many endings wait for their reset at most.
 	MaxSettling int
 	// LingeringAfter is how long a socket may stay in a state past ESTABLISHED before that is an event; 0: for ever.
 	LingeringAfter time.Duration
+}
 
+const (
+	// maxSettling is the endings of a quarter of a second at 130,000 a second.
+	maxSettling       = 32_768
+	minLingeringAfter = time.Second
+)
+
+// Bounds are the bounds of the limits in words, by flag.
+func Bounds() map[string]string {
+	return map[string]string{"lingering-after": fmt.Sprintf("at least %s, or 0 for never", minLingeringAfter)}
+}
+
+// DefaultLimits are the limits without flags.
+func DefaultLimits() Limits { return Limits{MaxSettling: maxSettling, LingeringAfter: time.Minute} }
+
+// Validate refuses what the pipeline cannot hold to; the error names the flag.
+func (l *Limits) Validate() error {
+	switch {
+	case l.MaxSettling < 1:
+		return fmt.Errorf("%d endings that settle: at least 1", l.MaxSettling)
+	case l.LingeringAfter != 0 && l.LingeringAfter < minLingeringAfter:
+		return fmt.Errorf("--lingering-after %s: %s", l.LingeringAfter, Bounds()["lingering-after"])
+	}
+	return nil
+}
+
+// Config is what a Pipeline needs; all of it. Capture is started; the caller closes it after Run.
+type Config struct {
+	Limits
+	Capture  *capture.Capture
+	Owners   *owner.Names
+	Resolver *stacks.Resolver
+	// Stacks is how many stacks are remembered; more than the kernel's stack map holds.
+	Stacks   int
 	Sink     Sink
 	Registry prometheus.Registerer
 }
@@ -60,6 +90,9 @@ type Pipeline struct {
 
 // New makes a pipeline.
 func New(c Config) (*Pipeline, error) {
+	if err := c.Limits.Validate(); err != nil {
+		return nil, err
+	}
 	cache, err := stacks.NewCache(c.Resolver, c.Stacks)
 	if err != nil {
 		return nil, err

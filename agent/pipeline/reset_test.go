@@ -54,7 +54,7 @@ func deafen(t *testing.T, l *net.TCPListener, deaf bool) {
 // TestRefusedPacketIsNoEnding: who connects refuses what an earlier connection of that port left behind with a reset, and
 // goes on: neither the end nor an error later has to do with it.
 func TestRefusedPacketIsNoEnding(t *testing.T) {
-	r := running(t, capture.Config{}, namespace(t))
+	r := running(t, capture.DefaultConfig(), namespace(t))
 	for _, aborts := range []bool{false, true} {
 		l := plain(t)
 		deafen(t, l, true)
@@ -102,7 +102,7 @@ func awaitEnd(t *testing.T, r *live, fd int, from, to uint16, aborted bool) sche
 
 // TestListenerInItsPlace: the kernel gives a new socket the memory of the last one. Its resets are its own.
 func TestListenerInItsPlace(t *testing.T) {
-	r := running(t, capture.Config{}, namespace(t))
+	r := running(t, capture.DefaultConfig(), namespace(t))
 	for range 20 {
 		onOneCPU(t, func() {
 			client, server := connected(t)
@@ -140,7 +140,7 @@ func onOneCPU(t *testing.T, do func()) {
 
 // TestListenerThatWasConnected: what a socket was before it listened is over.
 func TestListenerThatWasConnected(t *testing.T) {
-	r := running(t, capture.Config{}, namespace(t))
+	r := running(t, capture.DefaultConfig(), namespace(t))
 	l := plain(t)
 	fd := openSocket(t, 0)
 	require.NoError(t, unix.Connect(fd, localhost(port(l.Addr()))))

@@ -129,7 +129,7 @@ func TestResetInLastState(t *testing.T) {
 		}, schema.Verdict{Cause: schema.CauseLingerAbort, Initiator: schema.InitiatorPeer, Reset: schema.ResetSent}, schema.StateLastAck},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := running(t, capture.Config{}, namespace(t))
+			r := running(t, capture.DefaultConfig(), namespace(t))
 			client, server := connected(t)
 			_, err := client.Write([]byte(data))
 			require.NoError(t, err)
@@ -144,7 +144,7 @@ func TestResetInLastState(t *testing.T) {
 
 // TestRepairedIsNotReset: a connection that is moved elsewhere is closed without a word, whatever is unread.
 func TestRepairedIsNotReset(t *testing.T) {
-	r := running(t, capture.Config{}, namespace(t))
+	r := running(t, capture.DefaultConfig(), namespace(t))
 	client, server := connected(t)
 	_, err := client.Write([]byte("unread"))
 	require.NoError(t, err)
@@ -188,7 +188,7 @@ func localPort(t *testing.T, fd int) uint16 {
 
 // TestErrorOfAnEarlierConnect: a refusal that nobody asked for stays in the socket, and the next connect() finds no port.
 func TestErrorOfAnEarlierConnect(t *testing.T) {
-	r := running(t, capture.Config{}, namespace(t))
+	r := running(t, capture.DefaultConfig(), namespace(t))
 	require.NoError(t, os.WriteFile("/proc/sys/net/ipv4/ip_local_port_range", []byte("40000 40001"), 0o644))
 	l, err := net.Listen("tcp", "127.0.0.1:80")
 	require.NoError(t, err)
@@ -216,7 +216,7 @@ func TestErrorOfAnEarlierConnect(t *testing.T) {
 
 // TestAgesOfData: of a direction that had no data there is no age.
 func TestAgesOfData(t *testing.T) {
-	r := running(t, capture.Config{}, namespace(t))
+	r := running(t, capture.DefaultConfig(), namespace(t))
 	client, server := connected(t)
 	_, err := client.Write([]byte("x"))
 	require.NoError(t, err)

@@ -18,6 +18,7 @@ import (
 
 	"tcpledger/agent/message"
 	"tcpledger/internal/program"
+	"tcpledger/internal/text"
 	"tcpledger/schema"
 )
 
@@ -77,7 +78,7 @@ func (b *broker) read(topic, key string) []kafka.Message {
 func newPublisher(t *testing.T, b *broker, limit int64) (*Publisher, *kafka.Transport) {
 	transport := &kafka.Transport{DialTimeout: time.Second, MetadataTTL: 15 * time.Second, ClientID: "test"}
 	log := slog.New(slog.DiscardHandler)
-	return New(Config{Brokers: []string{b.addr()}, Transport: transport, QueueBytes: limit, Log: log,
+	return New(Config{Brokers: []string{b.addr()}, Transport: transport, Limits: Limits{QueueBytes: text.Size(limit)}, Log: log,
 		Outage: program.NewOutage(log, "kafka"), Registry: prometheus.NewRegistry()}), transport
 }
 

@@ -15,17 +15,44 @@ import (
 
 	"tcpledger/agent/message"
 	"tcpledger/internal/program"
+	"tcpledger/internal/text"
 	"tcpledger/schema"
 )
 
-// Config is what a Publisher needs; all fields are required. The transport stays the caller's.
+// Limits bound what waits for Kafka.
+type Limits struct {
+	// QueueBytes is about the memory of the messages that wait.
+	QueueBytes text.Size
+}
+
+// minQueueBytes holds a few full messages.
+const minQueueBytes = text.Size(1 << 20)
+
+// Bounds are the bounds of the limits in words, by flag.
+func Bounds() map[string]string {
+	least := minQueueBytes
+	return map[string]string{"queue-bytes": fmt.Sprintf("at least %s", &least)}
+}
+
+// DefaultLimits are the limits without flags.
+func DefaultLimits() Limits { return Limits{QueueBytes: 64 << 20} }
+
+// Validate refuses a queue that is too small; the error names the flag.
+func (l *Limits) Validate() error {
+	if l.QueueBytes < minQueueBytes {
+		return fmt.Errorf("--queue-bytes %s: %s", &l.QueueBytes, Bounds()["queue-bytes"])
+	}
+	return nil
+}
+
+// Config is what a Publisher needs; all of it. The transport stays the caller's.
 type Config struct {
-	Brokers    []string
-	Transport  *kafka.Transport
-	QueueBytes int64
-	Outage     *program.Outage
-	Log        *slog.Logger
-	Registry   prometheus.Registerer
+	Limits
+	Brokers   []string
+	Transport *kafka.Transport
+	Outage    *program.Outage
+	Log       *slog.Logger
+	Registry  prometheus.Registerer
 }
 
 // Publisher is the queues to Kafka with a sender each. Offer and TakeLosses are safe for concurrent use with Run.
@@ -53,7 +80,7 @@ func New(config Config) *Publisher {
 		config:  config,
 		client:  &kafka.Client{Addr: kafka.TCP(config.Brokers...), Transport: config.Transport, Timeout: requestTimeout},
 		metrics: newMetrics(config.Registry),
-		queues:  queues{limit: config.QueueBytes},
+		queues:  queues{limit: int64(config.QueueBytes)},
 		dropped: map[string]uint64{},
 	}
 	p.senders = [...]*sender{newSender(p, &p.queues.records), newSender(p, &p.queues.meta)}
@@ -76,7 +103,7 @@ func (p *Publisher) Offer(m message.Message) {
 	p.gauges()
 	p.mu.Unlock()
 	if first {
-		p.config.Log.Warn("queue to Kafka is full, dropping the oldest batches; they become loss ranges", "limit", p.config.QueueBytes)
+		p.config.Log.Warn("queue to Kafka is full, dropping the oldest batches; they become loss ranges", "limit", &p.config.QueueBytes)
 	}
 	p.wake()
 }
@@ -113,7 +140,7 @@ func (p *Publisher) Err() error {
 	if p.overflow.IsZero() || time.Since(p.overflow) > overflowFor {
 		return nil
 	}
-	return fmt.Errorf("full at %d bytes, records are being lost (and counted)", p.config.QueueBytes)
+	return fmt.Errorf("full at %s, records are being lost (and counted)", &p.config.QueueBytes)
 }
 
 // Finish says that nothing more is offered: Run ends when the queue is empty.

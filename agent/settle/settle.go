@@ -15,9 +15,6 @@ import (
 // Window is how long, in nanoseconds of kernel time, a record is held.
 const Window = uint64(250e6)
 
-// DefaultMax is how many records are held at most by default: those of a window at 130,000 endings a second.
-const DefaultMax = 32_768
-
 // Config is what a Settle needs; all of it.
 type Config struct {
 	// Max bounds the records held at a time; at least 1.

@@ -17,6 +17,7 @@ import (
 	"tcpledger/agent/publish"
 	"tcpledger/agent/symbols"
 	"tcpledger/internal/program"
+	"tcpledger/internal/text"
 	"tcpledger/schema"
 )
 
@@ -27,10 +28,10 @@ type nothingLoaded struct{}
 
 func (nothingLoaded) Table(string) (string, []schema.Symbol, bool) { return "", nil, false }
 
-func newSink(t *testing.T, broker string, queueBytes int64) *Kafka {
+func newSink(t *testing.T, broker string, queueBytes text.Size) *Kafka {
 	log, registry := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
 	transport := &kafka.Transport{DialTimeout: time.Second}
-	publisher := publish.New(publish.Config{Brokers: []string{broker}, Transport: transport, QueueBytes: queueBytes,
+	publisher := publish.New(publish.Config{Brokers: []string{broker}, Transport: transport, Limits: publish.Limits{QueueBytes: queueBytes},
 		Outage: program.NewOutage(log, "kafka"), Log: log, Registry: registry})
 	uploader, err := symbols.New(symbols.Config{Source: nothingLoaded{}, Brokers: []string{broker}, Transport: transport, Log: log,
 		Registry: registry})

@@ -29,16 +29,35 @@ type Source interface {
 	Table(buildID string) (module string, symbols []schema.Symbol, ok bool)
 }
 
+// Limits bound the uploads of a fleet.
+type Limits struct {
+	// Delay is the longest wait before an upload. Each agent waits a random part of it, so that a fleet that starts at once
+	// uploads a table once.
+	Delay time.Duration
+}
+
+// Bounds are the bounds of the limits in words, by flag.
+func Bounds() map[string]string { return map[string]string{"symbols-delay": "not below 0s"} }
+
+// DefaultLimits are the limits without flags.
+func DefaultLimits() Limits { return Limits{Delay: time.Minute} }
+
+// Validate refuses an impossible delay; the error names the flag.
+func (l *Limits) Validate() error {
+	if l.Delay < 0 {
+		return fmt.Errorf("--symbols-delay %s: %s", l.Delay, Bounds()["symbols-delay"])
+	}
+	return nil
+}
+
 // Config is what an Uploader needs; all of it.
 type Config struct {
+	Limits
 	Source    Source
 	Brokers   []string
 	Transport *kafka.Transport // the caller closes it
-	// Delay is the longest wait before an upload. Each agent waits a random part of it, so that a fleet that starts at once
-	// uploads a table once.
-	Delay    time.Duration
-	Log      *slog.Logger
-	Registry prometheus.Registerer
+	Log       *slog.Logger
+	Registry  prometheus.Registerer
 }
 
 // Uploader sends the symbol table of each build that stacks refer to, unless another agent has sent it. Need and Err may be

@@ -102,7 +102,7 @@ func sized(symbols int) *loaded {
 
 func newUploader(t *testing.T, broker string, source Source, transport *kafka.Transport, out io.Writer) *Uploader {
 	t.Helper()
-	u, err := New(Config{Source: source, Brokers: []string{broker}, Transport: transport, Delay: 5 * time.Millisecond,
+	u, err := New(Config{Source: source, Brokers: []string{broker}, Transport: transport, Limits: Limits{Delay: 5 * time.Millisecond},
 		Log: slog.New(slog.NewTextHandler(out, nil)), Registry: prometheus.NewRegistry()})
 	require.NoError(t, err)
 	u.policy = retry.Policy{First: 20 * time.Millisecond}

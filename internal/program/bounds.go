@@ -19,6 +19,14 @@ func Bounds[T cmp.Ordered](flags *pflag.FlagSet, name string, value *T, min, max
 	annotate(f, boundsAnnotation, fmt.Sprintf("%v to %v", min, max))
 }
 
+// ShowBounds makes the reference of the settings show bounds, in words, that the program checks by itself. They go by the
+// names of flags declared in flags before.
+func ShowBounds(flags *pflag.FlagSet, bounds map[string]string) {
+	for name, words := range bounds {
+		annotate(flags.Lookup(name), boundsAnnotation, words)
+	}
+}
+
 // bounded is a flag's value that keeps within bounds.
 type bounded[T cmp.Ordered] struct {
 	pflag.Value
