@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"tcpledger/internal/text"
 	"tcpledger/query"
 )
 
@@ -17,6 +18,8 @@ const (
 	eventRows  = 8
 	// askTimeout bounds all questions of a page together.
 	askTimeout = 5 * time.Second
+	// maxFailure bounds an error on the page: the server's may hold the whole statement.
+	maxFailure = 160
 )
 
 // answers are what ClickHouse says. Each question has its rows or its own error.
@@ -43,7 +46,7 @@ func (a *answer[T]) failure() string {
 	case errors.Is(a.err, context.DeadlineExceeded):
 		return "ClickHouse did not answer within " + askTimeout.String()
 	}
-	return a.err.Error()
+	return text.Line(a.err.Error(), maxFailure)
 }
 
 // settled is the part of a live window whose slots are over: one that is still going on would look like a fall.

@@ -123,6 +123,7 @@ func (c *console) look(ctx context.Context, asked asked) *view {
 		return v
 	}
 	v.Window, v.Links = windowText(asked, w, c.zone), asked.links(w, now)
+	v.Scope = scopeText(asked, v.Window)
 	var a *answers
 	var all sync.WaitGroup
 	all.Go(func() { a = c.ask(ctx, w, filter, asked.Live()) })

@@ -113,8 +113,10 @@ func known(t *testing.T, edit func(*answers)) *view {
 	w, _, bad := v.question(now)
 	require.Nil(t, bad)
 	v.Window, v.Links = windowText(v.asked, w, time.UTC), v.links(w, now)
+	v.Scope = scopeText(v.asked, v.Window)
 	drawn := settled(w, true)
 	us := uint64(1500)
+	watched := func(until time.Duration) [][]time.Time { return [][]time.Time{{now.Add(-time.Hour), now.Add(-until)}} }
 	a := &answers{
 		slot:  slotOf(drawn),
 		rates: answer[query.Rate]{rows: []query.Rate{{Slot: drawn.To.Unix() - 10, Cause: "peer_reset", Endings: 30}, {Slot: drawn.From.Unix(), Cause: "refused", Endings: 2}}},
@@ -124,8 +126,8 @@ func known(t *testing.T, edit func(*answers)) *view {
 			Comm: `<b>x`, PID: 4, DurationUS: &us}}},
 		events: answer[query.EventGroup]{rows: []query.EventGroup{{Key: []string{"drop", "<i>NO_SOCKET"}, Events: 3, Records: 10, Hosts: 1}}},
 		losses: answer[query.Loss]{rows: []query.Loss{{Host: "web-1", Kind: "numbered", Cause: "ring_full", Records: 5}, {Host: "web-1", Kind: "unnumbered", Cause: "own_connection", Records: 9}}},
-		coverage: answer[query.Coverage]{rows: []query.Coverage{{Host: "gone", Last: now.Add(-26 * time.Hour)}, {Host: "web-1", Last: now.Add(-silence)},
-			{Host: "old", Last: now.Add(-time.Minute), Phase: "end"}}},
+		coverage: answer[query.Coverage]{rows: []query.Coverage{{Host: "gone", Last: now.Add(-26 * time.Hour)}, {Host: "web-1", Last: now.Add(-silence), Sessions: watched(silence)},
+			{Host: "old", Last: now.Add(-time.Minute), Phase: "end", Sessions: watched(time.Minute)}}},
 	}
 	if edit != nil {
 		edit(a)
@@ -155,6 +157,30 @@ func TestShownView(t *testing.T) {
 	}
 	require.NotContains(t, page, "<b>web-1</b>")
 	require.NotContains(t, page, "no answer")
+}
+
+// A window of the past names the hosts that were not watched in it, and what nobody vouches for.
+func TestPastWindow(t *testing.T) {
+	now := time.Date(2026, 11, 2, 14, 15, 7, 0, time.UTC)
+	at := func(minute int) time.Time { return time.Date(2026, 11, 2, 13, minute, 0, 0, time.UTC) }
+	v := &view{Now: now, asked: asked{From: "13:00", To: "13:30", Cause: "refused"}}
+	w, _, bad := v.question(now)
+	require.Nil(t, bad)
+	v.Window = windowText(v.asked, w, time.UTC)
+	v.Scope = scopeText(v.asked, v.Window)
+	sessions := [][]time.Time{{at(0), at(1)}}
+	for minute := 3; minute < 30; minute += 4 {
+		sessions = append(sessions, []time.Time{at(minute), at(minute + 1)})
+	}
+	a := &answers{slot: slotOf(w), coverage: answer[query.Coverage]{rows: []query.Coverage{{Host: "new", Last: time.Unix(0, 0).UTC()}, {Host: "web-1", Last: at(59), Sessions: sessions}}}}
+	v.fill(a, w)
+	page := render(t, v)
+	for _, want := range []string{"2026-11-02 13:00:00 to 13:30:00 UTC", "<b>web-1</b> was not watched from 13:01:00 to 13:03:00", "and 3 more times that were not watched",
+		"<b>new</b> has no checkpoint near this window", "does not change", "in this window, of every connection", "<small>on average</small>"} {
+		require.Contains(t, page, want)
+	}
+	require.NotContains(t, page, "data-live")
+	require.NotContains(t, page, `http-equiv="refresh"`)
 }
 
 // A question that fails says so where its answer would stand, and the rest of the page is there.

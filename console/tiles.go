@@ -14,11 +14,11 @@ import (
 // tile is a number at the top of the page. One whose question failed shows "?" and why.
 type tile struct{ Name, Value, Note, Class string }
 
-func tiles(a *answers, w query.Window, window string, live bool) []tile {
+func tiles(a *answers, w query.Window, scope string, live bool) []tile {
 	pace := paceTile(a, w, live)
 	all, resets, connects := sum(a.causes.rows)
 	ended := []tile{
-		{"endings", text.Count(all), window, ""},
+		{"endings", text.Count(all), scope, ""},
 		{"with a reset", text.Count(resets), share(resets, all), unless0(resets, "warn")},
 		{"failed connects", text.Count(connects), share(connects, all), unless0(connects, "warn")},
 	}
@@ -27,7 +27,7 @@ func tiles(a *answers, w query.Window, window string, live bool) []tile {
 			ended[i] = unanswered(ended[i].Name)
 		}
 	}
-	return append(append([]tile{pace}, ended...), lossTile(a, window))
+	return append(append([]tile{pace}, ended...), lossTile(a, scope))
 }
 
 func unanswered(name string) tile { return tile{name, "?", "no answer", "bad"} }
@@ -64,7 +64,7 @@ func paceTile(a *answers, w query.Window, live bool) tile {
 }
 
 // lossTile counts records that are lost; what is incomplete, made up for or left out on purpose is none.
-func lossTile(a *answers, window string) tile {
+func lossTile(a *answers, scope string) tile {
 	const name = "records lost"
 	if a.losses.err != nil {
 		return unanswered(name)
@@ -75,7 +75,7 @@ func lossTile(a *answers, window string) tile {
 			lost += l.Records
 		}
 	}
-	return tile{name, text.Count(lost), window, unless0(lost, "bad")}
+	return tile{name, text.Count(lost), scope, unless0(lost, "bad")}
 }
 
 func unless0(n uint64, class string) string {

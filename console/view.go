@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"tcpledger/internal/text"
@@ -20,7 +21,8 @@ type view struct {
 	asked
 	Version string
 	Now     time.Time
-	Window  string
+	Window  string // which window it is
+	Scope   string // the same in a few words, beside each number
 	Links   links
 	Bad     *problem // what is wrong with the URL
 	Problem string   // why ClickHouse gave no answer at all
@@ -32,6 +34,8 @@ type view struct {
 	Events  []event
 	Losses  []loss
 	Behind  []behind
+	Gaps    []gap
+	MoreGap int // gaps that are not shown
 	Hosts   []string
 }
 
@@ -55,6 +59,15 @@ type behind struct {
 	Last  time.Time
 	Ended bool
 }
+
+// gap is a time of the window in which no agent of a host was there.
+type gap struct {
+	Host     string
+	From, To time.Time
+}
+
+// maxGaps is as many gaps as a person reads.
+const maxGaps = 5
 
 // Moment writes a time of today without its date.
 func (v *view) Moment(t time.Time) string {
@@ -88,6 +101,14 @@ func windowText(a asked, w query.Window, zone *time.Location) string {
 	return from.Format(time.DateTime) + " to " + end
 }
 
+// scopeText says in a few words which window a number is of.
+func scopeText(a asked, window string) string {
+	if a.Live() && strings.HasPrefix(window, "last ") {
+		return window
+	}
+	return "in this window"
+}
+
 func lengthText(d time.Duration) string {
 	if d%time.Minute == 0 && d < time.Hour {
 		return strconv.Itoa(int(d.Minutes())) + " minutes"
@@ -105,7 +126,7 @@ func (v *view) fill(a *answers, w query.Window) {
 		"coverage": a.coverage.failure()}
 	drawn := settled(w, v.Live())
 	v.Chart = newChart(a.rates.rows, drawn, a.slot, zone)
-	v.Tiles = tiles(a, drawn, v.Window, v.Live())
+	v.Tiles = tiles(a, drawn, v.Scope, v.Live())
 	for i := range a.latest.rows {
 		v.Endings = append(v.Endings, newEnding(&a.latest.rows[i], zone))
 	}
@@ -116,17 +137,29 @@ func (v *view) fill(a *answers, w query.Window) {
 		_, how := l.Explain()
 		v.Losses = append(v.Losses, loss{l.Host, l.Cause, how, text.Count(l.Records)})
 	}
+	v.cover(a.coverage.rows, w)
+}
+
+// cover shows how far each host is known in the window.
+func (v *view) cover(hosts []query.Coverage, w query.Window) {
+	zone := v.Now.Location()
 	due := w.To
 	if v.Live() {
 		due = v.Now.Add(-silence)
 	}
-	for _, c := range a.coverage.rows {
+	for _, c := range hosts {
 		v.Hosts = append(v.Hosts, c.Host)
 		if c.Last.Before(due) {
 			v.Behind = append(v.Behind, behind{Host: c.Host, Last: c.Last.In(zone), Ended: c.Ended()})
 		}
+		for _, missed := range c.Gaps(w) {
+			v.Gaps = append(v.Gaps, gap{c.Host, missed.From.In(zone), missed.To.In(zone)})
+		}
 	}
 	slices.Sort(v.Hosts)
+	if len(v.Gaps) > maxGaps {
+		v.MoreGap, v.Gaps = len(v.Gaps)-maxGaps, v.Gaps[:maxGaps]
+	}
 }
 
 func newEnding(e *query.Ending, zone *time.Location) ending {

@@ -17,3 +17,13 @@ func Printable(s string) string {
 		return unicode.ReplacementChar
 	}, s)
 }
+
+// Line makes one printable line of s, at most max characters long: white space of any kind becomes one blank, and a line that is
+// cut ends with "…".
+func Line(s string, max int) string {
+	line := []rune(Printable(strings.Join(strings.Fields(s), " ")))
+	if len(line) > max {
+		return string(line[:max-1]) + "…"
+	}
+	return string(line)
+}

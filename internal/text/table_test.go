@@ -29,3 +29,10 @@ func TestPrintable(t *testing.T) {
 	require.Equal(t, "a�[31mb�� ü 漢", Printable("a\x1b[31mb\n\u202e ü 漢"))
 	require.Equal(t, "��", Printable("\xff\x00"))
 }
+
+func TestLine(t *testing.T) {
+	require.Equal(t, "code: 60, table x�[2J", Line(" code: 60,\n\ttable x\x1b[2J\n", 40))
+	require.Equal(t, "über…", Line("über alles", 5))
+	require.Equal(t, "über", Line("über", 4))
+	require.Empty(t, Line("\n", 4))
+}

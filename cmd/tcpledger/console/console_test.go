@@ -107,6 +107,20 @@ func TestConsoleOnRealRows(t *testing.T) {
 	shows(t, base+"/?host=web-2", "nothing ended that the filter lets through")
 
 	t.Run("in a browser", func(t *testing.T) { inBrowser(t, base) })
+	t.Run("another window", func(t *testing.T) {
+		past := shows(t, base+"/?from=-2h&to=-1h", "nothing ended")
+		require.Contains(t, past, "in this window")
+		require.Contains(t, past, "later →")
+		require.Equal(t, 30, strings.Count(shows(t, base+"/?from=-1h&to=now", "last 1h0m"), `class="cause"`))
+		require.Contains(t, fetch(t, base+"/?from=23:61"), "from: &#34;23:61&#34; is no time: want")
+	})
+	t.Run("a part fails", func(t *testing.T) {
+		require.NoError(t, db.Exec(t.Context(), "DROP TABLE "+db.Name+".loss"))
+		page := shows(t, base+"/", "no answer: ask losses: code: 60")
+		require.Contains(t, page, "<b>?</b><span>records lost</span>")
+		require.Contains(t, page, "<b>30</b><span>endings</span>")
+		require.Equal(t, 30, strings.Count(page, `class="cause"`))
+	})
 }
 
 func inBrowser(t *testing.T, base string) {
@@ -139,6 +153,10 @@ func inBrowser(t *testing.T, base string) {
 	require.Equal(t, 30, strings.Count(dom, `class="cause"`))
 	require.GreaterOrEqual(t, refreshes.Load(), int32(2), "the page puts what is new in its place by itself")
 	require.Contains(t, dom, "&lt;script&gt;alert(1)&lt;/script&gt; [321]")
+	before := refreshes.Load()
+	dom, _ = open(t, chromium, front.URL+"/?from=-2h&to=-1h")
+	require.Contains(t, dom, "does not change")
+	require.Equal(t, before, refreshes.Load(), "a window of the past is asked for once")
 	dom, _ = open(t, chromium, front.URL+"/phone")
 	require.Contains(t, dom, "<title>390 of 390</title>", "the page does not scroll sideways")
 }

@@ -53,8 +53,10 @@ func cut(text string, width int) bool {
 	return false
 }
 
-// reason writes an error on one line.
-func reason(err error) string { return text.Printable(strings.Join(strings.Fields(err.Error()), " ")) }
+// maxReason bounds an error in the text: the server's may hold the whole statement, which JSON shows.
+const maxReason = 160
+
+func reason(err error) string { return text.Line(err.Error(), maxReason) }
 
 func (r *Report) writeHead(b *strings.Builder, l Layout) {
 	from, to := r.From.In(l.Zone), r.To.In(l.Zone)
