@@ -31,16 +31,17 @@ var rooms = map[string][]string{
 	"ingester":            {"schema", "internal/kafka", "internal/program", "internal/clickhouse", "internal/retry", "internal/text"},
 	"query":               {"schema", "internal/text"},
 	"console":             {"schema", "query", "internal/program", "internal/clickhouse", "internal/text"},
-	"cmd/tcpledger":       {"schema", "query", "console", "internal/program", "internal/clickhouse", "internal/retry", "internal/text", "internal/devstack"},
+	"cmd/tcpledger":       {"schema", "query", "console", "internal/program", "internal/clickhouse", "internal/retry", "internal/text", "internal/topics", "internal/devstack"},
 	"internal/kafka":      {},
 	"internal/program":    {"internal/retry", "internal/text"},
 	"internal/retry":      {},
 	"internal/text":       {},
+	"internal/topics":     {"schema", "internal/program", "internal/retry"},
 	"internal/clickhouse": {"schema", "internal/program", "internal/retry"},
-	"internal/devstack":   {"schema", "internal/program", "internal/clickhouse", "internal/retry", "internal/text"},
+	"internal/devstack":   {"schema", "internal/program", "internal/clickhouse", "internal/retry", "internal/text", "internal/topics"},
 	"deploy":              {},
 	"test": {"bpf", "schema", "agent", "ingester", "query", "console", "cmd/tcpledger", "internal/program", "internal/clickhouse", "internal/retry",
-		"internal/text", "internal/devstack"},
+		"internal/text", "internal/topics", "internal/devstack"},
 }
 
 // shared are packages that any stage may import; they import no stage. They are what one stage hands to the next, and the

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package topics is `tcpledger topics`: it shows the Kafka topics that tcpledger needs beside those on the brokers.
 package topics
 
 import (
@@ -15,6 +16,7 @@ import (
 	"tcpledger/internal/program"
 	"tcpledger/internal/program/kafkaconn"
 	"tcpledger/internal/text"
+	"tcpledger/internal/topics"
 )
 
 // maxTime bounds the whole command: brokers that are away fail it.
@@ -23,8 +25,6 @@ const maxTime = 30 * time.Second
 const (
 	defaultPartitions = 6
 	maxPartitions     = 10_000
-	// metadataAge is how old the answer about a topic may be: the command has just changed it.
-	metadataAge = 50 * time.Millisecond
 )
 
 type options struct {
@@ -50,33 +50,23 @@ partitions of a topic: a host's messages would move to another one.`,
 	flags.BoolVar(&o.apply, "apply", false, "create what is missing and alter what differs")
 	flags.IntVar(&o.partitions, "partitions", defaultPartitions, "`number` of partitions of the topics of events and meta; those of symbols and builds have 1")
 	program.Bounds(flags, "partitions", &o.partitions, 1, maxPartitions)
-	flags.IntVar(&o.replication, "replication-factor", BrokersChoice, "`copies` of each partition; -1 for the brokers' default")
+	flags.IntVar(&o.replication, "replication-factor", topics.BrokersChoice, "`copies` of each partition; -1 for the brokers' default")
 	o.kafka.Register(flags)
 	return cmd
 }
 
-// NewClient makes a client for Ensure and Inspect.
-func NewClient(flags *kafkaconn.Flags) (*kafka.Client, func(), error) {
-	transport, err := flags.Transport("tcpledger-topics")
-	if err != nil {
-		return nil, nil, err
-	}
-	transport.MetadataTTL = metadataAge
-	return &kafka.Client{Addr: kafka.TCP(flags.Brokers...), Transport: transport}, transport.CloseIdleConnections, nil
-}
-
 func (o *options) run(cmd *cobra.Command) error {
-	if o.replication < 1 && o.replication != BrokersChoice {
-		return program.UsageError(fmt.Errorf("--replication-factor: want 1 or more, or %d for the brokers' default", BrokersChoice))
+	if o.replication < 1 && o.replication != topics.BrokersChoice {
+		return program.UsageError(fmt.Errorf("--replication-factor: want 1 or more, or %d for the brokers' default", topics.BrokersChoice))
 	}
-	client, done, err := NewClient(&o.kafka)
+	client, done, err := topics.NewClient(&o.kafka)
 	if err != nil {
 		return err
 	}
 	defer done()
 	ctx, cancel := context.WithTimeout(cmd.Context(), maxTime)
 	defer cancel()
-	states, err := Inspect(ctx, client, Wanted(o.partitions))
+	states, err := topics.Inspect(ctx, client, topics.Wanted(o.partitions))
 	if err != nil {
 		return err
 	}
@@ -89,14 +79,14 @@ func (o *options) run(cmd *cobra.Command) error {
 	return err
 }
 
-func (o *options) runApply(ctx context.Context, out io.Writer, client *kafka.Client, before []State) error {
-	if err := Ensure(ctx, client, Wanted(o.partitions), o.replication); err != nil {
+func (o *options) runApply(ctx context.Context, out io.Writer, client *kafka.Client, before []topics.State) error {
+	if err := topics.Ensure(ctx, client, topics.Wanted(o.partitions), o.replication); err != nil {
 		return err
 	}
-	if err := alter(ctx, client, before); err != nil {
+	if err := topics.Alter(ctx, client, before); err != nil {
 		return err
 	}
-	after, err := Inspect(ctx, client, Wanted(o.partitions))
+	after, err := topics.Inspect(ctx, client, topics.Wanted(o.partitions))
 	if err != nil {
 		return err
 	}
@@ -105,39 +95,39 @@ func (o *options) runApply(ctx context.Context, out io.Writer, client *kafka.Cli
 }
 
 // show writes the table and reports whether something is to be done. After an apply, what still differs is the brokers' will.
-func show(out io.Writer, states []State, applied bool) (todo bool) {
+func show(out io.Writer, states []topics.State, applied bool) (todo bool) {
 	t := text.NewTable(0, []string{"TOPIC", "PARTITIONS", "REPLICAS", "STATE"}, 1, 4)
 	for i := range states {
 		s := &states[i]
-		lines := s.lines(applied)
+		state := lines(s, applied)
 		todo = todo || s.Missing() || len(s.Differences) > 0
 		if s.Missing() {
-			t.Row(s.Want.Name, "", "", lines)
+			t.Row(s.Want.Name, "", "", state)
 			continue
 		}
-		t.Row(s.Want.Name, s.Partitions, s.Replicas, lines)
+		t.Row(s.Want.Name, s.Partitions, s.Replicas, state)
 	}
 	_, _ = fmt.Fprintln(out, t)
 	return todo
 }
 
-func (s *State) lines(applied bool) string {
+func lines(s *topics.State, applied bool) string {
 	if s.Missing() {
 		return fmt.Sprintf("missing: to create with %d partitions", s.Want.Partitions)
 	}
-	var lines []string
+	var all []string
 	if s.Leaderless > 0 {
-		lines = append(lines, fmt.Sprintf("%d partitions without a leader", s.Leaderless))
+		all = append(all, fmt.Sprintf("%d partitions without a leader", s.Leaderless))
 	}
 	for _, d := range s.Differences {
 		if applied {
-			lines = append(lines, fmt.Sprintf("%s=%s: the brokers keep it, not %s", d.Name, d.Have, d.Want))
+			all = append(all, fmt.Sprintf("%s=%s: the brokers keep it, not %s", d.Name, d.Have, d.Want))
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("%s=%s: to set to %s", d.Name, d.Have, d.Want))
+		all = append(all, fmt.Sprintf("%s=%s: to set to %s", d.Name, d.Have, d.Want))
 	}
-	if len(lines) == 0 {
+	if len(all) == 0 {
 		return "ok"
 	}
-	return strings.Join(lines, "\n")
+	return strings.Join(all, "\n")
 }

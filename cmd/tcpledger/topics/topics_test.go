@@ -15,6 +15,7 @@ import (
 
 	"tcpledger/internal/program"
 	"tcpledger/internal/program/kafkaconn"
+	"tcpledger/internal/topics"
 	"tcpledger/schema"
 )
 
@@ -39,14 +40,14 @@ func run(t *testing.T, addr string, args ...string) (code int, stdout, stderr st
 	return code, out.String(), errs.String()
 }
 
-func inspect(t *testing.T, addr string) []State {
+func inspect(t *testing.T, addr string) []topics.State {
 	t.Helper()
-	client, done, err := NewClient(&kafkaconn.Flags{Brokers: []string{addr}})
+	client, done, err := topics.NewClient(&kafkaconn.Flags{Brokers: []string{addr}})
 	require.NoError(t, err)
 	t.Cleanup(done)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	states, err := Inspect(ctx, client, Wanted(defaultPartitions))
+	states, err := topics.Inspect(ctx, client, topics.Wanted(defaultPartitions))
 	require.NoError(t, err)
 	return states
 }
@@ -87,11 +88,11 @@ tcpledger.builds.v1            1         3  ok
 // A topic that somebody made otherwise is shown; its configuration is set only with --apply, its partitions never.
 func TestDifferingTopic(t *testing.T) {
 	addr := brokers(t)
-	client, done, err := NewClient(&kafkaconn.Flags{Brokers: []string{addr}})
+	client, done, err := topics.NewClient(&kafkaconn.Flags{Brokers: []string{addr}})
 	require.NoError(t, err)
 	t.Cleanup(done)
 	mine := schema.Topic{Name: schema.TopicEvents, Partitions: 2, Configs: map[string]string{"retention.ms": "1000", "cleanup.policy": "delete"}}
-	require.NoError(t, Ensure(t.Context(), client, []schema.Topic{mine}, 1))
+	require.NoError(t, topics.Ensure(t.Context(), client, []schema.Topic{mine}, 1))
 
 	code, out, errs := run(t, addr, "--partitions", "3")
 	require.Zero(t, code, errs)
@@ -109,7 +110,7 @@ tcpledger.builds.v1            1         2  ok
 `, out)
 }
 
-func differences(s State) map[string]string {
+func differences(s topics.State) map[string]string {
 	out := map[string]string{}
 	for _, d := range s.Differences {
 		out[d.Name] = d.Have
@@ -160,10 +161,10 @@ func TestRefused(t *testing.T) {
 // A message of the symbols topic fits the brokers' default limit, and a partition's leader takes it at once after Ensure.
 func TestEnsuredTopicTakesMessages(t *testing.T) {
 	addr := brokers(t)
-	client, done, err := NewClient(&kafkaconn.Flags{Brokers: []string{addr}})
+	client, done, err := topics.NewClient(&kafkaconn.Flags{Brokers: []string{addr}})
 	require.NoError(t, err)
 	t.Cleanup(done)
-	require.NoError(t, Ensure(t.Context(), client, Wanted(1), BrokersChoice))
+	require.NoError(t, topics.Ensure(t.Context(), client, topics.Wanted(1), topics.BrokersChoice))
 	for _, topic := range schema.Topics() {
 		response, err := client.Produce(t.Context(), &kafka.ProduceRequest{Topic: topic.Name, RequiredAcks: kafka.RequireAll,
 			Records: kafka.NewRecordReader(kafka.Record{Value: kafka.NewBytes(make([]byte, schema.PieceBytes))})})

@@ -7,10 +7,10 @@ import (
 	"errors"
 	"time"
 
-	"tcpledger/cmd/tcpledger/topics"
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program/kafkaconn"
 	"tcpledger/internal/retry"
+	"tcpledger/internal/topics"
 	"tcpledger/query"
 	"tcpledger/schema"
 )

@@ -151,7 +151,7 @@ func TestNoTopicIsCompactedOrEmptied(t *testing.T) {
 	addr := kafkatest.Open(t)
 	asked := map[string]string{"cleanup.policy": "compact", "retention.ms": "1", "retention.bytes": "-1", "min.compaction.lag.ms": "5",
 		"message.timestamp.type": "LogAppendTime"}
-	require.NoError(t, kafka.EnsureTopics(t.Context(), addr, []kafka.Topic{{Name: topic, Partitions: 2, Configs: asked}}))
+	kafkatest.Topic(t, addr, topic, 2, asked)
 	want := map[string]string{"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": strconv.Itoa(256 << 20),
 		"message.timestamp.type": "LogAppendTime"}
 	got := configs(t, addr)
@@ -183,8 +183,7 @@ func TestNoTopicIsCompactedOrEmptied(t *testing.T) {
 // A consumer group's offset points behind what retention deleted; the partition must not begin at 0 again.
 func TestRetentionNeverTakesTheNextOffset(t *testing.T) {
 	broker := kafkatest.New(t)
-	require.NoError(t, kafka.EnsureTopics(t.Context(), broker.Addr(), []kafka.Topic{{Name: topic, Partitions: 1,
-		Configs: map[string]string{"retention.ms": "1", "retention.bytes": "1"}}}))
+	kafkatest.Topic(t, broker.Addr(), topic, 1, map[string]string{"retention.ms": "1", "retention.bytes": "1"})
 	out := writer(broker.Addr())
 	for range 3 {
 		require.NoError(t, out.WriteMessages(t.Context(), kafkago.Message{Value: []byte("x"), Time: time.Unix(1, 0)}))

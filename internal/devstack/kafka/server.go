@@ -6,9 +6,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strconv"
 
+	kafkago "github.com/segmentio/kafka-go"
 	"github.com/spf13/cobra"
 
 	"tcpledger/internal/devstack/child"
@@ -87,4 +89,21 @@ func Command() *cobra.Command {
 	command.Flags().StringVar(&dir, "data", "", "data directory")
 	command.Flags().IntVar(&port, "port", 0, "port on 127.0.0.1")
 	return command
+}
+
+// answers returns nil when a Kafka broker answers at addr.
+func answers(ctx context.Context, addr string) error {
+	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	conn := kafkago.NewConn(connection, "", 0)
+	defer func() { _ = conn.Close() }() // nothing is left to read
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(deadline); err != nil {
+			return err
+		}
+	}
+	_, err = conn.Brokers()
+	return err
 }

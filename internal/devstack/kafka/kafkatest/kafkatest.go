@@ -6,6 +6,7 @@ package kafkatest
 import (
 	"context"
 	"io"
+	"maps"
 	"testing"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 	"tcpledger/internal/devstack/child"
 	"tcpledger/internal/devstack/kafka"
 	"tcpledger/internal/devstack/port"
+	"tcpledger/internal/program/kafkaconn"
+	"tcpledger/internal/topics"
+	"tcpledger/schema"
 )
 
 const timeout = time.Minute
@@ -96,10 +100,17 @@ func Open(t testing.TB) (addr string) {
 	return broker.Addr()
 }
 
-// Topic creates a topic on the broker at addr.
-func Topic(t testing.TB, addr, name string, partitions int) {
+// Topic creates a topic on the broker at addr, with Kafka's own topic configurations.
+func Topic(t testing.TB, addr, name string, partitions int, configs ...map[string]string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	require.NoError(t, kafka.EnsureTopics(ctx, addr, []kafka.Topic{{Name: name, Partitions: partitions}}))
+	client, done, err := topics.NewClient(&kafkaconn.Flags{Brokers: []string{addr}})
+	require.NoError(t, err)
+	defer done()
+	topic := schema.Topic{Name: name, Partitions: partitions, Configs: make(map[string]string)}
+	for _, some := range configs {
+		maps.Copy(topic.Configs, some)
+	}
+	require.NoError(t, topics.Ensure(ctx, client, []schema.Topic{topic}, 1))
 }

@@ -10,20 +10,31 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"github.com/segmentio/kafka-go"
 
+	"tcpledger/internal/program/kafkaconn"
+	"tcpledger/internal/retry"
 	"tcpledger/schema"
 )
 
 // BrokersChoice as a replication factor leaves it to the brokers' default (default.replication.factor).
 const BrokersChoice = -1
 
-// Leaders are looked for this often, until the context ends.
-const (
-	firstLook = 50 * time.Millisecond
-	laterLook = time.Second
-)
+// metadataAge is how old the answer about a topic may be: the caller may have just changed it.
+const metadataAge = 50 * time.Millisecond
+
+// leadersEvery is how often the brokers are asked whether each partition has a leader.
+var leadersEvery = retry.Policy{First: 50 * time.Millisecond, Most: time.Second}
+
+// NewClient makes a client for Ensure, Inspect and Alter; done gives its connections back. An error is one of the flags.
+func NewClient(flags *kafkaconn.Flags) (client *kafka.Client, done func(), err error) {
+	transport, err := flags.Transport("tcpledger-topics")
+	if err != nil {
+		return nil, nil, err
+	}
+	transport.MetadataTTL = metadataAge
+	return &kafka.Client{Addr: kafka.TCP(flags.Brokers...), Transport: transport}, transport.CloseIdleConnections, nil
+}
 
 // Ensure creates those of wanted that are missing and returns once each partition has a leader, or ctx ends. Topics that
 // are there stay as they are. Two that run at once do no harm.
@@ -67,25 +78,22 @@ func create(ctx context.Context, client *kafka.Client, states []State, replicati
 }
 
 func waitLeaders(ctx context.Context, client *kafka.Client, wanted []schema.Topic) error {
-	wait := backoff.NewExponentialBackOff()
-	wait.InitialInterval, wait.MaxInterval = firstLook, laterLook
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+	return retry.Until(ctx, leadersEvery, nil, func(ctx context.Context) error {
 		states, err := Inspect(ctx, client, wanted)
 		if err != nil {
-			return struct{}{}, err
+			return err
 		}
 		for i := range states {
 			if states[i].Missing() || states[i].Leaderless > 0 {
-				return struct{}{}, fmt.Errorf("topic %s has no leader yet", states[i].Want.Name)
+				return fmt.Errorf("topic %s has no leader yet", states[i].Want.Name)
 			}
 		}
-		return struct{}{}, nil
-	}, backoff.WithBackOff(wait), backoff.WithMaxElapsedTime(0))
-	return err
+		return nil
+	})
 }
 
-// alter sets the configurations that differ, and no other.
-func alter(ctx context.Context, client *kafka.Client, states []State) error {
+// Alter sets the configurations that differ in states, and no other.
+func Alter(ctx context.Context, client *kafka.Client, states []State) error {
 	request := &kafka.IncrementalAlterConfigsRequest{}
 	for i := range states {
 		if len(states[i].Differences) == 0 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package topics is `tcpledger topics`: the Kafka topics that tcpledger needs beside those that are there.
+// Package topics compares the Kafka topics that tcpledger needs with those on the brokers, and creates what is missing.
 package topics
 
 import (
@@ -20,8 +20,8 @@ type Difference struct {
 	Name, Have, Want string
 }
 
-// State is a topic that is needed, as it is on the brokers. Partitions is 0 where it is missing. Leaderless counts partitions
-// that nobody leads: they take no message now.
+// State is a topic that is needed, as it is on the brokers. Partitions is 0 if it is missing. Leaderless counts partitions
+// that nobody leads: they accept no message now.
 type State struct {
 	Want        schema.Topic
 	Partitions  int
