@@ -16,9 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"tcpledger/internal/devstack"
 	"tcpledger/internal/devstack/child"
-	"tcpledger/internal/devstack/clickhouse"
-	"tcpledger/internal/devstack/kafka"
 )
 
 const root = ".."
@@ -33,7 +32,7 @@ var built string
 const builtVersion = "v0.0.0-deploytest"
 
 func TestMain(m *testing.M) {
-	if child.RunHidden(clickhouse.Command(), kafka.Command()) {
+	if child.RunHidden(devstack.Commands()...) {
 		return
 	}
 	code, err := run(m)

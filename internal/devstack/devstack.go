@@ -8,10 +8,11 @@ import (
 
 	"tcpledger/internal/devstack/child"
 	"tcpledger/internal/devstack/clickhouse"
+	"tcpledger/internal/devstack/clickhouse/chdb"
 	"tcpledger/internal/devstack/kafka"
 )
 
-// Commands are the hidden commands embedded-clickhouse, embedded-kafka and embedded-reaper.
+// Commands are the hidden commands embedded-clickhouse, embedded-chdb, embedded-kafka and embedded-reaper.
 func Commands() []*cobra.Command {
-	return []*cobra.Command{clickhouse.Command(), kafka.Command(), child.ReaperCommand()}
+	return []*cobra.Command{clickhouse.Command(), chdb.Command(), kafka.Command(), child.ReaperCommand()}
 }

@@ -15,8 +15,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"tcpledger/internal/devstack/cache"
 	"tcpledger/internal/devstack/dirlock"
+	"tcpledger/internal/devstack/download"
 )
 
 // version names the cache's folder; pom.xml and jars.sha256 say what is in it.
@@ -40,7 +40,7 @@ func jars(ctx context.Context, progress io.Writer) (string, error) {
 	if _, err := exec.LookPath("java"); err != nil {
 		return "", fmt.Errorf("java is not installed: %w", errMissing)
 	}
-	base, err := cache.Dir()
+	base, err := download.Dir()
 	if err != nil {
 		return "", err
 	}
@@ -54,11 +54,11 @@ func jars(ctx context.Context, progress io.Writer) (string, error) {
 	if verify(lib) == nil {
 		return lib, nil
 	}
-	return lib, download(ctx, dir, lib, progress)
+	return lib, fetchJars(ctx, dir, lib, progress)
 }
 
-// download fills lib through a folder beside it, so that lib is whole or not there.
-func download(ctx context.Context, dir, lib string, progress io.Writer) error {
+// fetchJars fills lib through a folder beside it, so that lib is whole or not there.
+func fetchJars(ctx context.Context, dir, lib string, progress io.Writer) error {
 	maven, err := exec.LookPath("mvn")
 	if err != nil {
 		return fmt.Errorf("maven is not installed: %w", errMissing)
@@ -81,7 +81,7 @@ func download(ctx context.Context, dir, lib string, progress io.Writer) error {
 		"-DoutputDirectory="+fresh, "-DincludeScope=runtime")
 	var said bytes.Buffer
 	command.Stdout, command.Stderr = &said, &said
-	shown := cache.NewProgress(progress, "downloading Apache Kafka "+version, jarsBytes)
+	shown := download.NewProgress(progress, "downloading Apache Kafka "+version, jarsBytes)
 	stop := make(chan struct{})
 	go shown.Watch(fresh, stop)
 	err = command.Run()
@@ -89,6 +89,7 @@ func download(ctx context.Context, dir, lib string, progress io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("fetching Apache Kafka with maven: %w: %s", err, strings.TrimSpace(said.String()))
 	}
+	shown.Done()
 	if err := verify(fresh); err != nil {
 		return fmt.Errorf("refused what maven brought: %w", err)
 	}
@@ -110,7 +111,7 @@ func verify(lib string) error {
 		return err
 	}
 	for _, entry := range entries {
-		digest, err := cache.SumFile(filepath.Join(lib, entry.Name()), sha256.New())
+		digest, err := download.SumFile(filepath.Join(lib, entry.Name()), sha256.New())
 		if err != nil {
 			return err
 		}

@@ -31,6 +31,8 @@ type Command struct {
 	Args []string
 	// Env is added to program.ChildEnvironment: a child gets none of this program's own settings and passwords.
 	Env []string
+	// Keep are open files that the child gets as descriptors 3, 4 and so on. The caller closes its own.
+	Keep []*os.File
 	// Output gets stdout and stderr. Nil keeps only the tail.
 	Output io.Writer
 	// StopSignal is sent by Stop after it closed the child's standard input; nil sends none.
@@ -55,7 +57,7 @@ func Start(command Command) (*Process, error) {
 	p := &Process{command: command, tail: &tail{next: command.Output}, done: make(chan struct{})}
 	p.cmd = exec.CommandContext(context.Background(), command.Path, command.Args...) // Stop and Kill end it
 	p.cmd.Env = append(program.ChildEnvironment(), command.Env...)
-	p.cmd.Stdout, p.cmd.Stderr = p.tail, p.tail
+	p.cmd.Stdout, p.cmd.Stderr, p.cmd.ExtraFiles = p.tail, p.tail, command.Keep
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: cmp.Or(command.DeathSignal, syscall.SIGKILL)}
 	p.cmd.WaitDelay = time.Second
 	stdin, err := p.cmd.StdinPipe()

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"tcpledger/internal/devstack/clickhouse/front"
 )
 
 // The engine's memory is a third of the machine's, within these bounds, so that a laptop stays usable.
@@ -38,7 +40,8 @@ type serverConfig struct {
 	MergeTree        tags  `xml:"merge_tree"`
 }
 
-// usersConfig has the one user, default, without a password, from this machine only.
+// usersConfig has the one user, default, without a password. Only the front may come as that user: it has EngineHost as its own
+// address too, which a browser does not have.
 type usersConfig struct {
 	XMLName xml.Name `xml:"clickhouse"`
 	Profile tags     `xml:"profiles>default"`
@@ -93,14 +96,14 @@ var profile = tags{
 	set("use_skip_indexes_if_final_exact_mode", "0"),
 }
 
-// writeConfig writes the configuration of an engine that listens on host into dir and returns its path.
-func writeConfig(dir, host string) (string, error) {
+// writeConfig writes the engine's configuration into dir and returns its path.
+func writeConfig(dir string) (string, error) {
 	memory, err := memoryLimit()
 	if err != nil {
 		return "", err
 	}
 	server := serverConfig{
-		ListenHost:   host,
+		ListenHost:   front.EngineHost,
 		Users:        filepath.Join(dir, "users.xml"),
 		ShutdownWait: 2,
 		MaxMemory:    memory,
@@ -114,9 +117,9 @@ func writeConfig(dir, host string) (string, error) {
 	server.Logger.Size, server.Logger.Count = "10M", 2
 
 	users := usersConfig{Profile: profile}
-	users.User.IP, users.User.Profile, users.User.Quota, users.User.Access = "127.0.0.1", "default", "default", 1
+	users.User.IP, users.User.Profile, users.User.Quota, users.User.Access = front.EngineHost, "default", "default", 1
 
-	if err := os.MkdirAll(filepath.Join(dir, "log"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "log"), 0o700); err != nil {
 		return "", err
 	}
 	path := filepath.Join(dir, "config.xml")
@@ -131,7 +134,7 @@ func writeXML(path string, value any) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return os.WriteFile(path, append(text, '\n'), 0o644)
+	return os.WriteFile(path, append(text, '\n'), 0o600)
 }
 
 func memoryLimit() (int64, error) {

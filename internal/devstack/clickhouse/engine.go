@@ -10,9 +10,10 @@ import (
 	"io"
 	"os/exec"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
+
+	"tcpledger/internal/devstack/clickhouse/chdb"
 )
 
 // MinMajor is the oldest ClickHouse year that the tables are made for.
@@ -28,22 +29,16 @@ type Engine struct {
 	Version string
 }
 
-// Find returns the clickhouse program on PATH when it is of MinMajor or later, else the library from the cache, which it
-// fetches first where needed, telling progress how far it is. It waits while another process fetches the same.
+// Find returns the clickhouse program on PATH if it is of MinMajor or later, else the library of chdb.Fetch.
 func Find(ctx context.Context, progress io.Writer) (Engine, error) {
 	if engine, ok := installed(ctx); ok {
 		return engine, nil
 	}
-	pin, ok := pins[runtime.GOARCH]
-	if !ok {
-		return Engine{}, fmt.Errorf("there is no pinned ClickHouse library for %s: put a clickhouse program of version %d or later on PATH",
-			runtime.GOARCH, MinMajor)
-	}
-	path, err := pin.fetch(ctx, progress)
+	path, version, err := chdb.Fetch(ctx, progress)
 	if err != nil {
 		return Engine{}, fmt.Errorf("fetching ClickHouse: %w", err)
 	}
-	return Engine{Path: path, Library: true, Version: pin.version}, nil
+	return Engine{Path: path, Library: true, Version: version}, nil
 }
 
 var versionPattern = regexp.MustCompile(`\b(\d+)\.\d+\.\d+[\d.]*`)

@@ -106,7 +106,7 @@ func Command() *cobra.Command {
 		Short:  "run the ClickHouse engine until standard input ends",
 		Hidden: true,
 		Args:   cobra.NoArgs,
-		RunE:   func(*cobra.Command, []string) error { return Serve(o) },
+		RunE:   func(*cobra.Command, []string) error { return Serve(o, os.Stdin) },
 	}
 	flags := command.Flags()
 	flags.StringVar(&o.DataDir, "data", "", "data directory")

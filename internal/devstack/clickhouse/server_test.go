@@ -4,9 +4,12 @@ package clickhouse_test
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +19,7 @@ import (
 
 	"tcpledger/internal/devstack/clickhouse"
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
+	"tcpledger/internal/devstack/clickhouse/front"
 )
 
 func TestMain(m *testing.M) { clickhousetest.Main(m) }
@@ -58,11 +62,12 @@ func TestDataSurvivesKillAndStop(t *testing.T) {
 func TestServesLoopbackOnlyWithItsSettings(t *testing.T) {
 	o := clickhousetest.Options(t)
 	server := clickhousetest.StartAt(t, o)
-	listens := []string{server.Addr(), server.HTTPAddr()}
-	if o.Engine.Library { // behind the relays
-		listens = append(listens, fmt.Sprintf("0200007F:%04X", o.TCPPort), fmt.Sprintf("0200007F:%04X", o.HTTPPort))
+	require.ElementsMatch(t, []string{server.Addr(), server.HTTPAddr()}, listening(t, server.PID()))
+	own := listening(t, engine(t, server))
+	require.Len(t, own, 2)
+	for _, addr := range own { // the engine's own ports answer nobody but the front
+		require.True(t, strings.HasPrefix(addr, front.EngineHost+":"), addr)
 	}
-	require.ElementsMatch(t, listens, sorted(server, listening(t, server.PID())))
 
 	conn := connect(t, server.Addr())
 	require.Equal(t, "default", query(t, conn, "SELECT currentUser()"))
@@ -115,7 +120,24 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 	require.ErrorContains(t, err, "loading ClickHouse")
 }
 
-// listening returns the addresses that the process's sockets listen on, as /proc writes them: hex, least byte first.
+// engine returns the process id of the server's only child.
+func engine(t *testing.T, server *clickhouse.Server) int {
+	t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", server.PID()))
+	require.NoError(t, err)
+	var pids []string
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		pids = append(pids, strings.Fields(string(text))...)
+	}
+	require.Len(t, pids, 1)
+	pid, err := strconv.Atoi(pids[0])
+	require.NoError(t, err)
+	return pid
+}
+
+// listening returns the addresses that the process's sockets listen on.
 func listening(t *testing.T, pid int) []string {
 	t.Helper()
 	own := make(map[string]bool)
@@ -133,28 +155,19 @@ func listening(t *testing.T, pid int) []string {
 		for line := range strings.Lines(string(text)) {
 			fields := strings.Fields(line)
 			if len(fields) > 9 && fields[3] == "0A" && own["socket:["+fields[9]+"]"] {
-				found = append(found, fields[1])
+				found = append(found, readable(fields[1]))
 			}
 		}
 	}
 	return found
 }
 
-// sorted turns /proc's loopback addresses into the server's own, native first; any other address stays as it is.
-func sorted(server *clickhouse.Server, found []string) []string {
-	var out []string
-	for _, address := range []string{server.Addr(), server.HTTPAddr()} {
-		var port int
-		if _, err := fmt.Sscanf(address, "127.0.0.1:%d", &port); err != nil {
-			return []string{err.Error()}
-		}
-		for i, one := range found {
-			if one == fmt.Sprintf("0100007F:%04X", port) {
-				out = append(out, address)
-				found = append(found[:i:i], found[i+1:]...)
-				break
-			}
-		}
+// readable turns an IPv4 address of /proc (hex, least byte first) into host:port; any other stays as it is.
+func readable(address string) string {
+	var host uint32
+	var port uint16
+	if n, err := fmt.Sscanf(address, "%08X:%04X", &host, &port); err != nil || n != 2 || len(address) != len("0100007F:0016") {
+		return address
 	}
-	return append(out, found...)
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(binary.LittleEndian.AppendUint32(nil, host))), port).String()
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package dirlock makes sure that a data directory has one user at a time.
+//
+// It is not gofrs/flock (v0.13.2): that keeps its file to itself, and a child process must be able to go on holding the lock
+// when the process that took it is killed.
 package dirlock
 
 import (
@@ -14,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"tcpledger/internal/retry"
 )
 
 // fileName is the lock's file in the directory. It stays there: removing it would let two processes lock two files.
@@ -27,13 +32,13 @@ type Lock struct {
 	file *os.File
 }
 
-// Acquire creates dir where needed, makes sure that it can be written, and locks it. As long as another process has it,
+// Acquire creates dir if it is missing, makes sure that it can be written, and locks it. As long as another process has it,
 // Acquire tries again until ctx is done; then its error wraps ErrHeld and names the holder.
 func Acquire(ctx context.Context, dir string) (*Lock, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
-	file, err := os.OpenFile(filepath.Join(dir, fileName), os.O_CREATE|os.O_RDWR, 0o644)
+	file, err := os.OpenFile(filepath.Join(dir, fileName), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("data directory %s is not writable: %w", dir, err)
 	}
@@ -51,32 +56,30 @@ func Acquire(ctx context.Context, dir string) (*Lock, error) {
 	return &Lock{file: file}, nil
 }
 
-// KeepOverExec lets the program that this process turns into by exec go on holding the directory.
-func (l *Lock) KeepOverExec() error {
-	_, err := unix.FcntlInt(l.file.Fd(), unix.F_SETFD, 0)
-	return err
-}
+// File is the open lock file. A child process that gets it holds the directory too, until both have ended.
+func (l *Lock) File() *os.File { return l.file }
 
 // Release gives the directory up.
 func (l *Lock) Release() error {
 	return l.file.Close()
 }
 
+// tryEvery is how often a directory that another process has is tried again.
+var tryEvery = retry.Policy{First: 20 * time.Millisecond}
+
+// flock locks the file; its error wraps ErrHeld if another process has the lock until ctx is done.
 func flock(ctx context.Context, file *os.File) error {
-	for {
+	err := retry.Until(ctx, tryEvery, nil, func(context.Context) error {
 		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return nil
+		if err != nil && !errors.Is(err, unix.EWOULDBLOCK) {
+			return retry.Permanent(err)
 		}
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ErrHeld
-		case <-time.After(20 * time.Millisecond):
-		}
+		return err
+	})
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return ErrHeld
 	}
+	return err
 }
 
 func writeHolder(file *os.File) error {

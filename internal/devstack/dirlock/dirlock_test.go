@@ -5,11 +5,13 @@ package dirlock
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -35,7 +37,57 @@ func TestWaitsForTheHolderToGo(t *testing.T) {
 	dir := t.TempDir()
 	first, err := Acquire(t.Context(), dir)
 	require.NoError(t, err)
-	time.AfterFunc(100*time.Millisecond, func() { _ = first.Release() })
+	waiting, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	acquired := make(chan *Lock)
+	go func() {
+		second, err := Acquire(waiting, dir)
+		assert.NoError(t, err)
+		acquired <- second
+	}()
+	// The waiting goroutine opens the lock file a second time: from then on it tries, and must not succeed.
+	require.Eventually(t, func() bool { return opened(t, dir) == 2 }, time.Minute, time.Millisecond)
+	for range 10 {
+		select {
+		case <-acquired:
+			t.Fatal("acquired while another has it")
+		case <-time.After(tryEvery.First):
+		}
+	}
+	require.NoError(t, first.Release())
+	require.NoError(t, (<-acquired).Release())
+}
+
+// opened counts this process's descriptors of the directory's lock file.
+func opened(t *testing.T, dir string) (n int) {
+	t.Helper()
+	links, err := filepath.Glob("/proc/self/fd/*")
+	require.NoError(t, err)
+	for _, link := range links {
+		if target, err := os.Readlink(link); err == nil && target == filepath.Join(dir, fileName) {
+			n++
+		}
+	}
+	return n
+}
+
+// A process that was killed leaves the lock to its child.
+func TestAChildGoesOnHolding(t *testing.T) {
+	dir := t.TempDir()
+	first, err := Acquire(t.Context(), dir)
+	require.NoError(t, err)
+	child := exec.CommandContext(t.Context(), "cat")
+	child.ExtraFiles = []*os.File{first.File()}
+	input, err := child.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, child.Start())
+	require.NoError(t, first.Release())
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err = Acquire(ctx, dir)
+	require.ErrorIs(t, err, ErrHeld)
+	require.NoError(t, input.Close())
+	require.NoError(t, child.Wait())
 	second, err := Acquire(t.Context(), dir)
 	require.NoError(t, err)
 	require.NoError(t, second.Release())

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clickhouse
+package chdb
 
 import (
 	"archive/tar"
@@ -106,23 +106,6 @@ func TestWithoutNPMTheCommandIsNamed(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	_, err := pins["amd64"].fetch(t.Context(), io.Discard)
 	require.ErrorContains(t, err, "sudo apt-get install -y npm")
-}
-
-func TestInstalledProgramIsPreferredWhenNewEnough(t *testing.T) {
-	for said, version := range map[string]string{
-		"ClickHouse local version 26.7.2.1 (official build).": "26.7.2.1",
-		"ClickHouse local version 27.1.1.10.":                 "27.1.1.10",
-		"ClickHouse local version 25.8.9.20 (official build)": "",
-		"something else": "",
-	} {
-		dir := t.TempDir()
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "clickhouse"), []byte("#!/bin/sh\necho '"+said+"'\n"), 0o700))
-		t.Setenv("PATH", dir)
-		engine, ok := installed(t.Context())
-		require.Equal(t, version != "", ok, said)
-		require.Equal(t, version, engine.Version)
-		require.False(t, engine.Library)
-	}
 }
 
 func TestEveryPinIsWhole(t *testing.T) {

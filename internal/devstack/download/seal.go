@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package cache keeps what was downloaded outside the source tree, checked and safe from torn files.
-package cache
+// Package download keeps what was downloaded outside the source tree: where, whether a file is whole, how far a download is.
+package download
 
 import (
 	"encoding/hex"
@@ -35,7 +35,7 @@ func SumFile(path string, digest hash.Hash) (string, error) {
 	return hex.EncodeToString(digest.Sum(nil)), nil
 }
 
-// seal is what a marker file remembers of a file whose digest was checked, so that a later start need not read it all.
+// seal is what the marker file holds of a file whose digest was checked: a later start compares it, and reads no 500 MB.
 type seal struct {
 	Size     int64  `json:"size"`
 	Modified int64  `json:"modified_ns"`

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clickhouse
+package chdb
 
 import (
 	"archive/tar"
@@ -19,8 +19,8 @@ import (
 	"runtime"
 	"strings"
 
-	"tcpledger/internal/devstack/cache"
 	"tcpledger/internal/devstack/dirlock"
+	"tcpledger/internal/devstack/download"
 )
 
 // pin is one npm package that holds ClickHouse as a library.
@@ -49,15 +49,29 @@ const libraryName = "libchdb.so"
 // errNoNPM names the one thing to do.
 var errNoNPM = errors.New("npm is not installed: run `sudo apt-get install -y npm`, or put a clickhouse program of version 26 or later on PATH")
 
-// fetch returns the path of the verified library in the cache.
+// ErrNoPin is returned by Fetch on an architecture whose package we have not seen.
+var ErrNoPin = fmt.Errorf("there is no pinned ClickHouse library for %s: put a clickhouse program on PATH", runtime.GOARCH)
+
+// Fetch returns the path of the library and its version. It downloads the library into the cache if it is not there, and says on
+// progress how far it is. It waits while another process downloads the same.
+func Fetch(ctx context.Context, progress io.Writer) (path, version string, err error) {
+	pin, ok := pins[runtime.GOARCH]
+	if !ok {
+		return "", "", ErrNoPin
+	}
+	path, err = pin.fetch(ctx, progress)
+	return path, pin.version, err
+}
+
+// fetch returns the path of the verified library in the download.
 func (p pin) fetch(ctx context.Context, progress io.Writer) (string, error) {
-	base, err := cache.Dir()
+	base, err := download.Dir()
 	if err != nil {
 		return "", err
 	}
 	dir := filepath.Join(base, "clickhouse-"+p.version+"-"+runtime.GOARCH)
 	library := filepath.Join(dir, libraryName)
-	if cache.Sealed(library, p.librarySHA256) {
+	if download.Sealed(library, p.librarySHA256) {
 		return library, nil
 	}
 	lock, err := dirlock.Acquire(ctx, dir)
@@ -73,10 +87,10 @@ func (p pin) fetch(ctx context.Context, progress io.Writer) (string, error) {
 
 // usable tells whether another process fetched the library meanwhile, or a whole one lies there without its seal.
 func (p pin) usable(library string, progress io.Writer) bool {
-	if cache.Sealed(library, p.librarySHA256) {
+	if download.Sealed(library, p.librarySHA256) {
 		return true
 	}
-	digest, err := cache.SumFile(library, sha256.New())
+	digest, err := download.SumFile(library, sha256.New())
 	if err != nil {
 		return false
 	}
@@ -84,7 +98,7 @@ func (p pin) usable(library string, progress io.Writer) bool {
 		_, _ = fmt.Fprintf(progress, "%s is damaged (its checksum is wrong): fetching it again\n", library)
 		return false
 	}
-	return cache.Seal(library, digest) == nil
+	return download.Seal(library, digest) == nil
 }
 
 // download fills dir; the caller holds its lock.
@@ -101,7 +115,7 @@ func (p pin) download(ctx context.Context, dir string, progress io.Writer) error
 	if err != nil {
 		return err
 	}
-	digest, err := cache.SumFile(packed, sha512.New())
+	digest, err := download.SumFile(packed, sha512.New())
 	if err != nil {
 		return err
 	}
@@ -116,7 +130,7 @@ func (p pin) download(ctx context.Context, dir string, progress io.Writer) error
 	if err := os.Rename(unpacked, library); err != nil {
 		return err
 	}
-	return cache.Seal(library, p.librarySHA256)
+	return download.Seal(library, p.librarySHA256)
 }
 
 // pack has npm download the package into work, with npm's own cache there too so that the growth can be seen.
@@ -129,7 +143,7 @@ func (p pin) pack(ctx context.Context, work string, progress io.Writer) (string,
 	command.Dir = work
 	var said bytes.Buffer
 	command.Stderr = &said
-	shown := cache.NewProgress(progress, "downloading ClickHouse "+p.version, p.packedBytes)
+	shown := download.NewProgress(progress, "downloading ClickHouse "+p.version, p.packedBytes)
 	stop := make(chan struct{})
 	go shown.Watch(work, stop)
 	out, err := command.Output()
@@ -137,7 +151,7 @@ func (p pin) pack(ctx context.Context, work string, progress io.Writer) (string,
 	if err != nil {
 		return "", fmt.Errorf("npm pack %s@%s: %w: %s", p.name, p.version, err, strings.TrimSpace(said.String()))
 	}
-	_, _ = fmt.Fprintln(progress, "downloaded ClickHouse", p.version)
+	shown.Done()
 	return filepath.Join(work, filepath.Base(strings.TrimSpace(string(out)))), nil
 }
 
@@ -159,24 +173,25 @@ func (p pin) unpack(packed, path string, progress io.Writer) error {
 			return fmt.Errorf("no %s in %s@%s: %w", libraryName, p.name, p.version, err)
 		}
 		if header.Name == "package/"+libraryName {
-			return p.write(archive, path, cache.NewProgress(progress, "unpacking ClickHouse", p.libraryBytes))
+			return p.write(archive, path, download.NewProgress(progress, "unpacking ClickHouse", p.libraryBytes))
 		}
 	}
 }
 
-func (p pin) write(from io.Reader, path string, progress *cache.Progress) error {
+func (p pin) write(from io.Reader, path string, progress *download.Progress) error {
 	to, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	digest := sha256.New()
-	_, err = io.Copy(io.MultiWriter(to, digest, progress.Counter()), from)
+	_, err = io.Copy(io.MultiWriter(to, digest, progress), from)
 	if err == nil {
 		err = to.Sync()
 	}
 	if err := errors.Join(err, to.Close()); err != nil {
 		return err
 	}
+	progress.Done()
 	if got := hex.EncodeToString(digest.Sum(nil)); got != p.librarySHA256 {
 		return fmt.Errorf("refused %s of %s@%s: its sha256 is %s, not the pinned %s", libraryName, p.name, p.version, got, p.librarySHA256)
 	}

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clickhouse
+package front
 
 import (
 	"bufio"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -16,18 +17,22 @@ import (
 )
 
 const (
-	// greetingText bounds a text of a greeting.
-	greetingText = 4 << 10
-	// answerText bounds a refusal's text.
-	answerText = 64 << 10
+	// maxGreetingText bounds a text of a greeting, in bytes.
+	maxGreetingText = 4 << 10
+	// maxRefusal bounds a refusal's text, in bytes.
+	maxRefusal = 64 << 10
 	// refusalWithin bounds the question whether the engine would have a client.
 	refusalWithin = 10 * time.Second
 )
 
+// asking is the HTTP client of refusal.
+var asking = &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+	DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) { return dial(ctx, addr) }}}
+
 // greeting is who a client of the native protocol says it is.
 type greeting struct{ database, user, password string }
 
-// readGreeting reads a client's first packet, and nothing behind it. Raw is what it read; ok is false where that is no greeting.
+// readGreeting reads a client's first packet, and nothing behind it. Raw is what it read; ok is false if that is no greeting.
 func readGreeting(from io.ByteReader) (raw []byte, g greeting, ok bool) {
 	r := &greetingReader{from: from, good: true}
 	if r.number() != uint64(proto.ClientCodeHello) {
@@ -61,9 +66,9 @@ func (r *greetingReader) byte() byte {
 }
 
 func (r *greetingReader) number() (n uint64) {
-	const more, bits, most = 0x80, 7, 63
+	const more, bits, maxShift = 0x80, 7, 63
 	for shift := 0; r.good; shift += bits {
-		if shift > most {
+		if shift > maxShift {
 			r.good = false
 			break
 		}
@@ -78,7 +83,7 @@ func (r *greetingReader) number() (n uint64) {
 
 func (r *greetingReader) text() string {
 	length := r.number()
-	if length > greetingText {
+	if length > maxGreetingText {
 		r.good = false
 	}
 	var text strings.Builder
@@ -88,8 +93,9 @@ func (r *greetingReader) text() string {
 	return text.String()
 }
 
-// admit reads what a client begins with and asks, over HTTP at addr, whether the engine would have it: by the native protocol a
-// wrong user, password or database ends the engine. It answers a client that is refused; of another it returns what it read.
+// admit reads the greeting of a client and asks, over HTTP at addr, whether the engine accepts its user, password and database:
+// wrong ones end the engine when it sees them in the native protocol. It answers a client that the engine refuses. Of any other
+// client it returns what it read.
 func admit(client io.ReadWriter, addr string) (begun []byte, ok bool) {
 	buffered := bufio.NewReader(client)
 	begun, g, ok := readGreeting(buffered)
@@ -106,7 +112,7 @@ func admit(client io.ReadWriter, addr string) (begun []byte, ok bool) {
 	return append(begun, behind...), true
 }
 
-// refusal is the engine's answer to such a client, nil where it has none against it.
+// refusal is the engine's answer to a client that it refuses, nil if it accepts the client.
 func (g greeting) refusal(addr string) *proto.Exception {
 	ctx, cancel := context.WithTimeout(context.Background(), refusalWithin)
 	defer cancel()
@@ -118,8 +124,7 @@ func (g greeting) refusal(addr string) *proto.Exception {
 	if err != nil {
 		return nil
 	}
-	request.Close = true
-	response, err := http.DefaultClient.Do(request)
+	response, err := asking.Do(request)
 	if err != nil {
 		return nil // the engine is not there, or no longer
 	}
@@ -128,7 +133,7 @@ func (g greeting) refusal(addr string) *proto.Exception {
 	if err != nil {
 		return nil
 	}
-	text, err := io.ReadAll(io.LimitReader(response.Body, answerText))
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxRefusal))
 	if err != nil {
 		return nil
 	}
