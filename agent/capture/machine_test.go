@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+	"kernel.org/pub/linux/libs/security/libcap/cap"
 
 	"tcpledger/bpf"
 )
@@ -118,11 +119,15 @@ func TestNoTimeNamespaces(t *testing.T) {
 }
 
 func TestMissingCapabilities(t *testing.T) {
-	bit := func(capability uint) uint64 { return 1 << capability }
-	require.Empty(t, missingCapabilities(bit(unix.CAP_SYS_ADMIN)))
-	require.Empty(t, missingCapabilities(bit(unix.CAP_BPF)|bit(unix.CAP_PERFMON)))
-	require.Equal(t, []string{"CAP_BPF"}, missingCapabilities(bit(unix.CAP_PERFMON)))
-	require.Equal(t, []string{"CAP_BPF", "CAP_PERFMON"}, missingCapabilities(bit(unix.CAP_NET_ADMIN)))
+	set := func(values ...cap.Value) *cap.Set {
+		s := cap.NewSet()
+		require.NoError(t, s.SetFlag(cap.Effective, true, values...))
+		return s
+	}
+	require.Empty(t, missingCapabilities(set(cap.SYS_ADMIN)))
+	require.Empty(t, missingCapabilities(set(cap.BPF, cap.PERFMON)))
+	require.Equal(t, []string{"CAP_BPF"}, missingCapabilities(set(cap.PERFMON)))
+	require.Equal(t, []string{"CAP_BPF", "CAP_PERFMON"}, missingCapabilities(set(cap.NET_ADMIN)))
 }
 
 func TestNothingBeforeStart(t *testing.T) {

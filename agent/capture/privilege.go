@@ -10,7 +10,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/features"
-	"golang.org/x/sys/unix"
+	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
 // What this machine may lack; each comes wrapped in one line that says what to do.
@@ -34,11 +34,11 @@ func checkMachine() error {
 		return fmt.Errorf("%w: %s is missing; the kernel needs CONFIG_DEBUG_INFO_BTF=y, "+
 			"as distribution kernels since 5.10 have it", ErrNoBTF, kernelBTF)
 	}
-	effective, err := effectiveCapabilities()
+	own, err := cap.GetPID(0)
 	if err != nil {
-		return err
+		return fmt.Errorf("read own capabilities: %w", err)
 	}
-	if missing := missingCapabilities(effective); len(missing) > 0 {
+	if missing := missingCapabilities(own); len(missing) > 0 {
 		return fmt.Errorf("%w: %s; run with sudo, or once: sudo setcap cap_bpf,cap_perfmon,cap_syslog=ep %s",
 			ErrPrivileges, strings.Join(missing, " and "), executable())
 	}
@@ -67,30 +67,22 @@ func checkClock(path string) error {
 	return nil
 }
 
-// missingCapabilities names those that the effective set lacks. CAP_SYS_ADMIN
-// stands in for both, as in the kernel.
-func missingCapabilities(effective uint64) []string {
-	has := func(capability uint) bool { return effective>>capability&1 == 1 }
-	if has(unix.CAP_SYS_ADMIN) {
+// missingCapabilities names those that the effective set lacks. CAP_SYS_ADMIN stands in for both, as in the kernel.
+func missingCapabilities(own *cap.Set) []string {
+	has := func(value cap.Value) bool {
+		set, err := own.GetFlag(cap.Effective, value)
+		return err == nil && set
+	}
+	if has(cap.SYS_ADMIN) {
 		return nil
 	}
 	var missing []string
-	if !has(unix.CAP_BPF) {
-		missing = append(missing, "CAP_BPF")
-	}
-	if !has(unix.CAP_PERFMON) {
-		missing = append(missing, "CAP_PERFMON")
+	for _, value := range []cap.Value{cap.BPF, cap.PERFMON} {
+		if !has(value) {
+			missing = append(missing, strings.ToUpper(value.String()))
+		}
 	}
 	return missing
-}
-
-func effectiveCapabilities() (uint64, error) {
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	if err := unix.Capget(&header, &data[0]); err != nil {
-		return 0, fmt.Errorf("read own capabilities: %w", err)
-	}
-	return uint64(data[1].Effective)<<32 | uint64(data[0].Effective), nil
 }
 
 func executable() string {
