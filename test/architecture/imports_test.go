@@ -54,7 +54,7 @@ var assembled = map[string][]string{
 }
 
 // realParts are what any test may start: the real engines, real connections.
-var realParts = []string{module + "/internal/devstack/", module + "/test/"}
+var realParts = []string{module + "/internal/devstack", module + "/test/"}
 
 // listed is what `go list` says about a package.
 type listed struct {
