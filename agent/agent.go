@@ -71,7 +71,7 @@ func build(cmd *cobra.Command, o *options) (*agent, error) {
 	if a.owners, err = owner.New("/proc", "/sys/fs/cgroup"); err != nil {
 		return nil, err
 	}
-	a.resolver = stacks.NewResolver(os.DirFS("/"))
+	a.resolver = stacks.NewResolver(stacks.OpenHost()) // open until the process ends
 	a.registry.MustRegister(a.capture.Collector(), a.resolver.Memory())
 	health.Add("capture", a.capture.Err)
 	if a.transport != nil {
@@ -143,6 +143,9 @@ func (a *agent) start() (*pipeline.Pipeline, error) {
 	}
 	if err := a.resolver.Read(); err != nil {
 		a.log.Warn("stacks go out without symbols", "err", err)
+	}
+	if err := dropSyslog(); err != nil {
+		return nil, err
 	}
 	to, err := a.sink()
 	if err != nil {

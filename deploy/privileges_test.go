@@ -3,13 +3,17 @@
 package deploy
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -84,6 +88,57 @@ func TestAgentStartsAsTheUnitStartsIt(t *testing.T) {
 		require.Error(t, err, "without %s", c)
 		require.Contains(t, output, c)
 	}
+}
+
+// What needs CAP_SYSLOG is done once the agent watches; then no thread of it has the capability, in no set that counts.
+func TestAgentGivesUpCapSyslog(t *testing.T) {
+	needKernel(t)
+	list := setprivList(granted(t))
+	for name, arguments := range map[string][]string{
+		"ordinary user": {"--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=" + list, "--ambient-caps=" + list, "--bounding-set=" + list, "--no-new-privs"},
+		"root":          {"--no-new-privs"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			command := exec.CommandContext(t.Context(), "setpriv", append(arguments, program(t, "tcpledger-agent"), "--stdout", "--listen=127.0.0.1:0")...)
+			command.Dir = "/"
+			stderr, err := command.StderrPipe()
+			require.NoError(t, err)
+			require.NoError(t, command.Start())
+			first, err := bufio.NewReader(stderr).ReadString('\n')
+			require.NoError(t, err)
+			require.Contains(t, first, "watching")
+			threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", command.Process.Pid))
+			require.NoError(t, err)
+			require.Greater(t, len(threads), 1)
+			for _, thread := range threads {
+				status := read(t, thread)
+				for _, set := range []string{"CapPrm", "CapEff", "CapInh", "CapAmb"} {
+					require.Zero(t, capabilities(t, status, set)>>uint(cap.SYSLOG)&1, "%s %s", thread, set)
+				}
+				require.EqualValues(t, 1, capabilities(t, status, "CapEff")>>uint(cap.BPF)&1, thread)
+			}
+			require.NoError(t, command.Process.Signal(syscall.SIGTERM))
+			require.NoError(t, command.Wait())
+		})
+	}
+}
+
+// capabilities is a set of /proc/PID/status.
+func capabilities(t *testing.T, status, set string) uint64 {
+	t.Helper()
+	_, rest, found := strings.Cut(status, set+":")
+	require.True(t, found)
+	bits, err := strconv.ParseUint(strings.Fields(rest)[0], 16, 64)
+	require.NoError(t, err)
+	return bits
+}
+
+func TestAgentInItsOwnPIDNamespaceSaysSo(t *testing.T) {
+	needKernel(t)
+	output, err := exec.CommandContext(t.Context(), "unshare", "--pid", "--fork", "--mount-proc", program(t, "tcpledger-agent"), "--check", "--listen=").CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(output), "a pid namespace of its own")
+	require.Equal(t, 1, bytes.Count(output, []byte("\n")), string(output))
 }
 
 // The image's way: file capabilities, with the container's list as their upper bound.

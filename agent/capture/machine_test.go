@@ -74,6 +74,18 @@ func asNobody(t *testing.T, capabilities ...uintptr) (string, error) {
 	return string(output), err
 }
 
+// In a pid namespace of its own the agent's number is that of some other process of the host.
+func TestOwnPIDNamespaceIsRefused(t *testing.T) {
+	privileged(t)
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), childRole+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
+	output, err := cmd.CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(output), ErrPIDNamespace.Error())
+	require.NotContains(t, string(output), "\n", "one line")
+}
+
 func TestOrdinaryUserWithTwoCapabilities(t *testing.T) {
 	privileged(t)
 	output, err := asNobody(t, unix.CAP_BPF, unix.CAP_PERFMON)

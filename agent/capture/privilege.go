@@ -20,6 +20,7 @@ var (
 	ErrNoRingBuffer = errors.New("no BPF ring buffer")
 	ErrMemlock      = errors.New("memlock limit too low")
 	ErrClock        = errors.New("another clock than the kernel's")
+	ErrPIDNamespace = errors.New("a pid namespace of its own")
 )
 
 // kernelBTF is where a kernel publishes its types.
@@ -45,7 +46,30 @@ func checkMachine() error {
 	if err := features.HaveMapType(ebpf.RingBuf); errors.Is(err, ebpf.ErrNotSupported) {
 		return fmt.Errorf("%w: the kernel is older than 5.8, tcpledger needs 5.10", ErrNoRingBuffer)
 	}
+	if err := checkPIDNamespace(pidNamespace); err != nil {
+		return err
+	}
 	return checkClock(timeOffsets)
+}
+
+// pidNamespace is this process's pid namespace; hostPIDs is what the host's reads, the same on every kernel
+// (PROC_PID_INIT_INO).
+const (
+	pidNamespace = "/proc/self/ns/pid"
+	hostPIDs     = "pid:[4026531836]"
+)
+
+// checkPIDNamespace refuses a pid namespace that is not the host's. Records name processes by the host's numbers: the agent
+// would record its own traffic, leave out that of the host's process with its number, and name wrong owners.
+func checkPIDNamespace(path string) error {
+	namespace, err := os.Readlink(path)
+	if err != nil {
+		return fmt.Errorf("read the pid namespace: %w", err)
+	}
+	if namespace != hostPIDs {
+		return fmt.Errorf("%w: the kernel's records name processes by the host's numbers; run in the host's (hostPID: true, --pid=host)", ErrPIDNamespace)
+	}
+	return nil
 }
 
 // checkClock refuses a time namespace whose CLOCK_BOOTTIME is not that of the records: every wait for what belongs
