@@ -162,7 +162,7 @@ func TestCopiesShareAndOneIsKilled(t *testing.T) {
 	send := func(rounds int) {
 		for range rounds {
 			for partition := range 6 {
-				require.NoError(t, writer.WriteMessages(t.Context(), kafka.Message{Partition: partition, Value: batch(t, uint32(partition), sent/6, 20)}))
+				require.NoError(t, writer.WriteMessages(t.Context(), kafka.Message{Partition: partition, Key: []byte("h"), Value: batch(t, uint32(partition), sent/6, 20)}))
 			}
 			sent += 6 * 20
 		}
@@ -227,7 +227,7 @@ func TestWaitsForMigrations(t *testing.T) {
 	broker := newKafka(t)
 	writer := kafka.Writer{Addr: kafka.TCP(broker), Topic: schema.TopicEvents, RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond, Transport: &kafka.Transport{}}
 	defer func() { require.NoError(t, writer.Close()) }()
-	require.NoError(t, writer.WriteMessages(t.Context(), kafka.Message{Value: batch(t, 1, 0, 5)}))
+	require.NoError(t, writer.WriteMessages(t.Context(), kafka.Message{Key: []byte("h"), Value: batch(t, 1, 0, 5)}))
 	p := start(t, "--brokers", broker, "--clickhouse", addr, "--migrate=false")
 	db := open(t, addr)
 	require.Eventually(t, func() bool { return p.said("tcpledger migrate") == 1 }, maxWait, 20*time.Millisecond, "it saw that tables are missing")

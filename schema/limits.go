@@ -2,7 +2,10 @@
 
 package schema
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // Version is the wire version of every message: the first element of its array. Fields are only ever appended, so it
 // changes only with a new topic.
@@ -34,6 +37,10 @@ const (
 // toStartOfFiveMinutes or toStartOfHour, which are 32 bits wide: a later row would be in its table, but a filter on the time
 // would not find it.
 const EndOfTime = 4_291_747_200
+
+// Retention is how long the tables keep a row unless an operator changes their TTL. A row that is older by the broker's time is
+// not stored.
+const Retention = 400 * 24 * time.Hour
 
 // ErrMalformed marks a message that no decoder of this version can read. It goes to dead_letters with its bytes.
 var ErrMalformed = errors.New("malformed message")

@@ -11,26 +11,14 @@ import (
 	"tcpledger/schema"
 )
 
-// Host appends the host of a meta message to out if the message describes one, and notes in reject what cannot be a row. It
-// fills source, which the rows point at, and reports whether the rest of the message can be used.
-func Host(m *schema.Meta, a Arrival, source *row.Source, out *row.Set, reject *row.Reject) bool {
-	boot, err := uuid.Parse(m.BootID)
-	if err != nil {
-		reject.Add(row.RejectBootID, fmt.Sprintf("boot id %q is no UUID", m.BootID))
-		return false
-	}
+// Host appends the host of a judged meta message to out if the message describes one. It fills source, which the rows point at.
+func Host(m *schema.Meta, a Arrival, source *row.Source, out *row.Set) {
+	boot, _ := uuid.Parse(m.BootID) // the judge has parsed it
 	*source = row.Source{Host: m.Host, BootID: boot, Session: m.Session, Run: m.Run, ClockOff: a.ClockOff,
 		ReceivedAt: row.Micros(a.ReceivedAt.UnixMicro())}
-	if m.Agent.AgentVersion == "" {
-		return true // it only carries stacks
+	if m.Agent.AgentVersion != "" {
+		out.Hosts = append(out.Hosts, row.Host{Source: source, StartedAt: row.Micros(m.At / 1000), KernelRelease: m.KernelRelease, Facts: m.Agent})
 	}
-	at := row.Micros(m.At / 1000)
-	if m.At < 0 || at >= endOfTime {
-		reject.Add(row.RejectTime, fmt.Sprintf("%d ns is outside 1970 to 2105", m.At))
-		return true
-	}
-	out.Hosts = append(out.Hosts, row.Host{Source: source, StartedAt: at, KernelRelease: m.KernelRelease, Facts: m.Agent})
-	return true
 }
 
 // Stacks appends the stacks of a meta message to out, with their addresses in hex: their names come later, so that no row

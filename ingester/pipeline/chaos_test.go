@@ -103,15 +103,15 @@ func TestRefusalIsWaitedFor(t *testing.T) {
 	until(t, "it is over", func() bool { return run.outage.Err() == nil })
 }
 
-// Rows of more days than a block takes are stored all the same, each day in an insert of its own.
+// Rows of more days than a table has open are stored all the same, each day in an insert of its own.
 func TestRowsOfManyDays(t *testing.T) {
 	r := newRig(t)
 	r.start("g")
-	e := schema.NewBatchEncoder()
 	for day := range uint64(40) {
+		e := schema.NewBatchEncoder()
 		e.AddConnection(sampleConnection(1, day, float64(day)*86_400+1))
+		r.send(schema.TopicEvents, 0, finish(t, e, sampleHeader(1)))
 	}
-	r.send(schema.TopicEvents, 0, finish(t, e, sampleHeader(1)))
 	r.eventually(40, "SELECT count() FROM %s.connections FINAL")
 	require.Equal(t, uint64(40), r.number("SELECT uniqExact(toDate(closed_at)) FROM %s.connections"))
 }

@@ -30,7 +30,7 @@ func FuzzMessageToRows(f *testing.F) {
 	topics := []string{schema.TopicEvents, schema.TopicSymbols, "another", schema.TopicMeta}
 	h := newHandler(newMetrics(prometheus.NewRegistry()))
 	f.Fuzz(func(t *testing.T, value []byte, topic uint8) {
-		m := &consume.Message{Topic: topics[int(topic)%len(topics)], Partition: 1, Offset: 2, Value: value}
+		m := &consume.Message{Topic: topics[int(topic)%len(topics)], Partition: 1, Offset: 2, Key: keyOf(topics[int(topic)%len(topics)], value), Value: value}
 		set := h.rows(m, time.Now())
 		require.LessOrEqual(t, len(set.DeadLetters), 1)
 		for _, d := range set.DeadLetters {
@@ -48,7 +48,7 @@ func FuzzMessageToRows(f *testing.F) {
 // What a row costs the ingester before the server: decode, normalize, append.
 func BenchmarkMessageToColumns(b *testing.B) {
 	const rows = 1_000
-	message := &consume.Message{Topic: schema.TopicEvents, Value: sampleBatch(b, 1, 5, 0, rows/2)}
+	message := &consume.Message{Topic: schema.TopicEvents, Key: []byte("web-1"), Value: sampleBatch(b, 1, 5, 0, rows/2)}
 	h := newHandler(newMetrics(prometheus.NewRegistry()))
 	s := store.New(&clickhouse.Native{}, "d", program.NewOutage(nil, "clickhouse"), prometheus.NewRegistry())
 	now := time.Now()

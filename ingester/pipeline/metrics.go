@@ -5,7 +5,7 @@ package pipeline
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"tcpledger/ingester/row"
+	"tcpledger/internal/judge"
 )
 
 type metrics struct {
@@ -20,7 +20,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		deadLetters: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tcpledger_ingester_dead_letters_total",
 			Help: "Messages of which something could not be stored, by reason; a message with two reasons counts for both."}, []string{"reason"}),
 	}
-	for _, kind := range row.RejectKinds() {
+	for _, kind := range judge.Kinds() {
 		m.deadLetters.WithLabelValues(string(kind))
 	}
 	registry.MustRegister(m.messages, m.deadLetters)

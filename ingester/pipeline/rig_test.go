@@ -114,7 +114,7 @@ func (r *rig) startWith(group string, flushRows int, interval time.Duration) *ru
 	go func() { job <- symbols.Run(ctx) }()
 	go func() {
 		err := p.Run(ctx)
-		cancel()  // nothing to wait for if the pipeline ends by itself
+		cancel() // nothing to wait for if the pipeline ends by itself
 		if jobErr := <-job; !errors.Is(jobErr, context.Canceled) {
 			err = errors.Join(err, jobErr)
 		}
@@ -145,9 +145,19 @@ func (r *rig) send(topic string, partition int, values ...[]byte) {
 	r.t.Helper()
 	messages := make([]kafka.Message, len(values))
 	for i, v := range values {
-		messages[i] = kafka.Message{Topic: topic, Partition: partition, Key: []byte("key"), Value: v}
+		messages[i] = kafka.Message{Topic: topic, Partition: partition, Key: keyOf(topic, v), Value: v}
 	}
 	require.NoError(r.t, r.writer.WriteMessages(r.t.Context(), messages...))
+}
+
+// keyOf is the key that an agent gives a message: its build or its host.
+func keyOf(topic string, value []byte) []byte {
+	if topic == schema.TopicSymbols {
+		if piece, err := schema.DecodeSymbols(value); err == nil {
+			return []byte(piece.BuildID)
+		}
+	}
+	return []byte("web-1")
 }
 
 // number is what a query of one number answers.

@@ -119,11 +119,12 @@ func TestAnotherIngesterResolvesFromClickHouse(t *testing.T) {
 func TestStacksWithoutSymbols(t *testing.T) {
 	r := newRig(t)
 	r.start("g")
-	s := schema.Stack{ID: 77, Frames: []schema.Frame{{Module: "kernel", Offset: 0xffffffff81000000}}}
+	s := schema.Stack{Frames: []schema.Frame{{Module: "kernel", Offset: 0xffffffff81000000}}}
+	s.ID = schema.StackID(s.Frames)
 	meta, err := schema.EncodeMeta(&schema.Meta{Host: "web-1", BootID: sampleBoot, Session: 1, Run: 7, At: sampleDay.UnixNano(), KernelRelease: "6.18.0",
 		Agent: schema.HostFacts{AgentVersion: "v1", Machine: "x86_64", CPUs: 2, Kinds: []string{"connection"}, Missing: []string{"tcp_send_reset: no"}}, Stacks: []schema.Stack{s}})
 	require.NoError(t, err)
 	r.send(schema.TopicMeta, 0, meta)
-	r.eventually(1, "SELECT count() FROM %s.stacks FINAL WHERE stack_id = 77 AND fp = 0 AND symbols = ['0xffffffff81000000']")
+	r.eventually(1, "SELECT count() FROM %s.stacks FINAL WHERE stack_id = "+fmt.Sprint(s.ID)+" AND fp = 0 AND symbols = ['0xffffffff81000000']")
 	r.eventually(1, "SELECT count() FROM %s.hosts FINAL WHERE host = 'web-1' AND run = 7 AND agent_version = 'v1' AND machine = 'x86_64' AND cpus = 2 AND NOT symbols AND kinds = ['connection'] AND length(missing) = 1 AND started_at = '2026-03-04 12:00:00'")
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package row
+package judge
 
 import (
 	"math"
@@ -14,12 +14,12 @@ import (
 func TestRejectCountsAndMerges(t *testing.T) {
 	var f Reject
 	require.False(t, f.Any())
-	f.Add(RejectTime, "2399", schema.Range{Stream: 1, From: 5, To: 5})
-	f.Add(RejectTime, "1066", schema.Range{Stream: 1, From: 6, To: 6})
-	f.Add(RejectUnknownKind, "kind 200", schema.Range{Stream: 2, From: 7, To: 7})
+	f.Add(Time, "2399", schema.Range{Stream: 1, From: 5, To: 5})
+	f.Add(Time, "1066", schema.Range{Stream: 1, From: 6, To: 6})
+	f.Add(UnknownKind, "kind 200", schema.Range{Stream: 2, From: 7, To: 7})
 	require.True(t, f.Any())
 	require.Equal(t, "time: 2399 (and 1 more); unknown_kind: kind 200", f.String())
-	require.Equal(t, []RejectKind{RejectTime, RejectUnknownKind}, f.Kinds())
+	require.Equal(t, []Kind{Time, UnknownKind}, f.Kinds())
 	require.Equal(t, []schema.Range{{Stream: 1, From: 5, To: 6}, {Stream: 2, From: 7, To: 7}}, f.Ranges)
 	f.Reset()
 	require.False(t, f.Any())
@@ -28,12 +28,6 @@ func TestRejectCountsAndMerges(t *testing.T) {
 
 func TestRangesAtTheEndOfTheNumbersDoNotWrap(t *testing.T) {
 	var f Reject
-	f.Add(RejectTime, "", schema.Range{From: math.MaxUint64, To: math.MaxUint64}, schema.Range{From: 0, To: 0})
+	f.Add(Time, "", schema.Range{From: math.MaxUint64, To: math.MaxUint64}, schema.Range{From: 0, To: 0})
 	require.Len(t, f.Ranges, 2)
-}
-
-func TestDays(t *testing.T) {
-	require.Zero(t, Micros(0).Day())
-	require.Zero(t, (MicrosOfDay - 1).Day())
-	require.Equal(t, int32(1), MicrosOfDay.Day())
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package row
+package judge
 
 import (
 	"fmt"
@@ -9,23 +9,28 @@ import (
 	"tcpledger/schema"
 )
 
-// RejectKind says why a part of a message is not in the tables. The kinds are the values of a metric's label.
-type RejectKind string
+// Kind says why a part of a message is not in the tables. The kinds are the values of a metric's label.
+type Kind string
 
 // The kinds of reject.
 const (
-	RejectMalformed   RejectKind = "malformed"
-	RejectUnknownKind RejectKind = "unknown_kind"
-	RejectTime        RejectKind = "time"
-	RejectBootID      RejectKind = "boot_id"
-	RejectCheckpoint  RejectKind = "checkpoint"
-	RejectTopic       RejectKind = "topic"
-	RejectUnreadable  RejectKind = "unreadable"
+	Malformed   Kind = "malformed"    // no decoder of this version can read it
+	UnknownKind Kind = "unknown_kind" // a row of a kind that this version does not know
+	Key         Kind = "key"          // the message's key is not its host, or not its build
+	Ranges      Kind = "ranges"       // the numbers of the rows are not those of the header
+	Time        Kind = "time"         // a moment that cannot be, by the broker's time
+	BootID      Kind = "boot_id"      // no UUID
+	Checkpoint  Kind = "checkpoint"   // lists that do not belong together
+	Number      Kind = "number"       // more than the stream can have counted since boot
+	StackID     Kind = "stack_id"     // not the hash of the stack's frames
+	Symbols     Kind = "symbols"      // names that no kernel has
+	Topic       Kind = "topic"        // a topic that is not read
+	Unreadable  Kind = "unreadable"   // a batch that the broker holds and nobody can read
 )
 
-// RejectKinds lists the kinds.
-func RejectKinds() []RejectKind {
-	return []RejectKind{RejectMalformed, RejectUnknownKind, RejectTime, RejectBootID, RejectCheckpoint, RejectTopic, RejectUnreadable}
+// Kinds lists the kinds.
+func Kinds() []Kind {
+	return []Kind{Malformed, UnknownKind, Key, Ranges, Time, BootID, Checkpoint, Number, StackID, Symbols, Topic, Unreadable}
 }
 
 // Reject is the account of one message of which something could not be stored: the reasons, and the ranges of numbers that
@@ -37,13 +42,13 @@ type Reject struct {
 
 // reason counts the parts of a message that have one kind of reject. detail is that of the first.
 type reason struct {
-	kind   RejectKind
+	kind   Kind
 	detail string
 	count  int
 }
 
 // Add notes one part that could not be stored, and the ranges of its numbers.
-func (r *Reject) Add(kind RejectKind, detail string, ranges ...schema.Range) {
+func (r *Reject) Add(kind Kind, detail string, ranges ...schema.Range) {
 	for _, lost := range ranges {
 		r.addRange(lost)
 	}
@@ -75,8 +80,8 @@ func (r *Reject) Any() bool { return len(r.reasons) > 0 }
 func (r *Reject) Reset() { r.Ranges, r.reasons = nil, r.reasons[:0] }
 
 // Kinds lists each kind of reject once.
-func (r *Reject) Kinds() []RejectKind {
-	kinds := make([]RejectKind, len(r.reasons))
+func (r *Reject) Kinds() []Kind {
+	kinds := make([]Kind, len(r.reasons))
 	for i, reason := range r.reasons {
 		kinds[i] = reason.kind
 	}
