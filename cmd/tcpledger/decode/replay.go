@@ -12,10 +12,10 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/spf13/cobra"
 
+	"tcpledger/internal/judge"
 	"tcpledger/internal/program"
 	"tcpledger/internal/text"
 	"tcpledger/query"
-	"tcpledger/schema"
 )
 
 // Messages are sent so many, or so many bytes, at once.
@@ -47,7 +47,7 @@ func (o *options) runReplay(cmd *cobra.Command, now time.Time) (err error) {
 		defer func() { err = errors.Join(err, writer.Close()) }()
 		send = func(ctx context.Context, m []kafka.Message) error { return writer.WriteMessages(ctx, m...) }
 	}
-	r := replay{send: send, groups: map[group]*tally{}}
+	r := newReplay(now, send)
 	if err := r.all(cmd.Context(), query.New(db, db.Name, 0), w, o.host); err != nil {
 		return err
 	}
@@ -66,13 +66,19 @@ func (o *options) window(now time.Time) (query.Window, error) {
 	return w, nil
 }
 
-// replay goes over dead letters and sends those that this version understands.
+// replay goes over dead letters and sends those that an ingester of this version would store whole if they came now.
 type replay struct {
+	judge   *judge.Judge
+	now     time.Time
 	send    func(context.Context, []kafka.Message) error
 	pending []kafka.Message
 	bytes   int
 	order   []group
 	groups  map[group]*tally
+}
+
+func newReplay(now time.Time, send func(context.Context, []kafka.Message) error) *replay {
+	return &replay{judge: judge.New(), now: now, send: send, groups: map[group]*tally{}}
 }
 
 type group struct{ topic, reason string }
@@ -109,8 +115,9 @@ func (r *replay) one(ctx context.Context, l *query.DeadLetter) error {
 		r.groups[g], r.order = t, append(r.order, g)
 	}
 	t.letters++
-	if still := refusal(l.Topic, []byte(l.Message)); still != "" {
-		t.still = still
+	claim := &judge.Message{Topic: l.Topic, Key: []byte(l.Key), Value: []byte(l.Message), Time: r.now}
+	if reject := r.judge.Reject(claim); reject.Any() {
+		t.still = reject.String()
 		return nil
 	}
 	t.understood++
@@ -129,48 +136,6 @@ func (r *replay) flush(ctx context.Context) error {
 		}
 	}
 	r.pending, r.bytes = r.pending[:0], 0
-	return nil
-}
-
-// refusal is the text of understand's error, "" where there is none.
-func refusal(topic string, message []byte) string {
-	if err := understand(topic, message); err != nil {
-		return err.Error()
-	}
-	return ""
-}
-
-// understand says why an ingester of this version would not take the whole message.
-func understand(topic string, message []byte) error {
-	if topic != schema.TopicEvents {
-		_, err := read(topic, message)
-		return err
-	}
-	var b schema.Batch
-	if err := schema.NewBatchDecoder().Decode(message, &b); err != nil {
-		return err
-	}
-	if len(b.Unknown) > 0 {
-		return fmt.Errorf("%d rows of kind %d, which this version does not know", len(b.Unknown), b.Unknown[0].Kind)
-	}
-	for i := range b.Connections {
-		if err := inYears(b.Wall(b.Connections[i].At)); err != nil {
-			return err
-		}
-	}
-	for i := range b.Events {
-		if err := inYears(b.Wall(b.Events[i].At)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// inYears refuses times that the tables do not take: the message would be a dead letter again.
-func inYears(wall int64) error {
-	if at := time.Unix(0, wall).UTC(); at.Unix() < 0 || at.Unix() >= schema.EndOfTime {
-		return fmt.Errorf("a row is of the year %d", at.Year())
-	}
 	return nil
 }
 
