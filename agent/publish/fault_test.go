@@ -38,7 +38,7 @@ func TestWhatMayHaveArrivedIsNotLost(t *testing.T) {
 	}
 	away.Remove()
 	p.Finish()
-	require.ErrorContains(t, wait(), "could not be told")
+	require.ErrorContains(t, wait(), "could not be reported")
 	account := map[uint64]int{}
 	for _, m := range b.read(schema.TopicEvents, "web-1") {
 		account[numberOf(t, m)] = 1 // a second try may be there twice

@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// lossBucket keeps the losses of a long outage apart, so that a window finds those that are its own.
+	// lossBucket keeps the losses of a long outage apart, so that a question about a window finds its own.
 	lossBucket = uint64(300e9)
-	// maxLosses is where ranges are joined whatever their time and cause: memory stays bounded under any outage. What had
-	// different causes is all an overflow then, since an overflow is what left it untold.
+	// maxLosses bounds the ranges, and so the memory under any outage: from here on neighbours are joined whatever their time and
+	// cause. Joined ranges of different causes count as overflow, because the overflow kept them from being sent.
 	maxLosses = 10_000
 )
 
-// losses are the ranges still to be told, disjoint, by stream and number. Neighbours of one cause are one range.
+// losses are the ranges that are not sent yet, disjoint, by stream and number. Neighbours of one cause are one range.
 type losses struct{ ranges []schema.Loss }
 
 func (l *losses) add(loss schema.Loss) {
@@ -50,9 +50,9 @@ func join(a, b schema.Loss) schema.Loss {
 	return a
 }
 
-// take removes and gives at most most ranges.
-func (l *losses) take(most int) []schema.Loss {
-	n := min(most, len(l.ranges))
+// take removes and gives at most maxRanges ranges.
+func (l *losses) take(maxRanges int) []schema.Loss {
+	n := min(maxRanges, len(l.ranges))
 	if n <= 0 {
 		return nil
 	}

@@ -71,7 +71,7 @@ type Publisher struct {
 	dropped  map[string]uint64 // messages by topic
 }
 
-// overflowFor is how long an overflow makes the queue unhealthy, and how long none must have been for the next to be said.
+// overflowFor is how long an overflow makes the queue unhealthy. The next overflow is logged if the last one is longer ago.
 const overflowFor = time.Minute
 
 // New makes a publisher; nothing is connected before Run.
@@ -88,8 +88,8 @@ func New(config Config) *Publisher {
 	return p
 }
 
-// Offer queues m, whose slices are now the publisher's. It never blocks: where the queue is full the oldest batch is
-// dropped and becomes loss ranges.
+// Offer queues m, whose slices are now the publisher's. It never blocks: if the queue is full, the oldest batch is dropped and
+// becomes loss ranges.
 func (p *Publisher) Offer(m message.Message) {
 	p.mu.Lock()
 	dropped := p.queues.push(m)
@@ -117,11 +117,11 @@ func (p *Publisher) wake() {
 	}
 }
 
-// TakeLosses gives at most most of the loss ranges of dropped messages. They are the caller's to send in a later message.
-func (p *Publisher) TakeLosses(most int) []schema.Loss {
+// TakeLosses gives at most maxRanges loss ranges of dropped messages. The caller sends them in a later message.
+func (p *Publisher) TakeLosses(maxRanges int) []schema.Loss {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	out := p.losses.take(most)
+	out := p.losses.take(maxRanges)
 	p.gauges()
 	return out
 }
@@ -143,7 +143,7 @@ func (p *Publisher) Err() error {
 	return fmt.Errorf("full at %s, records are being lost (and counted)", &p.config.QueueBytes)
 }
 
-// Finish says that nothing more is offered: Run ends when the queue is empty.
+// Finish says that nothing more will be offered: Run ends when the queue is empty.
 func (p *Publisher) Finish() {
 	p.mu.Lock()
 	p.finished = true
@@ -151,8 +151,8 @@ func (p *Publisher) Finish() {
 	p.wake()
 }
 
-// Run sends until Finish was called and the queue is empty, or until ctx ends. Its error says what was left, also of the
-// loss ranges that nobody took.
+// Run sends until Finish was called and the queue is empty, or until ctx ends. Its error says which messages and loss ranges
+// were not sent.
 func (p *Publisher) Run(ctx context.Context) error {
 	var g sync.WaitGroup
 	for _, s := range p.senders {
@@ -162,7 +162,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 	return p.left()
 }
 
-// left is the error of what could not be delivered, nil for nothing.
+// left is the error of what was not delivered, nil if all was.
 func (p *Publisher) left() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -176,17 +176,17 @@ func (p *Publisher) left() error {
 		}
 		err = fmt.Errorf("%d messages with %d records were not delivered to Kafka", p.queues.len(), records)
 	}
-	untold := uint64(0)
+	unsent := uint64(0)
 	for i := range p.losses.ranges {
-		untold += p.losses.ranges[i].Lost()
+		unsent += p.losses.ranges[i].Lost()
 	}
-	if untold > 0 {
-		err = errors.Join(err, fmt.Errorf("the loss of %d records could not be told", untold))
+	if unsent > 0 {
+		err = errors.Join(err, fmt.Errorf("the loss of %d records could not be reported", unsent))
 	}
 	return err
 }
 
-// lose counts a dropped message: its numbers become loss ranges, its loss rows are told again. The lock is held.
+// lose counts a dropped message: its numbers become loss ranges, and its loss rows are sent again. The lock is held.
 func (p *Publisher) lose(m *message.Message, cause string) {
 	for _, r := range m.Ranges {
 		p.losses.add(schema.Loss{At: m.At, Stream: r.Stream, SeqFrom: r.From, SeqTo: r.To, Cause: cause})
@@ -194,7 +194,7 @@ func (p *Publisher) lose(m *message.Message, cause string) {
 	for _, l := range m.Losses {
 		p.losses.add(l)
 	}
-	if cause == schema.LossQueueOverflow { // what is too large would be so again
+	if cause == schema.LossQueueOverflow { // a message that is too large would be so again
 		p.dropped[m.Topic]++
 	}
 	p.metrics.dropped.WithLabelValues(m.Topic, cause).Inc()

@@ -131,7 +131,7 @@ func TestTooLargeIsALossAndTheRestGoesOn(t *testing.T) {
 		p.Offer(m)
 	}
 	p.Finish()
-	require.EqualError(t, run(t, p, context.Background())(), "the loss of 1 records could not be told", "nobody took it before the end")
+	require.EqualError(t, run(t, p, context.Background())(), "the loss of 1 records could not be reported", "nobody took it before the end")
 	var got []uint64
 	for _, m := range b.read(schema.TopicEvents, "web-1") {
 		got = append(got, numberOf(t, m))

@@ -7,8 +7,8 @@ import (
 	"tcpledger/schema"
 )
 
-// queues hold what waits for Kafka, bounded in bytes together: records, and what the meta topic tells about them. They are
-// sent each by itself, so that a topic that takes nothing stops the other one only where there is no room for both.
+// queues hold the messages that wait for Kafka, bounded in bytes together: batches of records, and messages of the meta topic.
+// Each has its own sender, so that a topic that refuses messages stops the other one only if there is no room for both.
 type queues struct {
 	records queue
 	meta    queue
@@ -26,8 +26,8 @@ func (q *queues) bytes() int64 { return q.records.bytes + q.meta.bytes }
 
 func (q *queues) len() int { return q.records.len() + q.meta.len() }
 
-// push appends m and gives the messages that had to go for it, oldest first, m itself where nothing else is left: records,
-// which become loss ranges, before what tells about them, unless that takes more than half of the room.
+// push appends m and gives the messages that it dropped for want of room, oldest first; m itself if no other can be dropped.
+// It drops records, which become loss ranges, before messages of the meta topic, unless those take more than half of the room.
 func (q *queues) push(m message.Message) []message.Message {
 	q.of(m.Topic).append(m)
 	var dropped []message.Message
@@ -41,8 +41,8 @@ func (q *queues) push(m message.Message) []message.Message {
 	return dropped
 }
 
-// queue holds messages in order. The first of them may have arrived and are not dropped, since they would be lost and there:
-// those in flight, and those tried before whose answer did not come.
+// queue holds messages in order. The first of them may have arrived: those in flight, and those whose answer did not come. They
+// are not dropped, because their records would be both in Kafka and in a loss range.
 type queue struct {
 	messages []message.Message
 	head     int
@@ -63,7 +63,7 @@ func (q *queue) kept() int { return max(q.inFlight, q.tried) }
 
 func (q *queue) droppable() bool { return q.len() > q.kept() }
 
-// drop takes out the oldest message that cannot have arrived. Those that may have move up by one.
+// drop takes out the oldest message that cannot have arrived. Those that may have arrived move up by one.
 func (q *queue) drop() message.Message {
 	i := q.head + q.kept()
 	m := q.messages[i]
@@ -73,16 +73,16 @@ func (q *queue) drop() message.Message {
 	return m
 }
 
-// front gives the first messages that go to one partition in one request, at least one and together at most most bytes,
-// and marks them in flight.
-func (q *queue) front(most int) []message.Message {
+// front gives the first messages that go to one partition in one request, at least one and together at most maxBytes, and
+// marks them in flight.
+func (q *queue) front(maxBytes int) []message.Message {
 	if q.len() == 0 {
 		return nil
 	}
 	first, bytes, n := &q.messages[q.head], 0, 0
 	for i := q.head; i < len(q.messages); i++ {
 		m := &q.messages[i]
-		if bytes += len(m.Value); n > 0 && (bytes > most || m.Topic != first.Topic || string(m.Key) != string(first.Key)) {
+		if bytes += len(m.Value); n > 0 && (bytes > maxBytes || m.Topic != first.Topic || string(m.Key) != string(first.Key)) {
 			break
 		}
 		n++
@@ -100,7 +100,7 @@ func (q *queue) done(n int) {
 	q.inFlight, q.tried = 0, max(q.tried-n, 0)
 }
 
-// back ends the flight without success. arrived says that the messages may be there all the same.
+// back ends the flight without success. arrived says that the messages may have arrived all the same.
 func (q *queue) back(arrived bool) {
 	if arrived {
 		q.tried = q.kept()

@@ -11,10 +11,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"github.com/segmentio/kafka-go"
 
 	"tcpledger/agent/message"
+	"tcpledger/internal/retry"
 	"tcpledger/schema"
 )
 
@@ -26,34 +26,30 @@ const (
 	compression = kafka.Lz4
 )
 
-const (
-	retryFirst = 100 * time.Millisecond
-	retryLast  = 3 * time.Second
-)
+// retryPolicy is how long a queue waits between two tries.
+var retryPolicy = retry.Policy{First: 100 * time.Millisecond, Most: 3 * time.Second}
 
 // sender brings one queue to Kafka, in order. It is for one goroutine; failing and the queue are under the publisher's lock.
 type sender struct {
 	*Publisher
 	queue   *queue
-	retry   *backoff.ExponentialBackOff
 	wake    chan struct{}
 	failing bool
 }
 
 func newSender(p *Publisher, q *queue) *sender {
-	s := &sender{Publisher: p, queue: q, retry: backoff.NewExponentialBackOff(), wake: make(chan struct{}, 1)}
-	s.retry.InitialInterval, s.retry.MaxInterval = retryFirst, retryLast
-	return s
+	return &sender{Publisher: p, queue: q, wake: make(chan struct{}, 1)}
 }
 
 // run sends until Finish was called and the queue is empty, or until ctx ends.
 func (s *sender) run(ctx context.Context) {
+	maxBytes := min(requestBytes, int(s.config.QueueBytes/4))
 	for ctx.Err() == nil {
-		batch, end := s.next(min(requestBytes, int(s.config.QueueBytes/4)))
+		waiting, finished := s.waiting()
 		switch {
-		case batch != nil:
-			s.deliver(ctx, batch)
-		case end:
+		case waiting: // the sender itself reports the outage: it is over when both queues are sent
+			_ = retry.Until(ctx, retryPolicy, nil, func(ctx context.Context) error { return s.send(ctx, maxBytes) }) // only ctx ends it
+		case finished:
 			return
 		default:
 			select {
@@ -64,43 +60,47 @@ func (s *sender) run(ctx context.Context) {
 	}
 }
 
-// next gives what to send now, at least one message and together at most most bytes, and whether all is done.
-func (s *sender) next(most int) (batch []message.Message, end bool) {
+// waiting reports whether the queue has messages, and whether no more will come.
+func (s *sender) waiting() (waiting, finished bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	batch = s.queue.front(most)
-	return batch, batch == nil && s.finished
+	return s.queue.len() > 0, s.finished
 }
 
-// deliver sends one request's messages and reports whether they left the queue: they are with the broker, or refused for
-// ever. Otherwise this try failed, and it has waited.
-func (s *sender) deliver(ctx context.Context, batch []message.Message) bool {
+// send sends the first messages of the queue in one request of at most maxBytes, or one message. They leave the queue if the
+// broker took them or never will; else the error says why they are still there.
+func (s *sender) send(ctx context.Context, maxBytes int) error {
+	s.mu.Lock()
+	batch := s.queue.front(maxBytes)
+	s.mu.Unlock()
+	if len(batch) == 0 {
+		return nil
+	}
 	began := time.Now()
 	err := s.produce(ctx, batch)
 	switch {
 	case err == nil:
 		s.metrics.produceSeconds.Observe(time.Since(began).Seconds())
 		s.delivered(batch)
-		return true
+		return nil
 	case tooLarge(err) && len(batch) > 1:
-		return s.deliverSingly(ctx, len(batch))
+		return s.sendSingly(ctx, len(batch))
 	case tooLarge(err):
 		s.refused(&batch[0], err)
-		return true
+		return nil
 	}
 	s.failed(ctx, err)
-	return false
+	return err
 }
 
-// deliverSingly sends the first n messages one by one, which were too large together.
-func (s *sender) deliverSingly(ctx context.Context, n int) bool {
+// sendSingly sends the first n messages one by one: together they were too large.
+func (s *sender) sendSingly(ctx context.Context, n int) error {
 	for range n {
-		first, _ := s.next(0)
-		if len(first) == 0 || !s.deliver(ctx, first) {
-			return false
+		if err := s.send(ctx, 0); err != nil {
+			return err
 		}
 	}
-	return true
+	return nil
 }
 
 func (s *sender) delivered(batch []message.Message) {
@@ -117,17 +117,16 @@ func (s *sender) delivered(batch []message.Message) {
 	s.answered()
 }
 
-// answered notes that the broker took a message, or will never. The outage is over when that holds for both queues. The lock
+// answered notes that the broker took a message, or never will. The outage is over when that holds for both queues. The lock
 // is held.
 func (s *sender) answered() {
-	s.retry.Reset()
 	s.failing = false
 	if !slices.ContainsFunc(s.senders[:], func(other *sender) bool { return other.failing }) {
 		s.config.Outage.Recovered()
 	}
 }
 
-// refused drops a message that the broker will never take, and says so when there was none for a while.
+// refused drops a message that the broker will never take. It logs one if there was none for a while.
 func (s *sender) refused(m *message.Message, err error) {
 	s.mu.Lock()
 	s.lose(m, schema.LossTooLarge)
@@ -143,27 +142,19 @@ func (s *sender) refused(m *message.Message, err error) {
 	}
 }
 
-// failed gives the messages back to the queue and waits before the next try.
+// failed ends a try: the messages stay in the queue. An end of ctx is no failure of Kafka.
 func (s *sender) failed(ctx context.Context, err error) {
 	s.metrics.errors.Inc()
 	s.mu.Lock()
 	s.queue.back(mayHaveArrived(err))
-	if ctx.Err() == nil {
+	stopped := ctx.Err() != nil
+	if !stopped {
 		s.failing = true
 		s.config.Outage.Failing(err)
 	}
 	s.mu.Unlock()
-	if ctx.Err() != nil {
-		return
-	}
-	if moved(err) {
+	if !stopped && moved(err) {
 		s.config.Transport.CloseIdleConnections()
-	}
-	timer := time.NewTimer(s.retry.NextBackOff())
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
 	}
 }
 
@@ -192,7 +183,7 @@ func (s *sender) produce(ctx context.Context, batch []message.Message) error {
 	return nil
 }
 
-// produceError is what became of a request that was sent.
+// produceError is the failure of a request that was sent.
 type produceError struct {
 	topic     string
 	partition int
@@ -205,7 +196,7 @@ func (e *produceError) Error() string {
 
 func (e *produceError) Unwrap() error { return e.err }
 
-// mayHaveArrived reports whether the leader may hold the messages of a request that failed: it says so, or its answer did
+// mayHaveArrived reports whether the leader may have stored the messages of a request that failed: its answer says so, or did
 // not come.
 func mayHaveArrived(err error) bool {
 	if !errors.As(err, new(*produceError)) {
@@ -218,8 +209,9 @@ func mayHaveArrived(err error) bool {
 	return answer == kafka.RequestTimedOut || answer == kafka.NotEnoughReplicasAfterAppend || answer == kafka.Unknown
 }
 
-// moved reports whether the partition may be elsewhere by now. Without connections the next try learns where; kafka-go would
-// look again only after its metadata's lifetime. A leader that answers and refuses keeps them: a fleet asks it again and again.
+// moved reports whether the partition may have another leader by now. The sender closes its connections then, and the next try
+// asks who leads; kafka-go would ask again only after its metadata's lifetime. If the leader answers and refuses, the
+// connections stay: a fleet tries again and again.
 func moved(err error) bool {
 	var answer kafka.Error
 	if !errors.As(err, &answer) {
@@ -233,7 +225,7 @@ func moved(err error) bool {
 	return false
 }
 
-// partition is where the Java client puts that key (murmur2). The transport answers from its cache.
+// partition gives the partition that the Java client chooses for a key (murmur2). The transport answers from its cache.
 func (s *sender) partition(ctx context.Context, topic string, key []byte) (int, error) {
 	answer, err := s.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
