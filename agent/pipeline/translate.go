@@ -23,8 +23,8 @@ type translator struct {
 	comms   map[[16]byte]string
 }
 
-// mostComms bounds the names remembered; beyond it they are forgotten and made again.
-const mostComms = 8192
+// maxComms bounds the names that are kept. When there are more, all are forgotten and made again.
+const maxComms = 8192
 
 func newTranslator(reasons reasonNames) *translator {
 	return &translator{reasons: reasons, comms: map[[16]byte]string{}}
@@ -167,7 +167,7 @@ func (t *translator) comm(raw [16]byte) string {
 	if name, ok := t.comms[raw]; ok {
 		return name
 	}
-	if len(t.comms) >= mostComms {
+	if len(t.comms) >= maxComms {
 		clear(t.comms)
 	}
 	text, _, _ := bytes.Cut(raw[:], []byte{0})

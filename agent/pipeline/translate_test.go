@@ -129,10 +129,10 @@ func TestCommsAreInternedAndBounded(t *testing.T) {
 	tr := newTranslator(names{})
 	require.Equal(t, "a?b", tr.comm(comm("a\xffb")))
 	require.Equal(t, "0123456789abcdef", tr.comm(comm("0123456789abcdef")))
-	for i := range 3 * mostComms {
+	for i := range 3 * maxComms {
 		tr.comm([16]byte{'x', byte(i), byte(i >> 8), 1})
 	}
-	require.LessOrEqual(t, len(tr.comms), mostComms)
+	require.LessOrEqual(t, len(tr.comms), maxComms)
 	raw := comm("nginx")
 	tr.comm(raw)
 	require.Zero(t, testing.AllocsPerRun(100, func() { tr.comm(raw) }))

@@ -47,14 +47,14 @@ func noteOf(root fs.FS, module string) string {
 	return buildID(readBounded(root, path, maxNotes))
 }
 
-// readBounded gives the first bytes of a file, none where it cannot be read: what is missing is found missing by its user.
-func readBounded(root fs.FS, path string, most int64) []byte {
+// readBounded gives at most maxBytes of a file, none if it cannot be read.
+func readBounded(root fs.FS, path string, maxBytes int64) []byte {
 	f, err := root.Open(path)
 	if err != nil {
 		return nil
 	}
 	defer func() { _ = f.Close() }() // only read
-	b, err := io.ReadAll(io.LimitReader(f, most))
+	b, err := io.ReadAll(io.LimitReader(f, maxBytes))
 	if err != nil {
 		return nil
 	}
