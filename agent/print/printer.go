@@ -13,11 +13,12 @@ import (
 	"github.com/mattn/go-isatty"
 	"golang.org/x/term"
 
+	"tcpledger/internal/text"
 	"tcpledger/schema"
 )
 
-// ErrClosed says that nobody reads the output any more (`| head`): the end of the work, no failure. The program must
-// ignore SIGPIPE to see it on its standard output.
+// ErrClosed says that the reader of the output is gone (`| head`): the end of the work, no failure. The program must ignore
+// SIGPIPE to see it on its standard output.
 var ErrClosed = errors.New("output closed")
 
 // Options say how to print. The zero value is for files and pipes.
@@ -82,7 +83,7 @@ func (p *Printer) Connection(c *schema.Connection, wall time.Time) error {
 // Event prints an event; wall is the wall clock of e.At.
 func (p *Printer) Event(e *schema.Event, wall time.Time) error {
 	p.start(wall)
-	if e.Kind == schema.KindSkbConsumed { // as the script of old: whatever ran on the CPU
+	if e.Kind == schema.KindSkbConsumed { // as the classic script: whatever ran on the CPU
 		p.process(e.Context.PID, e.Context.Comm)
 	} else {
 		p.owner(&e.Owner)
@@ -98,11 +99,11 @@ func (p *Printer) Event(e *schema.Event, wall time.Time) error {
 func (p *Printer) Loss(l *schema.Loss, wall time.Time) error {
 	p.start(wall)
 	p.line.painted(columnPID, fmt.Sprintf("lost %d records of stream %d (%d to %d): %s", l.Lost(), l.Stream, l.SeqFrom, l.SeqTo,
-		clean(l.Cause)), p.paint.bad)
+		text.Printable(l.Cause)), p.paint.bad)
 	return p.finish(0)
 }
 
-// start begins a line, after a header where one is due.
+// start begins a line, after a header if one is due.
 func (p *Printer) start(wall time.Time) {
 	p.line.reset()
 	if p.headerDue() {
@@ -129,7 +130,7 @@ func (p *Printer) finish(stackID uint64) error {
 	p.printed++
 	if p.options.Stacks != nil && stackID != 0 {
 		for _, frame := range p.options.Stacks(stackID) {
-			p.line.frame(clean(frame))
+			p.line.frame(text.Printable(frame))
 			p.printed++
 		}
 	}
@@ -143,9 +144,9 @@ func (p *Printer) finish(stackID uint64) error {
 	return nil
 }
 
-// owner prints who used the socket, "-" where nobody knows. A listener's name is a hint only: in parentheses.
+// owner prints who used the socket, "-" if nobody knows. A listener's name is a hint only: it stands in parentheses.
 func (p *Printer) owner(o *schema.Owner) {
-	comm := clean(o.Comm)
+	comm := text.Printable(o.Comm)
 	switch {
 	case o.How == schema.OwnerListener && comm != "":
 		comm = "(" + comm + ")"
@@ -162,7 +163,7 @@ func (p *Printer) owner(o *schema.Owner) {
 
 func (p *Printer) process(pid uint32, comm string) {
 	p.line.cell(columnPID, fmt.Sprint(pid))
-	p.line.cell(columnComm, clean(comm))
+	p.line.cell(columnComm, text.Printable(comm))
 }
 
 func (p *Printer) tuple(s *schema.Socket) {

@@ -27,7 +27,7 @@ const (
 	columnDetail
 )
 
-// columns are as wide as what they usually hold: a wider cell pushes the next ones only until they have room again.
+// columns are as wide as their usual cells. A wider cell pushes the next ones until they have room again.
 var columns = [...]struct {
 	name  string
 	width int // 0: the last
@@ -36,7 +36,7 @@ var columns = [...]struct {
 	{"INITIATOR", 9}, {"DURATION", 8}, {"SENT", 8}, {"RECEIVED", 8}, {"DETAIL", 0},
 }
 
-// frameIndent is what the frames of a stack stand behind.
+// frameIndent is printed before each frame of a stack.
 const frameIndent = 8
 
 // row builds lines in a buffer that it reuses.
@@ -49,7 +49,7 @@ func (r *row) reset() { r.bytes, r.at = r.bytes[:0], 0 }
 
 func (r *row) cell(c column, s string) { r.painted(c, s, nil) }
 
-// painted writes a cell at its column's place, or one space after the last cell where that is already past it.
+// painted writes a cell at its column's place, or one space after the last cell if that is already past it.
 func (r *row) painted(c column, s string, paint *color.Color) {
 	place := 0
 	for _, before := range columns[:c] {

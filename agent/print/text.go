@@ -6,29 +6,18 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
+	"tcpledger/internal/text"
 	"tcpledger/schema"
 )
 
-// unknown stands where nothing is known.
+// unknown is printed for what is not known.
 const unknown = "-"
 
 // tcpFlags are the header's flag bits from the lowest, as tcpdump abbreviates them.
 const tcpFlags = "FSRP.UEW"
-
-// clean makes text of others safe to show: a process may give itself any name, also one that commands the terminal.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s)
-}
 
 // endpoint gives "10.0.0.1:80" or "[2001:db8::1]:80".
 func endpoint(ip netip.Addr, port uint16) string {
@@ -38,21 +27,12 @@ func endpoint(ip netip.Addr, port uint16) string {
 	return netip.AddrPortFrom(ip, port).String()
 }
 
-// size gives bytes in the unit that fits.
-func size(n uint64) string {
-	if n < 1024 {
-		return strconv.FormatUint(n, 10) + "B"
-	}
-	value, unit := float64(n)/1024, 0
-	for value >= 1023.95 && unit < len(units)-1 {
-		value, unit = value/1024, unit+1
-	}
-	return strconv.FormatFloat(value, 'f', 1, 64) + units[unit:unit+1] + "iB"
-}
+// size gives bytes, without a space: a line has one word a column.
+func size(n uint64) string { return oneWord(text.Bytes(n)) }
 
-const units = "KMGTPE"
+func oneWord(s string) string { return strings.ReplaceAll(s, " ", "") }
 
-// lifetime gives how long the connection was, "-" where it began before the agent.
+// lifetime gives how long the connection was, "-" if it began before the agent.
 func lifetime(c *schema.Connection) string {
 	if !c.OpenedAt.Known || c.OpenedAt.Value > c.At {
 		return unknown
@@ -60,31 +40,17 @@ func lifetime(c *schema.Connection) string {
 	return duration(time.Duration(c.At - c.OpenedAt.Value))
 }
 
-// duration keeps about three digits.
-func duration(d time.Duration) string {
-	switch {
-	case d < time.Millisecond:
-		return d.Truncate(time.Microsecond).String()
-	case d < time.Second:
-		return strconv.FormatFloat(d.Seconds()*1e3, 'f', 1, 64) + "ms"
-	case d < time.Minute:
-		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + "s"
-	case d < time.Hour:
-		return fmt.Sprintf("%dm%02ds", d/time.Minute, d%time.Minute/time.Second)
-	case d < 100*time.Hour:
-		return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
-	}
-	return fmt.Sprintf("%dd%02dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
-}
+// duration gives about three digits, without a space.
+func duration(d time.Duration) string { return oneWord(text.Duration(d)) }
 
-// connectionDetail is what stands behind the cause: the error, the reset with the kernel's reason, data that never arrived.
+// connectionDetail is printed behind the cause: the error, the reset with the kernel's reason, the data that never arrived.
 func connectionDetail(c *schema.Connection, v schema.Verdict) string {
 	var parts []string
 	if name := schema.ErrnoName(c.Error); name != "" {
 		parts = append(parts, name)
 	}
 	if v.Reset != schema.ResetNone {
-		parts = append(parts, joined("reset "+string(v.Reset), clean(c.ResetReason)))
+		parts = append(parts, joined("reset "+string(v.Reset), text.Printable(c.ResetReason)))
 	}
 	for _, left := range []struct {
 		what string
@@ -109,10 +75,10 @@ func unacked(c *schema.Connection) uint32 {
 	return n
 }
 
-// eventDetail is what an event says beside its kind.
+// eventDetail is printed behind the kind of an event.
 func eventDetail(e *schema.Event) string {
 	var parts []string
-	for _, part := range []string{clean(e.Reason), schema.ErrnoName(e.Error)} {
+	for _, part := range []string{text.Printable(e.Reason), schema.ErrnoName(e.Error)} {
 		if part != "" {
 			parts = append(parts, part)
 		}
@@ -135,7 +101,7 @@ func eventDetail(e *schema.Event) string {
 	return strings.Join(append(parts, weight(e.Weight)...), ", ")
 }
 
-// stay tells how long a lingering socket had been in its state.
+// stay is how long a lingering socket had been in its state.
 func stay(e *schema.Event) string {
 	if !e.StateUS.Known {
 		return "since before the agent"
@@ -143,7 +109,7 @@ func stay(e *schema.Event) string {
 	return "for " + duration(time.Duration(min(e.StateUS.Value, math.MaxInt64/1000))*time.Microsecond)
 }
 
-// weight tells of the records that a budget skipped before this one.
+// weight is how many records a budget skipped before this one.
 func weight(w uint32) []string {
 	if w <= 1 {
 		return nil
