@@ -122,9 +122,9 @@ func v6(extensions []extension, protocol byte, payload []byte) []byte {
 		chain[at] = numbers[i+1]
 		at += (int(extensions[i].units) + 1) * 8
 	}
-	rest := append(chain, payload...)
-	binary.BigEndian.PutUint16(h[4:], uint16(len(rest)))
-	return append(h, rest...)
+	chain = append(chain, payload...)
+	binary.BigEndian.PutUint16(h[4:], uint16(len(chain)))
+	return append(h, chain...)
 }
 
 // fragment is an IPv6 fragment header at an offset in units of 8 bytes, before a payload.

@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"strings"
 
 	"tcpledger/schema/vocabulary"
@@ -51,16 +50,16 @@ func header() []byte {
 }
 
 // enumC writes one enum, whose lines list gives.
-func enumC(w io.Writer, name string, list func(line func(name string, value uint64, doc string))) {
-	fmt.Fprintf(w, "\nenum %s {\n", name)
+func enumC(b *bytes.Buffer, name string, list func(line func(name string, value uint64, doc string))) {
+	fmt.Fprintf(b, "\nenum %s {\n", name)
 	list(func(name string, value uint64, doc string) {
-		fmt.Fprintf(w, "\t%s = %d,", strings.ToUpper(name), value)
+		fmt.Fprintf(b, "\t%s = %d,", strings.ToUpper(name), value)
 		if doc != "" {
-			fmt.Fprintf(w, " /* %s */", doc)
+			fmt.Fprintf(b, " /* %s */", doc)
 		}
-		fmt.Fprintln(w)
+		fmt.Fprintln(b)
 	})
-	fmt.Fprintln(w, "};")
+	fmt.Fprintln(b, "};")
 }
 
 // slot is where a total of the hooks begins: one slot, or one for each kind.
