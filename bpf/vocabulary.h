@@ -9,16 +9,16 @@
 #define KINDS 16U /* slots a kind */
 
 enum kind {
-	KIND_CONNECTION = 1, /* a connection that ended */
-	KIND_RESET_SENT = 2, /* a reset that this host sent */
-	KIND_RESET_RECEIVED = 3, /* a reset that the peer sent */
-	KIND_DROP = 4, /* a TCP packet that the kernel threw away */
-	KIND_RETRANSMIT = 5, /* a segment sent again */
-	KIND_RETRANSMIT_SYNACK = 6, /* a SYN-ACK sent again */
-	KIND_ERROR = 7, /* an error reported to the application */
-	KIND_STATE = 8, /* a change of a socket's state */
-	KIND_SKB_CONSUMED = 9, /* a packet freed in the ordinary way */
-	KIND_LINGERING = 10, /* a socket that stays past ESTABLISHED */
+	KIND_CONNECTION = 1, /* a TCP socket reaches CLOSE: one for each connection that ends, failed connects too */
+	KIND_RESET_SENT = 2, /* this host sends a reset, with the kernel's reason if it gives one */
+	KIND_RESET_RECEIVED = 3, /* a reset arrives */
+	KIND_DROP = 4, /* the kernel drops a TCP packet, with its reason; reasons that are noise are left out and counted */
+	KIND_RETRANSMIT = 5, /* a segment is sent again */
+	KIND_RETRANSMIT_SYNACK = 6, /* a SYN-ACK is sent again */
+	KIND_ERROR = 7, /* an error is reported to the application */
+	KIND_STATE = 8, /* a socket changes its state */
+	KIND_SKB_CONSUMED = 9, /* a packet of a socket past ESTABLISHED is freed */
+	KIND_LINGERING = 10, /* a socket stays past ESTABLISHED for a minute: once a stay, with state_us */
 	KIND_STACK = 64, /* frames that found the stack map full */
 };
 

@@ -8,16 +8,16 @@ import "tcpledger/schema/vocabulary"
 
 // The kinds of record. Their numbers are part of the wire format.
 const (
-	KindConnection       Kind = 1  // a connection that ended
-	KindResetSent        Kind = 2  // a reset that this host sent
-	KindResetReceived    Kind = 3  // a reset that the peer sent
-	KindDrop             Kind = 4  // a TCP packet that the kernel threw away
-	KindRetransmit       Kind = 5  // a segment sent again
-	KindRetransmitSynack Kind = 6  // a SYN-ACK sent again
-	KindError            Kind = 7  // an error reported to the application
-	KindState            Kind = 8  // a change of a socket's state
-	KindSkbConsumed      Kind = 9  // a packet freed in the ordinary way
-	KindLingering        Kind = 10 // a socket that stays past ESTABLISHED
+	KindConnection       Kind = 1  // a TCP socket reaches CLOSE: one for each connection that ends, failed connects too
+	KindResetSent        Kind = 2  // this host sends a reset, with the kernel's reason if it gives one
+	KindResetReceived    Kind = 3  // a reset arrives
+	KindDrop             Kind = 4  // the kernel drops a TCP packet, with its reason; reasons that are noise are left out and counted
+	KindRetransmit       Kind = 5  // a segment is sent again
+	KindRetransmitSynack Kind = 6  // a SYN-ACK is sent again
+	KindError            Kind = 7  // an error is reported to the application
+	KindState            Kind = 8  // a socket changes its state
+	KindSkbConsumed      Kind = 9  // a packet of a socket past ESTABLISHED is freed
+	KindLingering        Kind = 10 // a socket stays past ESTABLISHED for a minute: once a stay, with state_us
 	KindCheckpoint       Kind = 32 // how far each stream has counted, and the totals
 	KindLoss             Kind = 33 // a range of numbers that will never become rows
 )

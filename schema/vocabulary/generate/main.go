@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command generate writes what follows from the vocabulary: the constants of schema and bpf, the C header of the hooks and
-// the table of totals in the documentation. Its argument is the root of the tree. It runs before the hooks are compiled.
+// the tables of kinds and totals in the documents. Its argument is the root of the tree. It runs before the hooks are compiled.
 package main
 
 import (
@@ -40,7 +40,7 @@ func run(root string) error {
 	return err
 }
 
-// generated gives the text of every file by its path below root. The page of the totals keeps what is around its table.
+// generated gives the text of every file by its path below root. Pages keep what is around their table.
 func generated(root string) (map[string][]byte, error) {
 	files := map[string][]byte{"bpf/vocabulary.h": header()}
 	for name, text := range map[string]string{"schema/vocabulary.go": schemaConstants(), "bpf/vocabulary.go": bpfConstants()} {
@@ -50,11 +50,12 @@ func generated(root string) (map[string][]byte, error) {
 		}
 		files[name] = formatted
 	}
-	const page = "docs/losses.md"
-	text, err := os.ReadFile(filepath.Join(root, page))
-	if err != nil {
-		return nil, fmt.Errorf("read the page of the totals: %w", err)
+	for _, p := range pages {
+		text, err := p.read(root)
+		if err != nil {
+			return nil, err
+		}
+		files[p.path] = text
 	}
-	files[page], err = withTotals(string(text))
-	return files, err
+	return files, nil
 }

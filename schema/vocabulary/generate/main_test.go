@@ -15,7 +15,7 @@ func TestGeneratedFilesAreFresh(t *testing.T) {
 	root := filepath.Join("..", "..", "..")
 	files, err := generated(root)
 	require.NoError(t, err)
-	require.Len(t, files, 4)
+	require.Len(t, files, 5)
 	for name, want := range files {
 		got, err := os.ReadFile(filepath.Join(root, name))
 		require.NoError(t, err)
@@ -29,13 +29,17 @@ func TestNames(t *testing.T) {
 	require.Equal(t, "owner_how", snake("OwnerHow"))
 }
 
-// A page that lost its marks is not overwritten.
+// A page that lost its marks is not written over.
 func TestPageWithoutMarks(t *testing.T) {
-	_, err := withTotals("# no marks\n")
-	require.ErrorIs(t, err, errMarks)
-	_, err = withTotals(tableBegins + "no end")
-	require.ErrorIs(t, err, errMarks)
-	page, err := withTotals("before\n" + tableBegins + "old" + tableEnds + "after\n")
-	require.NoError(t, err)
-	require.Equal(t, "before\n"+tableBegins+totalsTable()+tableEnds+"after\n", string(page))
+	for _, p := range pages {
+		for _, text := range []string{"# no marks\n", p.begins() + "no end", p.ends()} {
+			_, err := p.fill(text)
+			require.ErrorContains(t, err, p.path)
+		}
+		text, err := p.fill("before\n" + p.begins() + "old" + p.ends() + "after\n")
+		require.NoError(t, err)
+		require.Equal(t, "before\n"+p.begins()+p.table()+p.ends()+"after\n", string(text))
+		_, err = p.read(t.TempDir())
+		require.ErrorIs(t, err, os.ErrNotExist)
+	}
 }
