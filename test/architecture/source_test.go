@@ -63,14 +63,14 @@ func (s *source) at(n ast.Node) string {
 	return fmt.Sprintf("%s:%d:%d", s.path, p.Line, p.Column)
 }
 
-// mostName is a bound that is not named max….
-var mostName = regexp.MustCompile(`^most[A-Z]`)
+// homemadeBound is a name of a bound that is not max….
+var homemadeBound = regexp.MustCompile(`^most[A-Z]`)
 
-// mostNames lists the names that a file declares for a bound in words of our own.
-func mostNames(s *source) []string {
+// homemadeBounds lists the names of bounds in a file that are not max….
+func homemadeBounds(s *source) []string {
 	var wrong []string
 	ast.Inspect(s.file, func(n ast.Node) bool {
-		if id, ok := n.(*ast.Ident); ok && mostName.MatchString(id.Name) {
+		if id, ok := n.(*ast.Ident); ok && homemadeBound.MatchString(id.Name) {
 			wrong = append(wrong, s.at(id)+": "+id.Name+": a bound is named max…")
 		}
 		return true
@@ -99,6 +99,21 @@ func loopsThatWait(s *source) []string {
 	return wrong
 }
 
+// Bounds have one kind of name, and internal/retry waits between tries for everybody. Tests poll as they like.
+func TestSourcesKeepTheRules(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, wrong := range homemadeBounds(&s) {
+			t.Error(wrong)
+		}
+		if s.isTest() || strings.HasPrefix(s.path, "internal/retry/") || strings.HasPrefix(s.path, "test/") {
+			continue
+		}
+		for _, wrong := range loopsThatWait(&s) {
+			t.Error(wrong)
+		}
+	}
+}
+
 // parsed is a source from text, for the rules' own tests.
 func parsed(t *testing.T, text string) *source {
 	t.Helper()
@@ -110,8 +125,8 @@ func parsed(t *testing.T, text string) *source {
 }
 
 func TestTheRulesOfSourcesBite(t *testing.T) {
-	require.Equal(t, []string{"x.go:2:7: mostOpen: a bound is named max…"}, mostNames(parsed(t, "const mostOpen = 1")))
-	require.Empty(t, mostNames(parsed(t, "const almostOpen, most = 1, 2")))
+	require.Equal(t, []string{"x.go:2:7: mostOpen: a bound is named max…"}, homemadeBounds(parsed(t, "const mostOpen = 1")))
+	require.Empty(t, homemadeBounds(parsed(t, "const almostOpen, most = 1, 2")))
 	require.Len(t, loopsThatWait(parsed(t, "func f() { for { select { case <-time.After(1): } } }")), 1)
 	require.Len(t, loopsThatWait(parsed(t, "func f() { for range 3 { time.Sleep(1) } }")), 1)
 	require.Empty(t, loopsThatWait(parsed(t, "func f() { for range 3 { g() }; <-time.After(1) }")))

@@ -12,8 +12,8 @@ import (
 	"tcpledger/schema"
 )
 
-// mostInput is a message of the largest size in hex, with room for white space.
-const mostInput = 3 * schema.MaxMessageBytes
+// maxInput bounds the input: the largest message in hex, with room for white space.
+const maxInput = 3 * schema.MaxMessageBytes
 
 // readInput reads a message from the file at path, "-" for standard input: its bytes, or those in hex.
 func readInput(path string, stdin io.Reader) ([]byte, error) {
@@ -26,11 +26,11 @@ func readInput(path string, stdin io.Reader) ([]byte, error) {
 		defer func() { _ = file.Close() }()
 		in = file
 	}
-	content, err := io.ReadAll(io.LimitReader(in, mostInput+1))
+	content, err := io.ReadAll(io.LimitReader(in, maxInput+1))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	if len(content) > mostInput {
+	if len(content) > maxInput {
 		return nil, fmt.Errorf("%s is larger than any message: at most %d bytes", path, schema.MaxMessageBytes)
 	}
 	return unhex(content), nil
