@@ -43,3 +43,10 @@ INSERT INTO checkpoints (at, host, session, run, phase, streams, next_seqs, tota
 ('2026-11-02 14:05:05', 'web-1', 7, 1, 'periodic', [4, 5], [8, 8], {'own_connection': 1300, 'stacks_over_budget': 3}, now64(6)),
 ('2026-11-02 13:59:58', 'db-2', 8, 1, 'start', [], [], {}, now64(6)),
 ('2026-11-02 14:03:10', 'db-2', 8, 1, 'periodic', [0], [2], {'own_connection': 12}, now64(6));
+
+-- 4 drops without a socket, of which a budget skipped 6 more; one error; both in the window. One retransmission outside of it.
+INSERT INTO events (at, kind, host, session, stream, seq, conn, remote_ip, reason, error, length, weight, received_at)
+SELECT toDateTime64('2026-11-02 14:02:20', 6, 'UTC') + number % 4, 'drop', 'db-2', 8, 0, 2 + number % 4, 0, toIPv6('10.0.0.9'), 'NO_SOCKET', '', 0, if(number % 4 = 3, 7, 1), now64(6)
+FROM numbers(8);
+INSERT INTO events (at, kind, host, session, stream, seq, conn, remote_ip, reason, error, length, weight, received_at)
+VALUES ('2026-11-02 14:02:11', 'error', 'web-1', 7, 8, 2, 200, toIPv6('2001:db8::9'), '', 'ECONNRESET', 0, 1, now64(6)), ('2026-11-02 14:05:00', 'retransmit', 'web-1', 7, 8, 3, 200, toIPv6('2001:db8::9'), '', '', 1448, 1, now64(6));
