@@ -57,6 +57,10 @@ test-kernels: ## Run the endings on other kernels, in emulation, and write docs/
 	@deploy/setup.sh kernels
 	TCPLEDGER_TEST_KERNELS=all $(REQUIRE) go test -count=1 -timeout 60m -v -run '^TestKernels$$' ./test/kernels
 
+.PHONY: test-busy
+test-busy: ## Run the tests of real endings beside foreign load on every core
+	TCPLEDGER_TEST_QUICK=1 TCPLEDGER_TEST_FOREIGN_LOAD=$$(nproc) go test -count=1 -timeout 60m -p 1 -v ./test/suite ./test/e2e
+
 .PHONY: quick
 quick: ## Run the tests without Apache Kafka, skipping what this machine cannot do
 	TCPLEDGER_TEST_QUICK=1 $(GOTEST) -short $$(go list ./... | grep -v '^tcpledger/test/apachekafka$$')

@@ -63,6 +63,9 @@ func serverEnds(_ *testing.T, o *older) { o.server.Close(); o.client.Read(1); o.
 
 // TestBeganBefore: a connection from before the agent has no known start. It has its owner, and a cause if evidence is left.
 func TestBeganBefore(t *testing.T) {
+	if !inGuest() { // rows of others must change nothing; a guest has no CPU for both
+		lab.StartForeignLoad(t, 1)
+	}
 	world := lab.New(t)
 	world.A.Sysctl(t, "net/ipv4/tcp_fin_timeout", "120") // the socket itself stays in FIN_WAIT2, no minisock
 	namespaces := []namespace{namespaceOf(t, world.A), namespaceOf(t, world.B)}
