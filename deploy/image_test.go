@@ -91,7 +91,7 @@ func (i *image) build(out, version string) error {
 func (i *image) capabilities(t *testing.T, program string) string {
 	t.Helper()
 	for _, c := range i.commands {
-		if m := capLine.FindStringSubmatch(c); m != nil && m[2] == program {
+		if m := capLine.FindStringSubmatch(c); len(m) == 3 && m[2] == program {
 			return m[1]
 		}
 	}
