@@ -31,7 +31,7 @@ import (
 	"tcpledger/schema"
 )
 
-// drainFor is how long a clean stop waits for Kafka to take what the queue holds.
+// drainFor is how long a clean stop waits for Kafka to take the messages of the queue.
 const drainFor = 10 * time.Second
 
 // agent is the parts that run. transport, publisher and symbols are nil with --stdout.
@@ -101,8 +101,8 @@ func (a *agent) buildKafka(health *program.Health) (err error) {
 	return nil
 }
 
-// run starts the parts and stops them in reverse: ctx ends the pipeline, whose last batch ends the publisher, whose end ends
-// the rest. Kafka may come later.
+// run starts the parts and stops them in reverse: ctx ends the pipeline, its last batch ends the publisher, and the end of the
+// publisher ends the rest. Kafka may be away at the start.
 func (a *agent) run(ctx context.Context) error {
 	p, err := a.start()
 	if err != nil {
@@ -136,7 +136,7 @@ func (a *agent) run(ctx context.Context) error {
 	return errors.Join(err, a.capture.Close())
 }
 
-// start attaches the hooks and makes the pipeline behind them, whose sink describes the host with what was attached.
+// start attaches the hooks and makes the pipeline. Its sink comes last, because it describes the host by what was attached.
 func (a *agent) start() (*pipeline.Pipeline, error) {
 	if err := a.capture.Start(); err != nil {
 		return nil, err
@@ -187,7 +187,7 @@ func untilStopped(err error) error {
 // byDesign are the reasons not to be attached that say nothing about the kernel.
 var byDesign = []string{"not enabled", "ran once at the start"}
 
-// facts are what the meta topic says about this host, once the hooks are attached.
+// facts describe this host on the meta topic, once the hooks are attached.
 func (a *agent) facts(machine string) (schema.HostFacts, error) {
 	status, err := a.capture.Status()
 	if err != nil {

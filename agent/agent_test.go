@@ -252,7 +252,7 @@ func TestFullRingIsCounted(t *testing.T) {
 	require.Positive(t, got.lost)
 }
 
-// TestKafkaComesLater starts the agent before Kafka: it watches at once and says once what is missing; nothing is lost.
+// TestKafkaComesLater starts the agent before Kafka: it watches at once and logs once that Kafka is away; nothing is lost.
 func TestKafkaComesLater(t *testing.T) {
 	needPrivileges(t)
 	broker, listen := freeAddr(t), freeAddr(t)

@@ -27,7 +27,7 @@ import (
 
 const (
 	defaultListen = "127.0.0.1:8322"
-	// maxHostID is what a DNS name may have. No decoder reads names without a bound.
+	// maxHostID is the longest DNS name. No decoder reads names without a bound.
 	maxHostID = 253
 )
 
@@ -101,7 +101,7 @@ func kindNames() string {
 	return strings.Join(names, ", ")
 }
 
-// check completes the options and refuses what cannot work; the error names the flag. It is called once.
+// check completes the options and refuses impossible ones; the error names the flag. It is called once.
 func (o *options) check() error {
 	if o.hostID == "" {
 		name, err := os.Hostname()
@@ -111,7 +111,7 @@ func (o *options) check() error {
 		o.hostID = name
 	}
 	if o.stdout && o.http.Listen == defaultListen {
-		o.http.Listen = "" // beside the agent of this host, whose port that is
+		o.http.Listen = "" // an agent of this host may have that port
 	}
 	for _, check := range []func() error{o.checkOwn, o.setKinds, o.setBudgets, o.capture.Validate, o.limits.Validate, o.batch.Validate,
 		o.queue.Validate, o.symbols.Validate} {

@@ -50,7 +50,7 @@ func TestFlagsBecomeCapture(t *testing.T) {
 	require.Empty(t, parsed(t, "--drop-reasons-ignored", "").capture.IgnoredDrops)
 }
 
-// TestDefaultsAreSaidOnce: flags that nobody gives leave the defaults of each part as they are.
+// TestDefaultsAreSaidOnce: without flags every part has its own defaults.
 func TestDefaultsAreSaidOnce(t *testing.T) {
 	o := parsed(t)
 	require.Equal(t, capture.DefaultConfig(), o.capture)

@@ -49,7 +49,7 @@ func (a *agent) serveStatus(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(&answer) // the client went away: nobody is left to tell
+	_ = json.NewEncoder(w).Encode(&answer) // an error means that the client went away
 }
 
 // metrics gives the agent's own counters and gauges, without the Go runtime's.

@@ -18,7 +18,7 @@ import (
 	"tcpledger/internal/text"
 )
 
-// printStatus writes the agent's answer as tables: what is loaded, what it holds, what was counted.
+// printStatus writes the agent's answer as tables: programs, maps, counters.
 func printStatus(w io.Writer, body []byte) error {
 	var s status
 	if err := json.Unmarshal(body, &s); err != nil {

@@ -22,7 +22,7 @@ import (
 	"tcpledger/bpf"
 )
 
-// ErrNotStarted is returned by what needs the kernel side before Start.
+// ErrNotStarted is returned by methods that need the kernel side, before Start.
 var ErrNotStarted = errors.New("capture is not started")
 
 // ErrNotAttached is the health of a capture whose hooks are not, or no longer, in the kernel.
@@ -128,7 +128,7 @@ func (c *Capture) open() error {
 	return nil
 }
 
-// fillFilters tells the hooks which processes are ours and which drops are noise.
+// fillFilters gives the hooks the processes that are left out and the drop reasons that are ignored.
 func (c *Capture) fillFilters() error {
 	for _, pid := range c.config.OwnPIDs {
 		if err := c.collection.Maps["own_pids"].Put(uint32(pid), uint8(1)); err != nil {

@@ -13,7 +13,7 @@ import (
 	"tcpledger/schema"
 )
 
-// Config says what is captured and within which bounds. DefaultConfig is what an agent without flags runs with.
+// Config says what is captured and within which bounds. An agent without flags runs with DefaultConfig.
 type Config struct {
 	// RingBytes is the size of the ring buffer: a power of two, whole pages.
 	RingBytes text.Size
@@ -39,7 +39,7 @@ type Config struct {
 
 const (
 	maxRingBytes = text.Size(1 << 30)
-	// maxEntries is what a kernel's hash map has room for, with buckets of 16 bytes below 4 GiB.
+	// maxEntries is the most that a hash map of the kernel takes: its buckets of 16 bytes must stay below 4 GiB.
 	maxEntries = 1 << 27
 )
 
@@ -84,7 +84,7 @@ func DefaultIgnoredDrops() []string {
 	}
 }
 
-// Validate refuses what cannot be loaded. The error names the flag.
+// Validate refuses a configuration that cannot be loaded. The error names the flag.
 func (c *Config) Validate() error {
 	switch {
 	case c.RingBytes < ringBytesMin() || c.RingBytes > maxRingBytes || c.RingBytes&(c.RingBytes-1) != 0:

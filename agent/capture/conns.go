@@ -15,7 +15,7 @@ import (
 // connChunk is how many connections one step of a scan reads at most, unless a bucket holds more.
 const connChunk = 1024
 
-// maxConnChunk bounds what a scan grows to for such a bucket.
+// maxConnChunk bounds the growth of a scan for such a bucket.
 const maxConnChunk = 64 * connChunk
 
 // ConnScan walks the state map in steps, without stopping the hooks. A connection that is there from the scan's beginning to

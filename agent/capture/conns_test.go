@@ -30,8 +30,8 @@ func scanned(t *testing.T, w *watch, scan *ConnScan) map[uint64]bpf.ConnState {
 	return found
 }
 
-// TestScanConns: what is past ESTABLISHED has its tuple, its owner and the time of its state; again in the next scan, and
-// also where a bucket holds more than a step does.
+// TestScanConns: a socket past ESTABLISHED has its tuple, its owner and the time of its state; in the next scan too, and also if
+// a bucket holds more than a step does.
 func TestScanConns(t *testing.T) {
 	privileged(t)
 	namespace(t)
@@ -52,7 +52,7 @@ func TestScanConns(t *testing.T) {
 	scan.keys, scan.values = scan.keys[:1], scan.values[:1]
 	for range 2 {
 		found := scanned(t, c, scan)
-		require.Len(t, found, n+2, "not those that are ESTABLISHED or gone")
+		require.Len(t, found, n+2, "neither ESTABLISHED connections nor those that ended")
 		for _, p := range pairs {
 			state := theOne(t, found, p)
 			require.EqualValues(t, closeWait, state.State)
@@ -91,7 +91,7 @@ func theOne(t *testing.T, found map[uint64]bpf.ConnState, p pair) bpf.ConnState 
 	return bpf.ConnState{}
 }
 
-// TestScanWithoutLingering: nobody asks, so nothing is kept for it.
+// TestScanWithoutLingering: without the kind lingering the kernel side keeps nothing for scans.
 func TestScanWithoutLingering(t *testing.T) {
 	privileged(t)
 	namespace(t)

@@ -36,7 +36,7 @@ func (c *Capture) NextSeqs() (map[uint32]uint64, error) {
 	return next, nil
 }
 
-// Totals are counts that only grow, of what never got a number or lost it, by the names of schema.Totals: those of the
+// Totals are counts that only grow, of records that never got a number or lost it, by the names of schema.Totals: those of the
 // hooks, and for each program the runs that the kernel skipped because the program was running on that CPU.
 func (c *Capture) Totals() (map[string]uint64, error) {
 	c.mu.Lock()

@@ -54,7 +54,7 @@ func errorsOf(c *watch) []uint32 {
 	return errnos
 }
 
-// TestOwnAbortIsNoError: what resets the peer tells its own socket ECONNRESET, too; only the peer's is one.
+// TestOwnAbortIsNoError: a socket that resets its peer gets ECONNRESET itself; only the peer's counts as an error.
 func TestOwnAbortIsNoError(t *testing.T) {
 	privileged(t)
 	for name, abort := range map[string]func(*testing.T, pair){

@@ -102,7 +102,7 @@ func TestSynackRetransmitted(t *testing.T) {
 	require.NotZero(t, synack.Tuple.NetNS)
 }
 
-// TestErrorsAndResetsIn: what the peer of an abort is told.
+// TestErrorsAndResetsIn: the peer of an abort gets a reset and an error.
 func TestErrorsAndResetsIn(t *testing.T) {
 	privileged(t)
 	namespace(t)

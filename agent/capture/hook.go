@@ -50,7 +50,7 @@ func (h hook) attachPoint() string { return h.subsystem + ":" + h.tracepoint }
 // seeder runs once at the start, over every open file of every task.
 var seeder = hook{program: "on_seed", subsystem: "iter", tracepoint: "task_file"}
 
-// hasSeeder tells whether this kernel has the iterator (5.8).
+// hasSeeder reports whether this kernel has the iterator (5.8).
 func hasSeeder(kernel *btf.Spec) bool {
 	var iterator *btf.Func
 	return kernel.TypeByName("bpf_iter_task_file", &iterator) == nil
@@ -73,8 +73,8 @@ func seed(program *ebpf.Program) error {
 	return errors.Join(err, files.Close(), iterator.Close())
 }
 
-// selectHooks removes from the spec what is not wanted or not there, and says
-// why. A core tracepoint that is missing is an error.
+// selectHooks removes from the spec the programs that are not enabled or whose tracepoint the kernel lacks, and gives the
+// reasons. A core tracepoint that is missing is an error.
 func selectHooks(spec *ebpf.CollectionSpec, kernel *btf.Spec, kinds map[bpf.Kind]bool) (map[string]string, error) {
 	skipped := map[string]string{}
 	for _, h := range hooks {

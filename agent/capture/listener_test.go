@@ -42,7 +42,7 @@ func listenersHint(t *testing.T, owner bpf.Owner) {
 	require.Zero(t, owner.CgroupID)
 }
 
-// TestListenerHint: a child that nobody accepted has its listener's name and no more, whatever that listens on.
+// TestListenerHint: a child that was never accepted has the name of its listener and no more, on any kind of address.
 func TestListenerHint(t *testing.T) {
 	privileged(t)
 	for _, at := range []struct{ listens, host string }{
@@ -76,7 +76,7 @@ func TestListenerHintGivesWay(t *testing.T) {
 	ownedByUs(t, c.connection(p.to, p.from).Owner, bpf.OwnerRead)
 }
 
-// TestListenerThatIsGone: what listens at another address or port of the same namespace hints at nobody.
+// TestListenerThatIsGone: a listener at another address or port of the same namespace is no hint.
 func TestListenerThatIsGone(t *testing.T) {
 	privileged(t)
 	namespace(t)

@@ -19,7 +19,7 @@ import (
 // stackSlot of cost_ns is the budget of stacks.
 const stackSlot = 0
 
-// constants are what the hooks read as volatile const.
+// constants are the values that the hooks read as volatile const.
 func constants(config Config, found Features) map[string]any {
 	var enabled uint32
 	var cost [bpf.KindSlots]uint64

@@ -209,7 +209,7 @@ func kernelSince(t *testing.T, wantMajor, wantMinor int) bool {
 	return major > wantMajor || major == wantMajor && minor >= wantMinor
 }
 
-// TestFeaturesAreFound compares what was probed with what the release promises.
+// TestFeaturesAreFound compares the probed features with those of the release.
 func TestFeaturesAreFound(t *testing.T) {
 	privileged(t)
 	c, err := New(DefaultConfig())

@@ -170,7 +170,7 @@ func TestListenerClosed(t *testing.T) {
 	closeQuietly(client)
 }
 
-// TestMultipath: subflows say so, and are told apart from plain TCP.
+// TestMultipath: subflows are marked, plain TCP is not.
 func TestMultipath(t *testing.T) {
 	privileged(t)
 	namespace(t)

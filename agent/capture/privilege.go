@@ -72,8 +72,8 @@ func checkPIDNamespace(path string) error {
 	return nil
 }
 
-// checkClock refuses a time namespace whose CLOCK_BOOTTIME is not that of the records: every wait for what belongs
-// together would be too short, or without an end. Kernels before 5.6 have none.
+// checkClock refuses a time namespace whose CLOCK_BOOTTIME is not that of the records: the agent
+// would wait too short for the reset of an ending, or for ever. Kernels before 5.6 have no time namespaces.
 func checkClock(path string) error {
 	offsets, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package message is what the agent's stages hand on to Kafka: batch makes messages, publish queues and sends them.
+// Package message has the messages that the agent sends to Kafka: batch makes them, publish queues and sends them.
 package message
 
 import "tcpledger/schema"
 
-// Message is one Kafka message. Ranges are the numbers of its rows and Losses the loss rows in it: what must be counted if
-// the message is dropped. At is the kernel time of its first row. Its slices belong to whoever holds the message.
+// Message is one Kafka message. Ranges are the numbers of its rows and Losses the loss rows in it; both are counted if the
+// message is dropped. At is the kernel time of its first row. Its slices belong to whoever holds the message.
 type Message struct {
 	Topic       string
 	Key         []byte
@@ -18,7 +18,7 @@ type Message struct {
 	At          uint64
 }
 
-// overhead is about what a message takes beside its slices.
+// overhead is about the memory of a message beside its slices.
 const overhead = 256
 
 // Size is about how many bytes of memory the message takes.

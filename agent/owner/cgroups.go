@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	maxCgroups = 65_536 // that a walk looks at, and that are remembered
+	maxCgroups = 65_536 // in a walk, and remembered
 	walkPause  = time.Second
 	walkShare  = 20 // a walk takes at most one part in so many of the time
 )
 
 // hierarchy finds the path of a cgroup by its id, which is the inode number of its directory. Ids are not reused.
 type hierarchy struct {
-	mount string // "" where there is none
+	mount string // "" for none
 	paths *lru.Cache[uint64, string]
 	next  time.Time // no walk before
 	now   func() time.Time
@@ -38,7 +38,7 @@ func newHierarchy(mount string) (*hierarchy, error) {
 	return &hierarchy{mount: mount, paths: paths, now: time.Now}, nil
 }
 
-// learn takes a path that may be the cgroup's: its directory's inode says so. It gives whether it is.
+// learn remembers a path if it is the cgroup's: the inode of its directory is the id. It reports whether it is.
 func (h *hierarchy) learn(id uint64, path string) bool {
 	if h.mount == "" || id == 0 || !strings.HasPrefix(path, "/") || strings.Contains(path, "/..") { // outside of our namespace
 		return false
@@ -51,8 +51,8 @@ func (h *hierarchy) learn(id uint64, path string) bool {
 	return true
 }
 
-// path gives the cgroup's path below the mount, "/" for the root, "" where it is not known: gone, or it is too soon to
-// look again.
+// path gives the cgroup's path below the mount, "/" for the root. It is "" if the cgroup was removed, or if it is too soon for
+// another walk.
 func (h *hierarchy) path(id uint64) string {
 	if path, ok := h.paths.Get(id); ok || h.mount == "" || id == 0 {
 		return path
@@ -65,7 +65,7 @@ func (h *hierarchy) path(id uint64) string {
 	h.next = began.Add(max(walkPause, walkShare*h.now().Sub(began)))
 	path, ok := h.paths.Get(id)
 	if !ok {
-		h.paths.Add(id, "") // it existed before the walk did: it is gone, and stays so
+		h.paths.Add(id, "") // it existed before the walk and was not found: it was removed, for good
 	}
 	return path
 }
@@ -103,7 +103,7 @@ func relative(mount, path string) string {
 	return below
 }
 
-// mounts gives where the hierarchies of a host are: the unified one, and the memory controller's of v1 and hybrid hosts.
+// mounts gives the mount points of a host's hierarchies: the unified one, and the memory controller's on v1 and hybrid hosts.
 func mounts(root string) map[schema.CgroupHow]string {
 	found := map[schema.CgroupHow]string{}
 	for _, path := range []string{root, filepath.Join(root, "unified")} {

@@ -141,7 +141,7 @@ func TestWalksAreRateLimited(t *testing.T) {
 	walks := h.walks
 	now = now.Add(walkPause)
 	require.Empty(t, h.path(gone))
-	require.Equal(t, walks, h.walks, "what a walk did not find is gone for ever")
+	require.Equal(t, walks, h.walks, "a cgroup that a walk did not find was removed")
 	require.Empty(t, h.path(0))
 	require.Equal(t, walks, h.walks)
 }

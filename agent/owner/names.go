@@ -10,22 +10,22 @@ import (
 
 const maxProcesses = 16_384
 
-// process tells executables apart: comm changes with exec, pid and start do not.
+// process is the key of an executable. comm is in it because exec changes comm, but neither pid nor start.
 type process struct {
 	pid   uint32
 	start uint64
 	comm  string
 }
 
-// Names fills in what /proc and the cgroup file system know. It is for one goroutine; its memory is bounded.
+// Names finds names in /proc and the cgroup file system. It is for one goroutine; its memory is bounded.
 type Names struct {
 	proc        string
 	executables *lru.Cache[process, string]
 	cgroups     map[schema.CgroupHow]*hierarchy
 }
 
-// New makes Names of the host whose procfs and cgroup file systems are mounted there: "/proc", "/sys/fs/cgroup". The
-// agent runs in the host's pid namespace, so that /proc speaks of the same pids as the kernel side.
+// New makes Names from the mount points of procfs and of the cgroup file systems: "/proc", "/sys/fs/cgroup". The agent runs in
+// the host's pid namespace, so that /proc and the kernel side mean the same process by a pid.
 func New(proc, cgroup string) (*Names, error) {
 	executables, err := lru.New[process, string](maxProcesses)
 	if err != nil {
@@ -40,16 +40,16 @@ func New(proc, cgroup string) (*Names, error) {
 	return n, nil
 }
 
-// Fill sets o.Exe, o.Container and o.Service where they can be known; "" otherwise. A reused pid never names another process's
-// executable: its start must be o's. Executables of other users' processes take CAP_SYS_PTRACE to read.
+// Fill sets o.Exe, o.Container and o.Service, each "" if it cannot be known. A reused pid never gives the executable of another
+// process: the start must be o's. The executables of other users' processes need CAP_SYS_PTRACE.
 func (n *Names) Fill(o *schema.Owner) {
 	o.Exe = n.exe(o)
 	path := n.Cgroup(o)
 	o.Container, o.Service = ContainerID(path), Unit(path)
 }
 
-// Cgroup gives the path of the owner's cgroup in its hierarchy, "" where it is not known. The owner's process tells at once;
-// where it is gone or has moved, the hierarchy is walked now and then.
+// Cgroup gives the path of the owner's cgroup in its hierarchy, "" if it is not known. /proc has the path while the owner's
+// process runs in that cgroup; else the hierarchy is walked, at most now and then.
 func (n *Names) Cgroup(o *schema.Owner) string {
 	h, ok := n.cgroups[o.CgroupHow]
 	if !ok {

@@ -18,7 +18,7 @@ import (
 // tick is /proc's unit of time, USER_HZ: 100 a second on every architecture that runs BPF.
 const tick = 10 * time.Millisecond
 
-// startField is where /proc/PID/stat has the start, counted from the field after the name.
+// startField is the field of /proc/PID/stat with the start, counted from the one after the name.
 const startField = 19
 
 const (
@@ -26,15 +26,15 @@ const (
 	maxCgroupFile = 64 << 10
 )
 
-// executable gives the path of a process's executable, "" where the process is gone, is another one by now, is a kernel
-// thread or is not ours to look at. start is CLOCK_BOOTTIME in nanoseconds.
+// executable gives the path of a process's executable. It is "" if the process has ended, if its pid was reused, for a kernel
+// thread, and without permission. start is CLOCK_BOOTTIME in nanoseconds.
 func executable(proc string, pid uint32, start uint64) string {
 	dir, err := os.OpenRoot(filepath.Join(proc, strconv.FormatUint(uint64(pid), 10)))
 	if err != nil {
 		return ""
 	}
 	defer func() { _ = dir.Close() }() // only read
-	// The open directory stays that process's: after it there is nobody else's executable to be read.
+	// The open directory is that of this process only: if the pid is reused, reads through it fail.
 	if began, ok := started(dir); !ok || !sameStart(began, start) {
 		return ""
 	}
@@ -45,8 +45,8 @@ func executable(proc string, pid uint32, start uint64) string {
 	return strings.TrimSuffix(exe, " (deleted)") // replaced by an upgrade: still the same service
 }
 
-// cgroupOf gives the path of a process's cgroup as /proc/PID/cgroup has it, "" where that is not to be had. The pid may be
-// another process's by now: the caller knows the cgroup.
+// cgroupOf gives the path of a process's cgroup as /proc/PID/cgroup has it, "" if that cannot be read. The pid may have been
+// reused: the caller compares the cgroup's id.
 func cgroupOf(proc string, pid uint32, how schema.CgroupHow) string {
 	if pid == 0 {
 		return ""

@@ -47,7 +47,7 @@ func TestExecutableOfThisProcess(t *testing.T) {
 	require.Equal(t, want, exeOf(newNames(t), os.Getpid(), start+uint64(tick)), "within a tick")
 	require.Empty(t, exeOf(newNames(t), os.Getpid(), start+3*uint64(tick)), "another process had this pid")
 	require.Empty(t, exeOf(newNames(t), os.Getpid(), start-3*uint64(tick)))
-	require.Empty(t, exeOf(newNames(t), os.Getpid(), 0), "without a start nobody can tell")
+	require.Empty(t, exeOf(newNames(t), os.Getpid(), 0), "without a start the process cannot be recognized")
 	require.Empty(t, exeOf(newNames(t), 0, start))
 }
 

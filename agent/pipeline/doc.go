@@ -2,7 +2,7 @@
 
 // Package pipeline is the agent's one loop, and the only place that knows two stages:
 //
-//	capture.Read → translate → name (owner, stacks) → gaps → settle → sink (batch → publish, or print)
+//	capture.Read → gaps → translate → name (owner, stacks) → settle → sink
 //
-// It runs in one goroutine on the kernel's clock: time is that of the records, and CLOCK_BOOTTIME where the ring is empty.
+// It runs in one goroutine. Its time is that of the newest record, and CLOCK_BOOTTIME while the ring is empty.
 package pipeline

@@ -97,8 +97,8 @@ func (r *live) onlyLateOrUnknown() int {
 	return late
 }
 
-// TestLostResetLeavesDoubt: where the ring buffer had no room for the reset that tells late data from the peer's reset, and
-// from a clean close, the cause is not known.
+// TestLostResetLeavesDoubt: only the reset distinguishes late data from a reset of the peer and from a clean close. If the ring
+// buffer had no room for it, the cause is unknown.
 func TestLostResetLeavesDoubt(t *testing.T) {
 	r := running(t, with(func(c *capture.Config) {
 		c.RingBytes, c.Kinds[bpf.KindState] = text.Size(os.Getpagesize()), true
@@ -109,7 +109,7 @@ func TestLostResetLeavesDoubt(t *testing.T) {
 	r.onlyLateOrUnknown()
 }
 
-// TestResetsNotWatched: without reset_sent nothing tells them apart, and no peer is blamed.
+// TestResetsNotWatched: without reset_sent the causes cannot be distinguished, and no peer is blamed.
 func TestResetsNotWatched(t *testing.T) {
 	r := running(t, with(func(c *capture.Config) { c.Kinds[bpf.KindResetSent] = false }), namespace(t))
 	lateData(t, waitsItself(t), 1, 20, new(atomic.Bool))
@@ -117,7 +117,7 @@ func TestResetsNotWatched(t *testing.T) {
 	require.Equal(t, map[schema.Cause]int{schema.CauseUnknown: 20}, r.named())
 }
 
-// TestLastEndingsHaveTheirResets: an agent that ends in the middle of it all names no ending wrong.
+// TestLastEndingsHaveTheirResets: an agent that is stopped under load gives no ending a wrong cause.
 func TestLastEndingsHaveTheirResets(t *testing.T) {
 	here := namespace(t)
 	itself := waitsItself(t)

@@ -72,7 +72,7 @@ func filter(t *testing.T, raw syscall.RawConn, deaf bool) {
 	require.NoError(t, failed)
 }
 
-// TestAThousandLeaks: each is told once, by owner, whatever the number of scans; another state is told again.
+// TestAThousandLeaks: each makes one event, with its owner, however many scans there are; another state makes another event.
 func TestAThousandLeaks(t *testing.T) {
 	here := namespace(t)
 	r := running(t, capture.DefaultConfig(), here)
@@ -94,7 +94,7 @@ func TestAThousandLeaks(t *testing.T) {
 	last := r.stop()
 	conns := map[uint64]bool{}
 	for _, e := range r.of(schema.StateCloseWait) {
-		require.False(t, conns[e.Conn], "connection %d was told twice", e.Conn)
+		require.False(t, conns[e.Conn], "connection %d made two events", e.Conn)
 		conns[e.Conn] = true
 		require.GreaterOrEqual(t, e.StateUS.Value, uint64(time.Second/time.Microsecond))
 		require.True(t, e.LocalIP.IsLoopback() && e.RemoteIP.IsLoopback() && e.LocalPort != 0 && e.RemotePort != 0)

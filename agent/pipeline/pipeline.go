@@ -22,7 +22,7 @@ import (
 	"tcpledger/schema"
 )
 
-// Limits bound what the pipeline keeps and waits for.
+// Limits bound the records that the pipeline holds, and its waits.
 type Limits struct {
 	// MaxSettling is how many endings wait for their reset at most.
 	MaxSettling int
@@ -44,7 +44,7 @@ func Bounds() map[string]string {
 // DefaultLimits are the limits without flags.
 func DefaultLimits() Limits { return Limits{MaxSettling: maxSettling, LingeringAfter: time.Minute} }
 
-// Validate refuses what the pipeline cannot hold to; the error names the flag.
+// Validate refuses impossible limits; the error names the flag.
 func (l *Limits) Validate() error {
 	switch {
 	case l.MaxSettling < 1:
@@ -55,7 +55,7 @@ func (l *Limits) Validate() error {
 	return nil
 }
 
-// Config is what a Pipeline needs; all of it. Capture is started; the caller closes it after Run.
+// Config has all that a Pipeline needs. Capture is started; the caller closes it after Run.
 type Config struct {
 	Limits
 	Capture  *capture.Capture
@@ -106,8 +106,8 @@ func New(c Config) (*Pipeline, error) {
 		lingering: newLingering(c.Capture.ScanConns(), c.LingeringAfter)}, nil
 }
 
-// Run reads until ctx ends, then stops the hooks, reads what they left, and finishes the sink: nothing that was numbered is
-// missing. An error means that it could not go on; the sink is finished as far as that goes.
+// Run reads until ctx ends, then stops the hooks, reads the ring to its end and finishes the sink: every numbered record is sent
+// or lies in a loss range. An error means that it could not go on; the sink is finished as far as that goes.
 func (p *Pipeline) Run(ctx context.Context) error {
 	err := p.beginCheckpoint(schema.CheckpointStart)
 	for err == nil && ctx.Err() == nil {
@@ -116,7 +116,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	return errors.Join(err, p.end())
 }
 
-// step reads one record, or finds the ring empty, and sends what is due then.
+// step reads one record, or finds the ring empty, and sends the records that are due then.
 func (p *Pipeline) step() error {
 	if _, err := p.read(); err != nil {
 		return err
@@ -202,7 +202,7 @@ func (p *Pipeline) sendEndings(records iter.Seq2[*schema.Connection, error]) (fa
 	return failed
 }
 
-// advance sends what is due at kernel time now.
+// advance sends the records that are due at kernel time now.
 func (p *Pipeline) advance() error {
 	if err := p.sendEndings(p.settle.Due(p.now)); err != nil {
 		return err

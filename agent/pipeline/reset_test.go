@@ -80,7 +80,7 @@ func TestRefusedPacketIsNoEnding(t *testing.T) {
 		}
 		require.Equal(t, schema.Verdict{Cause: schema.CausePeerReset, Initiator: schema.InitiatorPeer, Reset: schema.ResetReceived}, schema.Decide(&c))
 		if !r.reports {
-			t.Skip("this kernel does not tell what it reports")
+			t.Skip("this kernel has no tracepoint for reported errors")
 		}
 		failed := r.event(schema.KindError, func(e *schema.Event) bool { return e.LocalPort == from })
 		require.Equal(t, int32(unix.ECONNRESET), failed.Error)

@@ -4,8 +4,8 @@ package pipeline
 
 import "tcpledger/schema"
 
-// Sink takes what the pipeline made, in order, at kernel time now. What it is given is valid during the call. Kafka and a
-// person's terminal are the two.
+// Sink takes the pipeline's records in order, at kernel time now. A record is valid during the call only; a stack stays as it
+// is. Package sink has two: Kafka and a person's terminal.
 type Sink interface {
 	Connection(c *schema.Connection, now uint64) error
 	Event(e *schema.Event, now uint64) error

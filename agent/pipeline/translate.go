@@ -10,7 +10,7 @@ import (
 	"tcpledger/schema"
 )
 
-// reasonNames are the running kernel's names of reasons (capture.Capture has them), "" where it names none.
+// reasonNames are the running kernel's names of reasons, "" if it has none. capture.Capture has them.
 type reasonNames interface {
 	ReasonName(reason uint32) string
 	ResetReasonName(reason uint32) string
@@ -74,7 +74,7 @@ func (t *translator) event(in *bpf.Event, out *schema.Event) {
 	}
 }
 
-// lingering tells of a socket that the scan of kernel time at found past ESTABLISHED.
+// lingering makes the event of a socket that the scan of kernel time at found past ESTABLISHED.
 func (t *translator) lingering(in *bpf.ConnState, at uint64, out *schema.Event) {
 	*out = schema.Event{
 		Kind:     schema.KindLingering,

@@ -11,7 +11,7 @@ const (
 	sweepEvery = 100
 )
 
-// upkeep is what the pipeline does now and then.
+// upkeep counts the rounds of upkeep.
 type upkeep struct {
 	due   uint64
 	times uint64

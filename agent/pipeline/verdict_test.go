@@ -92,7 +92,7 @@ func await(t *testing.T, conn *net.TCPConn, state schema.State, unread int) {
 	}, patience, time.Millisecond)
 }
 
-// TestResetInLastState: what a close does is told also where both FINs are under way.
+// TestResetInLastState: a close that resets is recognized also while both FINs are under way.
 func TestResetInLastState(t *testing.T) {
 	const data = "unread"
 	for name, test := range map[string]struct {
@@ -142,7 +142,7 @@ func TestResetInLastState(t *testing.T) {
 	}
 }
 
-// TestRepairedIsNotReset: a connection that is moved elsewhere is closed without a word, whatever is unread.
+// TestRepairedIsNotReset: the kernel closes a connection in repair mode without a reset, even with unread data.
 func TestRepairedIsNotReset(t *testing.T) {
 	r := running(t, capture.DefaultConfig(), namespace(t))
 	client, server := connected(t)
@@ -186,7 +186,7 @@ func localPort(t *testing.T, fd int) uint16 {
 	return uint16(name.(*unix.SockaddrInet4).Port)
 }
 
-// TestErrorOfAnEarlierConnect: a refusal that nobody asked for stays in the socket, and the next connect() finds no port.
+// TestErrorOfAnEarlierConnect: a refusal that the application has not read stays in the socket; the next connect() finds no port.
 func TestErrorOfAnEarlierConnect(t *testing.T) {
 	r := running(t, capture.DefaultConfig(), namespace(t))
 	require.NoError(t, os.WriteFile("/proc/sys/net/ipv4/ip_local_port_range", []byte("40000 40001"), 0o644))

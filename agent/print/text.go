@@ -13,7 +13,7 @@ import (
 	"tcpledger/schema"
 )
 
-// unknown is printed for what is not known.
+// unknown is printed for a value that is not known.
 const unknown = "-"
 
 // tcpFlags are the header's flag bits from the lowest, as tcpdump abbreviates them.

@@ -59,7 +59,7 @@ func TestAFinInFlightIsNoData(t *testing.T) {
 	require.Equal(t, uint32(1), unacked(&c))
 }
 
-// A process gives itself any name: whatever it is, it does not reach the terminal's controls.
+// A process may give itself any name: no control character of it reaches the terminal.
 func FuzzNames(f *testing.F) {
 	f.Add("\x1b[31m\xff")
 	f.Fuzz(func(t *testing.T, s string) {

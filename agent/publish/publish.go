@@ -19,7 +19,7 @@ import (
 	"tcpledger/schema"
 )
 
-// Limits bound what waits for Kafka.
+// Limits bound the messages that wait for Kafka.
 type Limits struct {
 	// QueueBytes is about the memory of the messages that wait.
 	QueueBytes text.Size
@@ -45,7 +45,7 @@ func (l *Limits) Validate() error {
 	return nil
 }
 
-// Config is what a Publisher needs; all of it. The transport stays the caller's.
+// Config has all that a Publisher needs. The transport stays the caller's.
 type Config struct {
 	Limits
 	Brokers   []string
@@ -162,7 +162,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 	return p.left()
 }
 
-// left is the error of what was not delivered, nil if all was.
+// left is the error of the messages that were not delivered, nil if all were.
 func (p *Publisher) left() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

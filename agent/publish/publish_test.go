@@ -103,7 +103,7 @@ func TestOverflowBecomesLossRangesExactly(t *testing.T) {
 		}
 	}
 	require.Equal(t, []schema.Loss{{Stream: 3, SeqFrom: 5, SeqTo: 6, Cause: schema.LossQueueOverflow},
-		{At: 9, Stream: 7, SeqFrom: 40, SeqTo: 49, Cause: schema.LossRingFull}}, losses, "the loss rows of a dropped batch are told again")
+		{At: 9, Stream: 7, SeqFrom: 40, SeqTo: 49, Cause: schema.LossRingFull}}, losses, "the loss rows of a dropped batch are sent again")
 	require.Equal(t, float64(lost+2), testutil.ToFloat64(p.metrics.lost.WithLabelValues(schema.LossQueueOverflow)))
 
 	b.start()
@@ -131,7 +131,7 @@ func TestTooLargeIsALossAndTheRestGoesOn(t *testing.T) {
 		p.Offer(m)
 	}
 	p.Finish()
-	require.EqualError(t, run(t, p, context.Background())(), "the loss of 1 records could not be reported", "nobody took it before the end")
+	require.EqualError(t, run(t, p, context.Background())(), "the loss of 1 records could not be reported", "it was not taken before the end")
 	var got []uint64
 	for _, m := range b.read(schema.TopicEvents, "web-1") {
 		got = append(got, numberOf(t, m))

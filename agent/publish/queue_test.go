@@ -90,7 +90,7 @@ func TestFrontIsOnePartitionAndBounded(t *testing.T) {
 	require.Zero(t, q.bytes)
 }
 
-// TestQueueAgainstModel: whatever happens, each message is delivered or dropped exactly once, in order, within the limit.
+// TestQueueAgainstModel: in any order of events each message is delivered or dropped exactly once, in order, within the limit.
 func TestQueueAgainstModel(t *testing.T) {
 	for seed := range uint64(100) {
 		rng := rand.New(rand.NewPCG(seed, 3))

@@ -15,7 +15,7 @@ import (
 // Window is how long, in nanoseconds of kernel time, a record is held.
 const Window = uint64(250e6)
 
-// Config is what a Settle needs; all of it.
+// Config has all that a Settle needs.
 type Config struct {
 	// Max bounds the records held at a time; at least 1.
 	Max int
@@ -139,8 +139,8 @@ func (s *Settle) release(c *schema.Connection, early bool) error {
 	return err
 }
 
-// Came counts the records that came, Left those that left: all that came before a moment have left once Left reaches what
-// Came was then.
+// Came counts the records that came, Left those that left. All records that came before a moment have left once Left reaches
+// the Came of that moment.
 func (s *Settle) Came() uint64 { return s.next }
 
 // Left counts the records that left.

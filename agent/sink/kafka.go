@@ -23,7 +23,7 @@ const (
 	maxLossRows = 500
 )
 
-// KafkaConfig is what a Kafka sink needs; all of it. Header holds the host, boot id, session and run.
+// KafkaConfig has all that a Kafka sink needs. Header holds the host, boot id, session and run.
 type KafkaConfig struct {
 	Header    schema.Header
 	Release   string           // the kernel's
@@ -84,7 +84,7 @@ func (k *Kafka) Stack(s *schema.Stack, now uint64) error {
 	return nil
 }
 
-// Tick sends what is old enough. An empty batch takes the losses of the messages that the queue dropped.
+// Tick sends the batch and the stacks that are old enough. An empty batch takes the losses of the messages that the queue dropped.
 func (k *Kafka) Tick(now uint64) error {
 	if k.describedAt == 0 || now >= k.describedAt+describeEvery {
 		if err := k.sendMeta(k.config.Facts, nil); err != nil {

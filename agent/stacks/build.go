@@ -21,13 +21,13 @@ const (
 	page     = 4096
 )
 
-// identity gives build ids: that of a module's ELF note, and what stands in where there is none.
+// identity gives build ids: that of a module's ELF note, or a hash in its place.
 type identity struct {
-	note   func(module string) string // "" where there is no note
-	kernel string                     // release and version: they tell builds apart that left no note
+	note   func(module string) string // "" for no note
+	kernel string                     // release and version, for the hash of a module without a note
 }
 
-// table builds the packed table. skip names the modules to leave out: while one loads, its init text is listed too.
+// table builds the packed table. skip names the modules to leave out: while a module loads, kallsyms lists its init text too.
 func (k *kallsyms) table(id identity, skip func(module string) bool) *table {
 	t := &table{names: k.names.String()}
 	for name, symbols := range k.modules {
@@ -68,7 +68,7 @@ func kernelObject(t *table, id identity, name string, symbols []found) module {
 	return m
 }
 
-// generated makes each symbol a module of its own: BPF programs, trampolines, probe pages. They come and go one by one.
+// generated makes each symbol a module of its own: BPF programs, trampolines, probe pages. Each is loaded and unloaded alone.
 func generated(t *table, name string, symbols []found) []module {
 	modules := make([]module, len(symbols))
 	for i, s := range symbols {
@@ -88,8 +88,8 @@ func generatedID(symbol string) string {
 	return "~" + strings.TrimRight(symbol, "_0123456789")
 }
 
-// of is the module's build id, or for one without a note "~" and a hash of the kernel's release and version, the module's
-// name and its symbol table: what tells that build apart on every host.
+// of is the module's build id. Without a note it is "~" and a hash of the kernel's release and version, the module's name and its
+// symbol table, which is the same on every host with that build.
 func (id identity) of(t *table, m *module, noteOf string) string {
 	if note := id.note(noteOf); note != "" {
 		return note
@@ -113,7 +113,7 @@ func span(symbols []found) (lowest, last uint64) {
 	return lowest, last
 }
 
-// packed leaves out what lies before base (arm64's head text) or 4 GiB after it.
+// packed leaves out symbols before base (arm64's head text) or 4 GiB after it.
 func packed(t *table, symbols []found, base uint64) []symbol {
 	out := make([]symbol, 0, len(symbols))
 	for _, s := range symbols {

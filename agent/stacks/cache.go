@@ -21,7 +21,7 @@ type Source interface {
 }
 
 // Cache remembers which stack a kernel-side hash stands for, and which stacks were handed out. A stack that could not be
-// placed, because its module was just being loaded, is placed again when the resolver knows more. All is bounded: what falls
+// placed, because its module was just being loaded, is placed again when the resolver knows more. All is bounded: an entry that falls
 // out is made again. It is for one goroutine.
 type Cache struct {
 	resolver *Resolver

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// maxSymbols bounds what is kept of /proc/kallsyms; a kernel with all its modules has a tenth of it.
+// maxSymbols bounds the symbols kept from /proc/kallsyms; a kernel with all its modules has a tenth of that.
 const maxSymbols = 4 << 20
 
 // errHidden says that the kernel shows no addresses to this process.
@@ -64,8 +64,7 @@ type found struct {
 	name uint32
 }
 
-// kallsyms is what a reading collects: the text symbols of each module ("" is vmlinux), and vmlinux's own marks of where
-// its text begins and ends.
+// kallsyms holds the text symbols of each module ("" is vmlinux), and the beginning and end of vmlinux's text.
 type kallsyms struct {
 	names   strings.Builder
 	modules map[string]*[]found
@@ -73,7 +72,7 @@ type kallsyms struct {
 	etext   uint64
 }
 
-// readKallsyms reads all of /proc/kallsyms; errHidden where every address is 0.
+// readKallsyms reads all of /proc/kallsyms; errHidden if every address is 0.
 func readKallsyms(r io.Reader) (*kallsyms, error) {
 	k := &kallsyms{modules: map[string]*[]found{}}
 	in := bufio.NewReaderSize(r, 64<<10)

@@ -17,7 +17,7 @@ type loadedModules struct {
 	hash      uint64          // changes with every load and unload, not with use
 }
 
-// readModules is cheap beside /proc/kallsyms: it tells whether that must be read again. A kernel without modules has none.
+// readModules is cheap beside /proc/kallsyms, which must be read again if the hash changed. A kernel without modules gives none.
 func readModules(root fs.FS) loadedModules {
 	m := loadedModules{unsettled: map[string]bool{}}
 	h := xxhash.New()

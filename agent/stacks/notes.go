@@ -16,7 +16,7 @@ const (
 	maxNoteID = 64
 )
 
-// buildID reads ELF notes (native byte order) and gives the GNU build id in hex, "" where there is none.
+// buildID reads ELF notes (native byte order) and gives the GNU build id in hex, "" for none.
 func buildID(notes []byte) string {
 	for len(notes) >= 12 {
 		nameLen := uint64(binary.NativeEndian.Uint32(notes))

@@ -19,7 +19,7 @@ const (
 	lastPause  = 10 * time.Minute
 )
 
-// Resolver knows where the kernel's code lies. It is safe for concurrent use.
+// Resolver knows the addresses of the kernel's code. It is safe for concurrent use.
 type Resolver struct {
 	root    fs.FS
 	current atomic.Pointer[table]
@@ -92,7 +92,7 @@ func (r *Resolver) Readable() error {
 // Size gives the number of symbols and the bytes that they take in memory.
 func (r *Resolver) Size() (symbols, bytes int) { return r.current.Load().size() }
 
-// Table gives the text symbols of a build by offset, and the module's name; false where no such code is loaded now.
+// Table gives the text symbols of a build by offset, and the module's name; false if no such code is loaded now.
 func (r *Resolver) Table(buildID string) (module string, symbols []schema.Symbol, ok bool) {
 	t := r.current.Load()
 	m := t.module(buildID)

@@ -123,15 +123,15 @@ func TestHiddenAddresses(t *testing.T) {
 	require.NoError(t, r.Read())
 	files["proc/kallsyms"] = hidden // as after giving up CAP_SYSLOG
 	require.Error(t, r.Read())
-	require.NoError(t, r.Readable(), "what was read stays")
+	require.NoError(t, r.Readable(), "the symbols stay in use")
 	require.Equal(t, kernelID, placed(r, []uint64{here.kernel + 0x123}).Frames[0].BuildID)
 
 	delete(files, "proc/kallsyms")
 	require.Error(t, NewResolver(files).Read())
 }
 
-// A module that loads is met at its first unknown address, or because the list of modules changed; not more often than
-// allowed, and ever less often while it helps nothing.
+// The resolver reads again at an unknown address, or if the list of modules changed: not before the pause is over, which grows
+// while reading settles nothing.
 func TestReadsAgain(t *testing.T) {
 	files, now := hostFiles(t, here), time.Unix(1_700_000_000, 0)
 	r := readResolver(t, files)

@@ -9,7 +9,7 @@ import (
 	"tcpledger/schema"
 )
 
-// symbol is a text symbol: its distance from its module's base, and where its name begins in the table's names.
+// symbol is a text symbol: its distance from its module's base, and the place of its name in the table's names.
 type symbol struct {
 	offset uint32
 	name   uint32
@@ -31,7 +31,7 @@ type table struct {
 	names   string
 }
 
-// find gives the module that holds addr, nil where none is known.
+// find gives the module that holds addr, nil if none is known.
 func (t *table) find(addr uint64) *module {
 	i := sort.Search(len(t.modules), func(i int) bool { return t.modules[i].base > addr })
 	if i == 0 || addr >= t.modules[i-1].end {
@@ -58,7 +58,7 @@ func (t *table) name(at uint32) string {
 	return rest[:strings.IndexByte(rest, 0)]
 }
 
-// module gives the first module of a build id, nil where none is loaded; "" is no build id.
+// module gives the first module of a build id, nil if none is loaded; "" is no build id.
 func (t *table) module(buildID string) *module {
 	for i := range t.modules {
 		if buildID != "" && t.modules[i].buildID == buildID {
@@ -77,7 +77,7 @@ func (t *table) symbols(m *module) []schema.Symbol {
 	return out
 }
 
-// size is what the table holds in memory: symbols, and bytes.
+// size gives the number of symbols and the bytes that the table takes in memory.
 func (t *table) size() (symbols, bytes int) {
 	const perSymbol, perModule = 8, 80
 	for i := range t.modules {

@@ -50,7 +50,7 @@ func (l *Limits) Validate() error {
 	return nil
 }
 
-// Config is what an Uploader needs; all of it.
+// Config has all that an Uploader needs.
 type Config struct {
 	Limits
 	Source    Source
@@ -127,7 +127,7 @@ func (u *Uploader) Need(s *schema.Stack) {
 	}
 }
 
-// Run uploads what is asked for until ctx ends, and gives ctx's error. It runs once.
+// Run uploads the tables that are asked for until ctx ends, and gives ctx's error. It runs once.
 func (u *Uploader) Run(ctx context.Context) error {
 	defer u.topics.close()
 	for {
