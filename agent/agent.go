@@ -5,13 +5,11 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
 	"runtime"
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -147,7 +145,15 @@ func (a *agent) start() (*pipeline.Pipeline, error) {
 	if err := dropSyslog(); err != nil {
 		return nil, err
 	}
-	to, err := a.sink()
+	status, err := a.capture.Status()
+	if err != nil {
+		return nil, err
+	}
+	missing := status.Missing()
+	for _, m := range missing {
+		a.log.Warn("a program is not attached", "tracepoint", m)
+	}
+	to, err := a.sink(missing)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +162,7 @@ func (a *agent) start() (*pipeline.Pipeline, error) {
 }
 
 // sink makes the end of the flow: the terminal, or Kafka.
-func (a *agent) sink() (pipeline.Sink, error) {
+func (a *agent) sink(missing []string) (pipeline.Sink, error) {
 	if a.publisher == nil {
 		var names func(*schema.Stack) []string
 		if a.options.stacks {
@@ -168,11 +174,7 @@ func (a *agent) sink() (pipeline.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	facts, err := a.facts(machine)
-	if err != nil {
-		return nil, err
-	}
-	return sink.NewKafka(sink.KafkaConfig{Header: a.header, Release: release, Facts: facts, Limits: a.options.batch, Publisher: a.publisher,
+	return sink.NewKafka(sink.KafkaConfig{Header: a.header, Release: release, Facts: a.facts(machine, missing), Limits: a.options.batch, Publisher: a.publisher,
 		Symbols: a.symbols}), nil
 }
 
@@ -184,23 +186,12 @@ func untilStopped(err error) error {
 	return err
 }
 
-// byDesign are the reasons not to be attached that say nothing about the kernel.
-var byDesign = []string{"not enabled", "ran once at the start"}
-
-// facts describe this host on the meta topic, once the hooks are attached.
-func (a *agent) facts(machine string) (schema.HostFacts, error) {
-	status, err := a.capture.Status()
-	if err != nil {
-		return schema.HostFacts{}, err
-	}
-	facts := schema.HostFacts{AgentVersion: program.Version, Machine: machine, CPUs: uint32(runtime.NumCPU()), Kinds: a.options.kinds()}
+// facts describe this host on the meta topic.
+func (a *agent) facts(machine string, missing []string) schema.HostFacts {
+	facts := schema.HostFacts{AgentVersion: program.Version, Machine: machine, CPUs: uint32(runtime.NumCPU()), Kinds: a.options.kinds(),
+		Missing: missing}
 	if a.resolver.Readable() == nil {
 		facts.Symbols = 1
 	}
-	for _, p := range status.Programs {
-		if !p.Attached && !slices.Contains(byDesign, p.Why) {
-			facts.Missing = append(facts.Missing, fmt.Sprintf("%s: %s", p.AttachPoint, p.Why))
-		}
-	}
-	return facts, nil
+	return facts
 }

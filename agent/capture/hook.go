@@ -80,7 +80,7 @@ func selectHooks(spec *ebpf.CollectionSpec, kernel *btf.Spec, kinds map[bpf.Kind
 	for _, h := range hooks {
 		switch {
 		case h.kind != 0 && !kinds[h.kind]:
-			skipped[h.program] = "not enabled"
+			skipped[h.program] = notEnabled
 		case tracepointArgs(kernel, h.tracepoint) == 0 && h.core:
 			return nil, fmt.Errorf("%w: the kernel has no tracepoint %s (since 4.16)", ErrNoBTF, h.attachPoint())
 		case tracepointArgs(kernel, h.tracepoint) == 0:

@@ -229,6 +229,17 @@ func TestFeaturesAreFound(t *testing.T) {
 	require.Contains(t, []uint64{1_000_000, 3_333_333, 4_000_000, 10_000_000}, c.features.TickNS)
 }
 
+// TestMissingPrograms: a program that is off, or has done its work, is not missing.
+func TestMissingPrograms(t *testing.T) {
+	s := Status{Programs: []ProgramStatus{
+		{Name: "on_state", AttachPoint: "sock:inet_sock_set_state", Attached: true},
+		{Name: "on_drop", AttachPoint: "skb:kfree_skb", Why: notEnabled},
+		{Name: "on_seed", AttachPoint: "iter:task_file", Why: ranOnce},
+		{Name: "on_send", AttachPoint: "sock:sock_send_length", Why: "this kernel has no such tracepoint"},
+	}}
+	require.Equal(t, []string{"sock:sock_send_length: this kernel has no such tracepoint"}, s.Missing())
+}
+
 func TestReasonNames(t *testing.T) {
 	c := &Capture{dropReasons: reasons{2: "NOT_SPECIFIED"}, resetReasons: reasons{}}
 	require.Equal(t, "NOT_SPECIFIED", c.ReasonName(2))

@@ -39,6 +39,23 @@ type ProgramStatus struct {
 	RecursionMisses uint64        `json:"recursion_misses"`
 }
 
+// The reasons for a program not to be attached that say nothing about the kernel.
+const (
+	notEnabled = "not enabled"
+	ranOnce    = "ran once at the start"
+)
+
+// Missing lists the programs that should be attached and are not, each with its tracepoint and the reason.
+func (s *Status) Missing() []string {
+	var missing []string
+	for _, p := range s.Programs {
+		if !p.Attached && p.Why != notEnabled && p.Why != ranOnce {
+			missing = append(missing, fmt.Sprintf("%s: %s", p.AttachPoint, p.Why))
+		}
+	}
+	return missing
+}
+
 // MapStatus is one map. InUse counts entries (of the ring: bytes not yet read);
 // nil if the map has no such count.
 type MapStatus struct {
@@ -102,7 +119,7 @@ func (c *Capture) programStatus(h hook) (ProgramStatus, error) {
 	}
 	switch {
 	case h == seeder && status.Why == "":
-		status.Why = "ran once at the start"
+		status.Why = ranOnce
 	case h != seeder:
 		status.Attached = len(c.links) > 0
 		if !status.Attached {
