@@ -15,7 +15,7 @@ type Enum struct {
 // Value is one name of an enum or of a set of flags.
 type Value struct {
 	Name string // as it stands in the tables
-	Doc  string // "" where the name says it all
+	Doc  string // "" if the name says it all
 }
 
 // Text is the name of a number. A number that a newer agent made is "unknown".
