@@ -21,6 +21,13 @@ func alias(name, typ, expression, doc string) Column {
 	return Column{Name: name, Type: typ, Alias: expression, Doc: doc}
 }
 
+// first is the version of a table whose rows have an identity.
+func first() Column {
+	c := col("first", "UInt64", codecDelta, "Larger for a row that was received earlier: of the rows of one identity the largest stays")
+	c.Materialized = "bitNot(toUInt64(toUnixTimestamp64Micro(received_at)))"
+	return c
+}
+
 func identityColumns() []Column {
 	return []Column{
 		col("host", typeName, "", "The host that recorded it"),
@@ -78,6 +85,7 @@ func endColumns() []Column {
 		col("clock_error_us", "UInt32", codecPlain, "The row's time is right within this"),
 		col("clock_off", "Bool", codecPlain, "The host's clock was more than an hour off when it sent the row"),
 		col("received_at", typeTime, codecTime, "When the ingester stored the row"),
+		first(),
 	}
 }
 

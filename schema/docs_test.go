@@ -21,7 +21,7 @@ func TestTablesPage(t *testing.T) {
 		b.WriteString(".\n\n| column | type | what |\n|---|---|---|\n")
 		for _, c := range table.Columns {
 			doc := strings.ReplaceAll(c.Doc, "|", "\\|")
-			if c.Alias != "" {
+			if c.Alias != "" || c.Materialized != "" {
 				doc += " (computed)"
 			}
 			fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", c.Name, c.Type, doc)

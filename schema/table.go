@@ -10,6 +10,8 @@ type Column struct {
 	Codec string // "" for the default
 	Alias string // an expression: computed when read, never inserted
 	Doc   string
+	// Materialized is an expression: computed when the row is inserted, which does not name the column.
+	Materialized string
 }
 
 // Table is one table as it is today, with its columns in order. schema/migrations has the statements that make it.
@@ -30,7 +32,7 @@ type Table struct {
 func (t *Table) Inserted() []Column {
 	var out []Column
 	for _, c := range t.Columns {
-		if c.Alias == "" {
+		if c.Alias == "" && c.Materialized == "" {
 			out = append(out, c)
 		}
 	}

@@ -12,6 +12,8 @@ const (
 	dropParts    = "ttl_only_drop_parts = 1, " + durable
 	// An acknowledged insert is on the disk: its offsets are committed next.
 	durable = "fsync_after_insert = 1, fsync_part_directory = 1"
+	// engineFirst keeps the row that was received first, of all rows with one identity.
+	engineFirst = "ReplacingMergeTree(first)"
 )
 
 // Connections has one row for each TCP connection that ended.
@@ -19,7 +21,7 @@ func Connections() *Table {
 	return &Table{
 		Name: "connections", Doc: "One row for each TCP connection that ended: who ended it, why, in which code path, on whose behalf",
 		Columns: connectionColumns(),
-		Engine:  "ReplacingMergeTree",
+		Engine:  engineFirst,
 		// Without the raw time column: with it, a filter on the time reads everything.
 		Primary: "(toStartOfFiveMinutes(closed_at), host, cgroup_id)",
 		Order:   "(toStartOfFiveMinutes(closed_at), host, cgroup_id, conn, closed_at, session, stream, seq)",
@@ -33,7 +35,7 @@ func Events() *Table {
 	return &Table{
 		Name: "events", Doc: "One row for each reset, drop, retransmission, error and the like",
 		Columns: eventColumns(),
-		Engine:  "ReplacingMergeTree",
+		Engine:  engineFirst,
 		Primary: "(toStartOfFiveMinutes(at), host, cgroup_id)",
 		Order:   "(toStartOfFiveMinutes(at), host, cgroup_id, conn, at, session, stream, seq)",
 		Parts:   "toYYYYMMDD(at)", TTL: retentionTTL, Setting: dropParts,
@@ -119,8 +121,9 @@ func Checkpoints() *Table {
 			col("clock_offset_ns", "Int64", codecDelta, "Wall clock less CLOCK_BOOTTIME"),
 			col("clock_error_us", "UInt32", codecPlain, "The offset is right within this"),
 			col("received_at", typeTime, codecTime, "When the ingester stored the row"),
+			first(),
 		},
-		Engine: "ReplacingMergeTree", Order: "(toStartOfHour(at), host, boot_id, session, run, at)",
+		Engine: engineFirst, Order: "(toStartOfHour(at), host, boot_id, session, run, at)",
 		Primary: "(toStartOfHour(at), host, boot_id, session)",
 		Parts:   "toYYYYMMDD(at)", TTL: retentionTTL, Setting: dropParts,
 	}
@@ -141,8 +144,9 @@ func Losses() *Table {
 			alias("lost", "UInt64", "(seq_to - seq_from) + 1", "How many"),
 			col("cause", typeName, "", "Where they were lost"),
 			col("received_at", typeTime, codecTime, "When the ingester stored the row"),
+			first(),
 		},
-		Engine: "ReplacingMergeTree", Order: "(toStartOfHour(at), host, boot_id, session, stream, seq_from, seq_to)",
+		Engine: engineFirst, Order: "(toStartOfHour(at), host, boot_id, session, stream, seq_from, seq_to)",
 		Primary: "(toStartOfHour(at), host, boot_id, session)",
 		Parts:   "toYYYYMMDD(at)", TTL: retentionTTL, Setting: dropParts,
 	}
@@ -150,6 +154,8 @@ func Losses() *Table {
 
 // DeadLetters has the messages that no ingester could read, with their bytes.
 func DeadLetters() *Table {
+	hash := col("hash", "UInt64", codecPlain, "Of the key and the bytes: tells messages of one offset apart")
+	hash.Materialized = "sipHash64(key, message)"
 	return &Table{
 		Name: "dead_letters", Doc: "Messages that could not be read, in whole or in part, with their bytes and the reason",
 		Columns: []Column{
@@ -166,8 +172,9 @@ func DeadLetters() *Table {
 			col("seqs_to", "Array(UInt64)", codecPlain, "Last number of each range"),
 			col("key", "String", codecPlain, "The message's key"),
 			col("message", "String", codecPlain, "The message's bytes"),
+			hash,
 		},
-		Engine: "ReplacingMergeTree", Order: "(topic, partition, offset)",
+		Engine: "ReplacingMergeTree", Order: "(topic, partition, offset, hash)", Primary: "(topic, partition, offset)",
 		TTL: retentionTTL, Setting: dropParts,
 	}
 }

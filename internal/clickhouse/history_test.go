@@ -21,10 +21,13 @@ func TestTheStepsMakeTodaysTables(t *testing.T) {
 		var want []string
 		for _, c := range table.Columns {
 			kind := ""
-			if c.Alias != "" {
+			switch {
+			case c.Alias != "":
 				kind = "ALIAS"
+			case c.Materialized != "":
+				kind = "MATERIALIZED"
 			}
-			want = append(want, strings.Join([]string{c.Name, c.Type, kind, c.Alias, c.Doc, c.Codec}, "|"))
+			want = append(want, strings.Join([]string{c.Name, c.Type, kind, c.Alias + c.Materialized, c.Doc, c.Codec}, "|"))
 		}
 		require.Equal(t, want, columnsOf(t, db, table.Name), table.Name)
 
@@ -121,20 +124,11 @@ func TestFromEachReleasedStep(t *testing.T) {
 	require.NoError(t, today.Migrate(t.Context(), nil))
 	for _, last := range steps(t, today)[:len(steps(t, today))-1] {
 		t.Run(last.Name, func(t *testing.T) {
-			db := openAs(t, Flags{Addr: addr, Database: fmt.Sprintf("of_step_%d", last.Step)})
-			all := steps(t, db)
-			for _, m := range all[:last.Step] {
-				require.NoError(t, db.apply(t.Context(), m))
-			}
-			old, before := writes(t, db, 1), map[string]string{}
+			db, old, before := ofStep(t, addr, fmt.Sprintf("of_step_%d", last.Step), last.Step)
 			again := writes(t, db, 2)
-			for _, w := range old {
-				exec(t, db, w.insert)
-				before[w.table] = contents(t, db, w)
-				require.True(t, strings.HasPrefix(before[w.table], "100 "), before[w.table])
-			}
 			require.NoError(t, db.Migrate(t.Context(), nil))
 			for _, w := range old {
+				require.True(t, strings.HasPrefix(before[w.table], "100 "), before[w.table])
 				require.Equal(t, before[w.table], contents(t, db, w), w.table)
 				require.Equal(t, columnsOf(t, today, w.table), columnsOf(t, db, w.table), w.table)
 			}

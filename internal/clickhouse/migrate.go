@@ -101,15 +101,33 @@ func (db *DB) staleViews(ctx context.Context) ([]schema.View, error) {
 }
 
 // Migrate does what is pending and then checks that the tables are as this program needs them. done, when not nil, hears of
-// each step and view after it was applied. Statements are idempotent: a run that was cut short is repeated, and several runs
-// at once do no harm. The error is an UnfitError when a repetition cannot help.
+// each step and view after it was applied. Statements are idempotent: a run that was cut short is repeated. One program
+// migrates at a time, the others wait for it. The error is an UnfitError when a repetition cannot help.
 func (db *DB) Migrate(ctx context.Context, done func(what string)) error {
+	if done == nil {
+		done = func(string) {}
+	}
 	pending, err := db.Pending(ctx)
 	if err != nil {
 		return err
 	}
-	if done == nil {
-		done = func(string) {}
+	if !pending.Empty() {
+		if err := db.migrate(ctx, done); err != nil {
+			return err
+		}
+	}
+	return db.Verify(ctx)
+}
+
+func (db *DB) migrate(ctx context.Context, done func(what string)) error {
+	unlock, err := db.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	pending, err := db.Pending(ctx) // another program may have done it
+	if err != nil {
+		return err
 	}
 	for _, m := range pending.Steps {
 		if err := db.apply(ctx, m); err != nil {
@@ -117,18 +135,17 @@ func (db *DB) Migrate(ctx context.Context, done func(what string)) error {
 		}
 		done(fmt.Sprintf("step %d: %s", m.Step, m.Name))
 	}
-	if len(pending.Steps) > 0 { // a step may have made or dropped a view
-		if pending.Views, err = db.staleViews(ctx); err != nil {
-			return err
-		}
+	views, err := db.staleViews(ctx) // a step may have made or dropped one
+	if err != nil {
+		return err
 	}
-	for _, v := range pending.Views {
+	for _, v := range views {
 		if err := db.exec(ctx, v.SQL); err != nil {
 			return fmt.Errorf("view %s: %w", v.Name, err)
 		}
 		done("view " + v.Name)
 	}
-	return db.Verify(ctx)
+	return nil
 }
 
 func (db *DB) apply(ctx context.Context, m schema.Migration) error {
@@ -156,7 +173,7 @@ func (db *DB) run(ctx context.Context, s schema.Statement) error {
 		return fmt.Errorf("%s: %w", s.ForEach, err)
 	}
 	for _, r := range rows {
-		if err := db.exec(ctx, strings.ReplaceAll(s.SQL, "{each}", r.Each)); err != nil {
+		if err := db.exec(ctx, strings.NewReplacer("{each}", r.Each, "{quoted each}", schema.Quote(r.Each)).Replace(s.SQL)); err != nil {
 			return err
 		}
 	}
