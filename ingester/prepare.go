@@ -17,7 +17,8 @@ import (
 var preparePolicy = retry.Policy{First: time.Second}
 
 // prepare waits for ClickHouse and makes or migrates its tables. Without migrate it waits until somebody else did. It tries
-// for ever while ClickHouse is away; a refusal of a migration is an error.
+// for ever while ClickHouse is away; a refusal of a migration is an error, and so is a database that lacks what the ingester
+// writes.
 func prepare(ctx context.Context, db *clickhouse.DB, migrate bool, outage *program.Outage, log *slog.Logger) error {
 	if err := db.Wait(ctx, outage); err != nil {
 		return err
@@ -28,6 +29,11 @@ func prepare(ctx context.Context, db *clickhouse.DB, migrate bool, outage *progr
 			err = db.Migrate(ctx, func(what string) { log.Info("migrated", "applied", what) })
 		} else {
 			err = awaitMigrations(ctx, db, log)
+		}
+		var newer *clickhouse.NewerError
+		if errors.As(err, &newer) { // an ingester of the version before goes on while others are upgraded, and after a way back
+			log.Warn("the database is newer than this program", "err", err)
+			err = db.Verify(ctx)
 		}
 		if err != nil && !clickhouse.Passing(err) {
 			return retry.Permanent(err)

@@ -68,10 +68,11 @@ func Code(err error) int32 {
 
 // Passing reports whether a failure goes away by itself, so that trying again is right: the server cannot be reached, or
 // it answered with an exception of overload. Any other exception is the statement's, the data's or the account's fault; an
-// UnfitError is the server's or the database's.
+// UnfitError and a NewerError are the server's or the database's.
 func Passing(err error) bool {
 	var unfit *UnfitError
-	if errors.As(err, &unfit) {
+	var newer *NewerError
+	if errors.As(err, &unfit) || errors.As(err, &newer) {
 		return false
 	}
 	code := Code(err)

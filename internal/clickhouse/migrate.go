@@ -22,7 +22,7 @@ type Pending struct {
 func (p Pending) Empty() bool { return len(p.Steps) == 0 && len(p.Views) == 0 }
 
 // Pending compares the database with this program: everything is pending when it does not exist. It changes nothing. The
-// error is an UnfitError for a server that is too old and for a database of a newer program.
+// error is an UnfitError for a server that is too old, a NewerError for a database of a newer program.
 func (db *DB) Pending(ctx context.Context) (Pending, error) {
 	if err := db.Supported(ctx); err != nil {
 		return Pending{}, err
@@ -37,8 +37,7 @@ func (db *DB) Pending(ctx context.Context) (Pending, error) {
 	}
 	for step, name := range applied {
 		if int(step) > len(steps) {
-			return Pending{}, unfit("the database %s is from a newer version of tcpledger: this version knows %d steps, the database has step %d (%s); nothing was changed",
-				db.Name, len(steps), step, name)
+			return Pending{}, &NewerError{Database: db.Name, Known: len(steps), Step: step, Name: name}
 		}
 	}
 	var p Pending

@@ -13,6 +13,21 @@ type UnfitError struct{ reason string }
 // Error is one line for a person.
 func (e *UnfitError) Error() string { return e.reason }
 
+// NewerError says that the database has steps that this program does not know. Nothing was changed. Verify tells whether the
+// program can work with it nevertheless.
+type NewerError struct {
+	Database string
+	Known    int // steps
+	Step     uint32
+	Name     string
+}
+
+// Error is one line for a person.
+func (e *NewerError) Error() string {
+	return fmt.Sprintf("the database %s is from a newer version of tcpledger: this version knows %d steps, the database has step %d (%s); nothing was changed",
+		e.Database, e.Known, e.Step, e.Name)
+}
+
 func unfit(format string, arguments ...any) error {
 	return &UnfitError{fmt.Sprintf(format, arguments...)}
 }

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"log/slog"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tcpledger/internal/clickhouse"
+	"tcpledger/internal/devstack/clickhouse/clickhousetest"
+	"tcpledger/internal/program"
+	"tcpledger/schema"
+)
+
+// An ingester works on a database of a newer version as long as the tables have what it writes.
+func TestANewerDatabase(t *testing.T) {
+	addr, _ := clickhousetest.Start(t)
+	flags := clickhouse.Flags{Addr: addr, Database: schema.Database}
+	db, err := flags.Open()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	var out bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&out, nil))
+	outage := program.NewOutage(log, "clickhouse")
+	require.NoError(t, prepare(t.Context(), db, true, outage, log))
+	require.Contains(t, out.String(), `applied="step 1: create the tables"`)
+
+	require.NoError(t, db.Exec(t.Context(), "INSERT INTO tcpledger.migrations (step, name) VALUES (99, 'fly to the moon')"))
+	for _, migrate := range []bool{true, false} {
+		out.Reset()
+		require.NoError(t, prepare(t.Context(), db, migrate, outage, log))
+		require.Contains(t, out.String(), "step 99 (fly to the moon)")
+		require.NotContains(t, out.String(), "applied")
+	}
+	require.NoError(t, db.Exec(t.Context(), "ALTER TABLE tcpledger.events DROP COLUMN length"))
+	for _, migrate := range []bool{true, false} {
+		require.ErrorContains(t, prepare(t.Context(), db, migrate, outage, log), "the column events.length is missing")
+	}
+}
