@@ -19,21 +19,26 @@ type Path struct {
 	Counts
 }
 
-// Paths counts endings by code path, the top most frequent. It asks twice: for the paths, then for the frames of those.
+// Paths counts endings by code path, the top most frequent. It asks twice: for the paths, then for the frames of those. It looks
+// up the stacks of the window only, whatever the table holds.
 func (c *Client) Paths(ctx context.Context, w Window, f Filter, top int) ([]Path, error) {
 	where := f.endings(w)
+	ended := fmt.Sprintf("%s\n    WHERE %s", c.table("connections"), strings.ReplaceAll(where.String(), "\n", "\n    "))
 	paths, err := ask[Path](ctx, c, Question{"endings by code path", fmt.Sprintf(`SELECT if(fp = 0, stack_id, fp) AS path, min(stack_id) AS stack,
     %s
 FROM
 (
     SELECT stack_id, reset, duration_us, bytes_sent, bytes_received, cause, initiator
     FROM %s
-    WHERE %s
 ) AS ended
-LEFT JOIN (SELECT stack_id, fp FROM %s) AS named USING (stack_id)
+LEFT JOIN
+(
+    SELECT stack_id, fp FROM %s
+    WHERE stack_id IN (SELECT stack_id FROM %[2]s)
+) AS named USING (stack_id)
 GROUP BY path
 ORDER BY endings DESC, path
-LIMIT %d`, counted, c.table("connections"), strings.ReplaceAll(where.String(), "\n", "\n    "), c.table("stacks"), top), where.parameters})
+LIMIT %[4]d`, counted, ended, c.table("stacks"), top), where.parameters})
 	if err != nil {
 		return nil, err
 	}

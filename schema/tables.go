@@ -46,7 +46,7 @@ func Events() *Table {
 // Stacks has one row for each distinct stack; the row with the most resolved frames stays.
 func Stacks() *Table {
 	return &Table{
-		Name: "stacks", Doc: "Each distinct stack once, outermost frame last; read it through the dictionary stack",
+		Name: "stacks", Doc: "Each distinct stack once, outermost frame last; join it by stack_id",
 		Columns: []Column{
 			col("stack_id", "UInt64", "", "Hash of the (build id, offset) frames: the same on every host with that build"),
 			col("fp", "UInt64", "", "Fingerprint of the function names: the same across builds; 0 until every frame is resolved"),

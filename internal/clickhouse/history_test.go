@@ -47,6 +47,7 @@ func TestTheStepsMakeTodaysTables(t *testing.T) {
 		indexes := lines(t, db, "SELECT concat(name, ' ', expr, ' TYPE ', type_full, ' GRANULARITY ', toString(granularity)) FROM system.data_skipping_indices WHERE database = 'tcpledger' AND table = '"+table.Name+"'")
 		require.Equal(t, strings.Join(table.Indexes, "\n"), indexes)
 	}
+	require.Equal(t, "", lines(t, db, "SELECT name FROM system.dictionaries WHERE database = 'tcpledger'"))
 }
 
 var deltaOf = regexp.MustCompile(`Delta\(\d\)`)

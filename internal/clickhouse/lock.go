@@ -12,7 +12,7 @@ import (
 )
 
 // holding is a query that does nothing for ever: it counts seconds.
-const holding = "SELECT count() FROM (SELECT sleepEachRow(1) FROM system.numbers)"
+const holding = "SELECT count() FROM (SELECT sleepEachRow(1) FROM numbers(1000000000))"
 
 // idRunning is QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING.
 const idRunning = 216

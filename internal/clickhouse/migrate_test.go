@@ -199,12 +199,12 @@ func TestNoPasswordIsStored(t *testing.T) {
 }
 
 func TestAnOldServerIsNamed(t *testing.T) {
-	for _, version := range []string{"24.8.14.39", "25.5.9.14", "21.3"} {
+	for _, version := range []string{"24.8.14.39", "25.4.9.14", "21.3"} {
 		err := supported(version)
 		require.EqualError(t, err, fmt.Sprintf("the server is ClickHouse %s, tcpledger needs %d.%d or later", version, oldestYear, oldestRelease))
 		require.False(t, Passing(err))
 	}
-	for _, version := range []string{"25.6.1.1", "25.8.2.29", "26.7.3.1-stable", "30.1"} {
+	for _, version := range []string{"25.5.1.1", "25.8.2.29", "26.7.3.1-stable", "30.1"} {
 		require.NoError(t, supported(version))
 	}
 	require.ErrorContains(t, supported("devel"), "no version")

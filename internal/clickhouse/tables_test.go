@@ -105,15 +105,14 @@ func TestLossesOfAWindow(t *testing.T) {
 	require.Equal(t, "began unnumbered own_connection 1\nh numbered ring_full 5\nh unnumbered over_budget_drop 2\nh unnumbered own_connection 4\nwas away unnumbered own_connection 1", got)
 }
 
-func TestStackDictionary(t *testing.T) {
+// The row with the most resolved frames stays, also when another host sends the stack again.
+func TestTheBestResolvedStackStays(t *testing.T) {
 	db := migrated(t)
 	row := "INSERT INTO tcpledger.stacks (stack_id, fp, frames_resolved, symbols, modules, received_at) SELECT 7, %d, %d, ['%s'], ['kernel'], now64(6)"
 	exec(t, db, fmt.Sprintf(row, 0, 0, "0x1"))
 	exec(t, db, fmt.Sprintf(row, 5, 1, "tcp_reset+0x1"))
-	exec(t, db, fmt.Sprintf(row, 0, 0, "0x1")) // sent again by another host, unresolved
-	exec(t, db, "SYSTEM RELOAD DICTIONARY tcpledger.stack")
-	require.Equal(t, `['tcp_reset+0x1'] 5`, lines(t, db, "SELECT dictGet('tcpledger.stack', 'symbols', 7::UInt64), dictGet('tcpledger.stack', 'fp', 7::UInt64)"))
-	require.Equal(t, `[] 0`, lines(t, db, "SELECT dictGet('tcpledger.stack', 'symbols', 8::UInt64), dictGet('tcpledger.stack', 'fp', 8::UInt64)"))
+	exec(t, db, fmt.Sprintf(row, 0, 0, "0x1"))
+	require.Equal(t, `['tcp_reset+0x1'] 5`, lines(t, db, "SELECT symbols, fp FROM tcpledger.stacks"))
 }
 
 // opened_at follows from the duration; it is NULL where the beginning is unknown.

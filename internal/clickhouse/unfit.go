@@ -32,8 +32,8 @@ func unfit(format string, arguments ...any) error {
 	return &UnfitError{fmt.Sprintf(format, arguments...)}
 }
 
-// The oldest ClickHouse that has everything the statements use.
-const oldestYear, oldestRelease = 25, 6
+// The oldest ClickHouse that has everything the statements use: the setting use_skip_indexes_if_final_exact_mode came with it.
+const oldestYear, oldestRelease = 25, 5
 
 // Supported returns an UnfitError when the server is older than what the statements need.
 func (db *DB) Supported(ctx context.Context) error {
