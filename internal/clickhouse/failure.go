@@ -50,6 +50,7 @@ var passing = map[int32]bool{
 	574: true, // DISTRIBUTED_TOO_MANY_PENDING_BYTES
 	700: true, // USER_SESSION_LIMIT_EXCEEDED
 	735: true, // QUERY_WAS_CANCELLED_BY_CLIENT
+	741: true, // TABLE_UUID_MISMATCH: a migration put another table in its place just then
 	745: true, // SERVER_OVERLOADED
 	999: true, // KEEPER_EXCEPTION
 }
