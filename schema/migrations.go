@@ -29,7 +29,8 @@ type Migration struct {
 // Statement is one statement of a migration.
 type Statement struct {
 	// ForEach is a query of one column. The statement runs once for each row of its answer, with the row's text for {each} and
-	// the text as a string literal for {quoted each}. "" runs the statement once.
+	// the text as a string literal for {quoted each}. A query about a table that does not exist has no rows. "" runs the statement
+	// once.
 	ForEach string
 	SQL     string
 }

@@ -5,6 +5,7 @@ package clickhouse
 import (
 	"context"
 	"fmt"
+	"time"
 
 	driver "github.com/ClickHouse/clickhouse-go/v2"
 
@@ -13,6 +14,9 @@ import (
 
 // holding is a query that does nothing for ever: it counts seconds.
 const holding = "SELECT count() FROM (SELECT sleepEachRow(1) FROM numbers(1000000000))"
+
+// busy is the pause before the next try to take the lock.
+var busy = retry.Policy{First: 100 * time.Millisecond}
 
 // idRunning is QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING.
 const idRunning = 216

@@ -6,9 +6,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
-	"tcpledger/internal/retry"
 	"tcpledger/schema"
 )
 
@@ -168,7 +166,8 @@ func (db *DB) run(ctx context.Context, s schema.Statement) error {
 	var rows []struct {
 		Each string `ch:"each"`
 	}
-	if err := db.Select(ctx, &rows, "SELECT toString(c1) AS each FROM ("+s.ForEach+") AS q(c1)"); err != nil {
+	err := db.Select(ctx, &rows, "SELECT toString(c1) AS each FROM ("+s.ForEach+") AS q(c1)")
+	if err != nil && Code(err) != unknownTable {
 		return fmt.Errorf("%s: %w", s.ForEach, err)
 	}
 	for _, r := range rows {
@@ -179,19 +178,13 @@ func (db *DB) run(ctx context.Context, s schema.Statement) error {
 	return nil
 }
 
-// busy is the pause before a statement that said "not yet" runs again.
-var busy = retry.Policy{First: 100 * time.Millisecond}
-
-// notYet is FUNCTION_THROW_IF_VALUE_IS_NON_ZERO: a statement of a migration says by throwIf that it must wait.
-const notYet = 395
+// unknownTable is UNKNOWN_TABLE.
+const unknownTable = 60
 
 func (db *DB) exec(ctx context.Context, statement string) error {
-	return retry.Until(ctx, busy, nil, func(ctx context.Context) error {
-		err := db.Exec(ctx, statement)
-		if err == nil || Code(err) == notYet {
-			return err
-		}
+	if err := db.Exec(ctx, statement); err != nil {
 		head, _, _ := strings.Cut(statement, "\n")
-		return retry.Permanent(fmt.Errorf("%s: %w", head, err))
-	})
+		return fmt.Errorf("%s: %w", head, err)
+	}
+	return nil
 }

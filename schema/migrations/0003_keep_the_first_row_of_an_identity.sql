@@ -5,7 +5,11 @@
 --
 -- The version of a table cannot be changed. A table with the version takes the name, and the parts move to it: they are
 -- linked, not copied. first is computed for rows of before. An insert that began before the names changed writes into the old
--- table, so the parts move after it.
+-- table: DETACH SYNC waits for it, and what it wrote moves too.
+
+-- Asked first: a user who may not ask this changes nothing.
+-- for each: SELECT 1 FROM system.detached_tables WHERE database = '{db}' AND table = 'connections_step_3{local}'
+ATTACH TABLE {db}.connections_step_3{local}{on_cluster};
 
 ALTER TABLE {db}.connections{local}{on_cluster} ADD COLUMN IF NOT EXISTS `first` UInt64 MATERIALIZED bitNot(toUInt64(toUnixTimestamp64Micro(received_at))) COMMENT 'Larger for a row that was received earlier: of the rows of one identity the largest stays' CODEC(Delta, ZSTD(1));
 
@@ -18,14 +22,20 @@ CREATE TABLE {db}.connections_step_3{local}{on_cluster} AS {db}.connections{loca
 -- for each: SELECT 1 FROM system.tables WHERE database = '{db}' AND name = 'connections{local}' AND NOT match(engine_full, '^\\w+\\([^)]*first\\)')
 EXCHANGE TABLES {db}.connections{local} AND {db}.connections_step_3{local}{on_cluster};
 
--- for each: SELECT query_id FROM system.processes WHERE query_kind = 'Insert' AND query LIKE '%connections%' AND (SELECT count() FROM system.tables WHERE database = '{db}' AND name = 'connections_step_3{local}') > 0
-SELECT throwIf(count() > 0, 'an insert into the old table is still running') FROM system.processes WHERE query_id = {quoted each};
+-- for each: SELECT DISTINCT _partition_id FROM {db}.connections_step_3{local} SETTINGS final = 0
+ALTER TABLE {db}.connections_step_3{local}{on_cluster} MOVE PARTITION ID {quoted each} TO TABLE {db}.connections{local};
 
--- for each: SELECT DISTINCT partition_id FROM system.parts WHERE database = '{db}' AND table = 'connections_step_3{local}' AND active AND rows > 0 ORDER BY partition_id
+-- for each: SELECT 1 FROM system.tables WHERE database = '{db}' AND name = 'connections_step_3{local}'
+DETACH TABLE {db}.connections_step_3{local}{on_cluster} SYNC;
+
+-- for each: SELECT 1 FROM system.detached_tables WHERE database = '{db}' AND table = 'connections_step_3{local}'
+ATTACH TABLE {db}.connections_step_3{local}{on_cluster};
+
+-- for each: SELECT DISTINCT _partition_id FROM {db}.connections_step_3{local} SETTINGS final = 0
 ALTER TABLE {db}.connections_step_3{local}{on_cluster} MOVE PARTITION ID {quoted each} TO TABLE {db}.connections{local};
 
 -- for each: SELECT 1 FROM system.tables WHERE database = '{db}' AND name = 'connections_step_3{local}' AND total_rows = 0
-DROP TABLE IF EXISTS {db}.connections_step_3{local}{on_cluster} SYNC;
+DROP TABLE {db}.connections_step_3{local}{on_cluster} SYNC;
 
 ALTER TABLE {db}.events{local}{on_cluster} ADD COLUMN IF NOT EXISTS `first` UInt64 MATERIALIZED bitNot(toUInt64(toUnixTimestamp64Micro(received_at))) COMMENT 'Larger for a row that was received earlier: of the rows of one identity the largest stays' CODEC(Delta, ZSTD(1));
 
@@ -38,14 +48,20 @@ CREATE TABLE {db}.events_step_3{local}{on_cluster} AS {db}.events{local} ENGINE 
 -- for each: SELECT 1 FROM system.tables WHERE database = '{db}' AND name = 'events{local}' AND NOT match(engine_full, '^\\w+\\([^)]*first\\)')
 EXCHANGE TABLES {db}.events{local} AND {db}.events_step_3{local}{on_cluster};
 
--- for each: SELECT query_id FROM system.processes WHERE query_kind = 'Insert' AND query LIKE '%events%' AND (SELECT count() FROM system.tables WHERE database = '{db}' AND name = 'events_step_3{local}') > 0
-SELECT throwIf(count() > 0, 'an insert into the old table is still running') FROM system.processes WHERE query_id = {quoted each};
+-- for each: SELECT DISTINCT _partition_id FROM {db}.events_step_3{local} SETTINGS final = 0
+ALTER TABLE {db}.events_step_3{local}{on_cluster} MOVE PARTITION ID {quoted each} TO TABLE {db}.events{local};
 
--- for each: SELECT DISTINCT partition_id FROM system.parts WHERE database = '{db}' AND table = 'events_step_3{local}' AND active AND rows > 0 ORDER BY partition_id
+-- for each: SELECT 1 FROM system.tables WHERE database = '{db}' AND name = 'events_step_3{local}'
+DETACH TABLE {db}.events_step_3{local}{on_cluster} SYNC;
+
+-- for each: SELECT 1 FROM system.detached_tables WHERE database = '{db}' AND table = 'events_step_3{local}'
+ATTACH TABLE {db}.events_step_3{local}{on_cluster};
+
+-- for each: SELECT DISTINCT _partition_id FROM {db}.events_step_3{local} SETTINGS final = 0
 ALTER TABLE {db}.events_step_3{local}{on_cluster} MOVE PARTITION ID {quoted each} TO TABLE {db}.events{local};
 
 -- for each: SELECT 1 FROM system.tables WHERE database = '{db}' AND name = 'events_step_3{local}' AND total_rows = 0
-DROP TABLE IF EXISTS {db}.events_step_3{local}{on_cluster} SYNC;
+DROP TABLE {db}.events_step_3{local}{on_cluster} SYNC;
 
 ALTER TABLE {db}.checkpoints{local}{on_cluster} ADD COLUMN IF NOT EXISTS `first` UInt64 MATERIALIZED bitNot(toUInt64(toUnixTimestamp64Micro(received_at))) COMMENT 'Larger for a row that was received earlier: of the rows of one identity the largest stays' CODEC(Delta, ZSTD(1));
 
@@ -58,14 +74,20 @@ CREATE TABLE {db}.checkpoints_step_3{local}{on_cluster} AS {db}.checkpoints{loca
 -- for each: SELECT 1 FROM system.tables WHERE database = '{db}' AND name = 'checkpoints{local}' AND NOT match(engine_full, '^\\w+\\([^)]*first\\)')
 EXCHANGE TABLES {db}.checkpoints{local} AND {db}.checkpoints_step_3{local}{on_cluster};
 
--- for each: SELECT query_id FROM system.processes WHERE query_kind = 'Insert' AND query LIKE '%checkpoints%' AND (SELECT count() FROM system.tables WHERE database = '{db}' AND name = 'checkpoints_step_3{local}') > 0
-SELECT throwIf(count() > 0, 'an insert into the old table is still running') FROM system.processes WHERE query_id = {quoted each};
+-- for each: SELECT DISTINCT _partition_id FROM {db}.checkpoints_step_3{local} SETTINGS final = 0
+ALTER TABLE {db}.checkpoints_step_3{local}{on_cluster} MOVE PARTITION ID {quoted each} TO TABLE {db}.checkpoints{local};
 
--- for each: SELECT DISTINCT partition_id FROM system.parts WHERE database = '{db}' AND table = 'checkpoints_step_3{local}' AND active AND rows > 0 ORDER BY partition_id
+-- for each: SELECT 1 FROM system.tables WHERE database = '{db}' AND name = 'checkpoints_step_3{local}'
+DETACH TABLE {db}.checkpoints_step_3{local}{on_cluster} SYNC;
+
+-- for each: SELECT 1 FROM system.detached_tables WHERE database = '{db}' AND table = 'checkpoints_step_3{local}'
+ATTACH TABLE {db}.checkpoints_step_3{local}{on_cluster};
+
+-- for each: SELECT DISTINCT _partition_id FROM {db}.checkpoints_step_3{local} SETTINGS final = 0
 ALTER TABLE {db}.checkpoints_step_3{local}{on_cluster} MOVE PARTITION ID {quoted each} TO TABLE {db}.checkpoints{local};
 
 -- for each: SELECT 1 FROM system.tables WHERE database = '{db}' AND name = 'checkpoints_step_3{local}' AND total_rows = 0
-DROP TABLE IF EXISTS {db}.checkpoints_step_3{local}{on_cluster} SYNC;
+DROP TABLE {db}.checkpoints_step_3{local}{on_cluster} SYNC;
 
 ALTER TABLE {db}.loss{local}{on_cluster} ADD COLUMN IF NOT EXISTS `first` UInt64 MATERIALIZED bitNot(toUInt64(toUnixTimestamp64Micro(received_at))) COMMENT 'Larger for a row that was received earlier: of the rows of one identity the largest stays' CODEC(Delta, ZSTD(1));
 
@@ -78,14 +100,20 @@ CREATE TABLE {db}.loss_step_3{local}{on_cluster} AS {db}.loss{local} ENGINE = {e
 -- for each: SELECT 1 FROM system.tables WHERE database = '{db}' AND name = 'loss{local}' AND NOT match(engine_full, '^\\w+\\([^)]*first\\)')
 EXCHANGE TABLES {db}.loss{local} AND {db}.loss_step_3{local}{on_cluster};
 
--- for each: SELECT query_id FROM system.processes WHERE query_kind = 'Insert' AND query LIKE '%loss%' AND (SELECT count() FROM system.tables WHERE database = '{db}' AND name = 'loss_step_3{local}') > 0
-SELECT throwIf(count() > 0, 'an insert into the old table is still running') FROM system.processes WHERE query_id = {quoted each};
+-- for each: SELECT DISTINCT _partition_id FROM {db}.loss_step_3{local} SETTINGS final = 0
+ALTER TABLE {db}.loss_step_3{local}{on_cluster} MOVE PARTITION ID {quoted each} TO TABLE {db}.loss{local};
 
--- for each: SELECT DISTINCT partition_id FROM system.parts WHERE database = '{db}' AND table = 'loss_step_3{local}' AND active AND rows > 0 ORDER BY partition_id
+-- for each: SELECT 1 FROM system.tables WHERE database = '{db}' AND name = 'loss_step_3{local}'
+DETACH TABLE {db}.loss_step_3{local}{on_cluster} SYNC;
+
+-- for each: SELECT 1 FROM system.detached_tables WHERE database = '{db}' AND table = 'loss_step_3{local}'
+ATTACH TABLE {db}.loss_step_3{local}{on_cluster};
+
+-- for each: SELECT DISTINCT _partition_id FROM {db}.loss_step_3{local} SETTINGS final = 0
 ALTER TABLE {db}.loss_step_3{local}{on_cluster} MOVE PARTITION ID {quoted each} TO TABLE {db}.loss{local};
 
 -- for each: SELECT 1 FROM system.tables WHERE database = '{db}' AND name = 'loss_step_3{local}' AND total_rows = 0
-DROP TABLE IF EXISTS {db}.loss_step_3{local}{on_cluster} SYNC;
+DROP TABLE {db}.loss_step_3{local}{on_cluster} SYNC;
 
 -- A topic that was made anew counts its offsets from 0 again: the hash keeps its dead letters beside the older ones. A new
 -- column of the key has no default in the statement that adds it; the next one gives it.

@@ -1,3 +1,6 @@
+-- for each: SELECT 1 FROM system.detached_tables WHERE database = 'tcpledger' AND table = 'connections_step_3'
+ATTACH TABLE tcpledger.connections_step_3;
+
 ALTER TABLE tcpledger.connections ADD COLUMN IF NOT EXISTS `first` UInt64 MATERIALIZED bitNot(toUInt64(toUnixTimestamp64Micro(received_at))) COMMENT 'Larger for a row that was received earlier: of the rows of one identity the largest stays' CODEC(Delta, ZSTD(1));
 
 -- for each: SELECT 1 FROM system.tables WHERE database = 'tcpledger' AND name = 'connections' AND NOT match(engine_full, '^\\w+\\([^)]*first\\)')
@@ -9,14 +12,20 @@ CREATE TABLE tcpledger.connections_step_3 AS tcpledger.connections ENGINE = {eac
 -- for each: SELECT 1 FROM system.tables WHERE database = 'tcpledger' AND name = 'connections' AND NOT match(engine_full, '^\\w+\\([^)]*first\\)')
 EXCHANGE TABLES tcpledger.connections AND tcpledger.connections_step_3;
 
--- for each: SELECT query_id FROM system.processes WHERE query_kind = 'Insert' AND query LIKE '%connections%' AND (SELECT count() FROM system.tables WHERE database = 'tcpledger' AND name = 'connections_step_3') > 0
-SELECT throwIf(count() > 0, 'an insert into the old table is still running') FROM system.processes WHERE query_id = {quoted each};
+-- for each: SELECT DISTINCT _partition_id FROM tcpledger.connections_step_3 SETTINGS final = 0
+ALTER TABLE tcpledger.connections_step_3 MOVE PARTITION ID {quoted each} TO TABLE tcpledger.connections;
 
--- for each: SELECT DISTINCT partition_id FROM system.parts WHERE database = 'tcpledger' AND table = 'connections_step_3' AND active AND rows > 0 ORDER BY partition_id
+-- for each: SELECT 1 FROM system.tables WHERE database = 'tcpledger' AND name = 'connections_step_3'
+DETACH TABLE tcpledger.connections_step_3 SYNC;
+
+-- for each: SELECT 1 FROM system.detached_tables WHERE database = 'tcpledger' AND table = 'connections_step_3'
+ATTACH TABLE tcpledger.connections_step_3;
+
+-- for each: SELECT DISTINCT _partition_id FROM tcpledger.connections_step_3 SETTINGS final = 0
 ALTER TABLE tcpledger.connections_step_3 MOVE PARTITION ID {quoted each} TO TABLE tcpledger.connections;
 
 -- for each: SELECT 1 FROM system.tables WHERE database = 'tcpledger' AND name = 'connections_step_3' AND total_rows = 0
-DROP TABLE IF EXISTS tcpledger.connections_step_3 SYNC;
+DROP TABLE tcpledger.connections_step_3 SYNC;
 
 ALTER TABLE tcpledger.events ADD COLUMN IF NOT EXISTS `first` UInt64 MATERIALIZED bitNot(toUInt64(toUnixTimestamp64Micro(received_at))) COMMENT 'Larger for a row that was received earlier: of the rows of one identity the largest stays' CODEC(Delta, ZSTD(1));
 
@@ -29,14 +38,20 @@ CREATE TABLE tcpledger.events_step_3 AS tcpledger.events ENGINE = {each} COMMENT
 -- for each: SELECT 1 FROM system.tables WHERE database = 'tcpledger' AND name = 'events' AND NOT match(engine_full, '^\\w+\\([^)]*first\\)')
 EXCHANGE TABLES tcpledger.events AND tcpledger.events_step_3;
 
--- for each: SELECT query_id FROM system.processes WHERE query_kind = 'Insert' AND query LIKE '%events%' AND (SELECT count() FROM system.tables WHERE database = 'tcpledger' AND name = 'events_step_3') > 0
-SELECT throwIf(count() > 0, 'an insert into the old table is still running') FROM system.processes WHERE query_id = {quoted each};
+-- for each: SELECT DISTINCT _partition_id FROM tcpledger.events_step_3 SETTINGS final = 0
+ALTER TABLE tcpledger.events_step_3 MOVE PARTITION ID {quoted each} TO TABLE tcpledger.events;
 
--- for each: SELECT DISTINCT partition_id FROM system.parts WHERE database = 'tcpledger' AND table = 'events_step_3' AND active AND rows > 0 ORDER BY partition_id
+-- for each: SELECT 1 FROM system.tables WHERE database = 'tcpledger' AND name = 'events_step_3'
+DETACH TABLE tcpledger.events_step_3 SYNC;
+
+-- for each: SELECT 1 FROM system.detached_tables WHERE database = 'tcpledger' AND table = 'events_step_3'
+ATTACH TABLE tcpledger.events_step_3;
+
+-- for each: SELECT DISTINCT _partition_id FROM tcpledger.events_step_3 SETTINGS final = 0
 ALTER TABLE tcpledger.events_step_3 MOVE PARTITION ID {quoted each} TO TABLE tcpledger.events;
 
 -- for each: SELECT 1 FROM system.tables WHERE database = 'tcpledger' AND name = 'events_step_3' AND total_rows = 0
-DROP TABLE IF EXISTS tcpledger.events_step_3 SYNC;
+DROP TABLE tcpledger.events_step_3 SYNC;
 
 ALTER TABLE tcpledger.checkpoints ADD COLUMN IF NOT EXISTS `first` UInt64 MATERIALIZED bitNot(toUInt64(toUnixTimestamp64Micro(received_at))) COMMENT 'Larger for a row that was received earlier: of the rows of one identity the largest stays' CODEC(Delta, ZSTD(1));
 
@@ -49,14 +64,20 @@ CREATE TABLE tcpledger.checkpoints_step_3 AS tcpledger.checkpoints ENGINE = {eac
 -- for each: SELECT 1 FROM system.tables WHERE database = 'tcpledger' AND name = 'checkpoints' AND NOT match(engine_full, '^\\w+\\([^)]*first\\)')
 EXCHANGE TABLES tcpledger.checkpoints AND tcpledger.checkpoints_step_3;
 
--- for each: SELECT query_id FROM system.processes WHERE query_kind = 'Insert' AND query LIKE '%checkpoints%' AND (SELECT count() FROM system.tables WHERE database = 'tcpledger' AND name = 'checkpoints_step_3') > 0
-SELECT throwIf(count() > 0, 'an insert into the old table is still running') FROM system.processes WHERE query_id = {quoted each};
+-- for each: SELECT DISTINCT _partition_id FROM tcpledger.checkpoints_step_3 SETTINGS final = 0
+ALTER TABLE tcpledger.checkpoints_step_3 MOVE PARTITION ID {quoted each} TO TABLE tcpledger.checkpoints;
 
--- for each: SELECT DISTINCT partition_id FROM system.parts WHERE database = 'tcpledger' AND table = 'checkpoints_step_3' AND active AND rows > 0 ORDER BY partition_id
+-- for each: SELECT 1 FROM system.tables WHERE database = 'tcpledger' AND name = 'checkpoints_step_3'
+DETACH TABLE tcpledger.checkpoints_step_3 SYNC;
+
+-- for each: SELECT 1 FROM system.detached_tables WHERE database = 'tcpledger' AND table = 'checkpoints_step_3'
+ATTACH TABLE tcpledger.checkpoints_step_3;
+
+-- for each: SELECT DISTINCT _partition_id FROM tcpledger.checkpoints_step_3 SETTINGS final = 0
 ALTER TABLE tcpledger.checkpoints_step_3 MOVE PARTITION ID {quoted each} TO TABLE tcpledger.checkpoints;
 
 -- for each: SELECT 1 FROM system.tables WHERE database = 'tcpledger' AND name = 'checkpoints_step_3' AND total_rows = 0
-DROP TABLE IF EXISTS tcpledger.checkpoints_step_3 SYNC;
+DROP TABLE tcpledger.checkpoints_step_3 SYNC;
 
 ALTER TABLE tcpledger.loss ADD COLUMN IF NOT EXISTS `first` UInt64 MATERIALIZED bitNot(toUInt64(toUnixTimestamp64Micro(received_at))) COMMENT 'Larger for a row that was received earlier: of the rows of one identity the largest stays' CODEC(Delta, ZSTD(1));
 
@@ -69,14 +90,20 @@ CREATE TABLE tcpledger.loss_step_3 AS tcpledger.loss ENGINE = {each} COMMENT 'Nu
 -- for each: SELECT 1 FROM system.tables WHERE database = 'tcpledger' AND name = 'loss' AND NOT match(engine_full, '^\\w+\\([^)]*first\\)')
 EXCHANGE TABLES tcpledger.loss AND tcpledger.loss_step_3;
 
--- for each: SELECT query_id FROM system.processes WHERE query_kind = 'Insert' AND query LIKE '%loss%' AND (SELECT count() FROM system.tables WHERE database = 'tcpledger' AND name = 'loss_step_3') > 0
-SELECT throwIf(count() > 0, 'an insert into the old table is still running') FROM system.processes WHERE query_id = {quoted each};
+-- for each: SELECT DISTINCT _partition_id FROM tcpledger.loss_step_3 SETTINGS final = 0
+ALTER TABLE tcpledger.loss_step_3 MOVE PARTITION ID {quoted each} TO TABLE tcpledger.loss;
 
--- for each: SELECT DISTINCT partition_id FROM system.parts WHERE database = 'tcpledger' AND table = 'loss_step_3' AND active AND rows > 0 ORDER BY partition_id
+-- for each: SELECT 1 FROM system.tables WHERE database = 'tcpledger' AND name = 'loss_step_3'
+DETACH TABLE tcpledger.loss_step_3 SYNC;
+
+-- for each: SELECT 1 FROM system.detached_tables WHERE database = 'tcpledger' AND table = 'loss_step_3'
+ATTACH TABLE tcpledger.loss_step_3;
+
+-- for each: SELECT DISTINCT _partition_id FROM tcpledger.loss_step_3 SETTINGS final = 0
 ALTER TABLE tcpledger.loss_step_3 MOVE PARTITION ID {quoted each} TO TABLE tcpledger.loss;
 
 -- for each: SELECT 1 FROM system.tables WHERE database = 'tcpledger' AND name = 'loss_step_3' AND total_rows = 0
-DROP TABLE IF EXISTS tcpledger.loss_step_3 SYNC;
+DROP TABLE tcpledger.loss_step_3 SYNC;
 
 ALTER TABLE tcpledger.dead_letters ADD COLUMN IF NOT EXISTS `hash` UInt64 COMMENT 'Of the key and the bytes: tells messages of one offset apart' CODEC(ZSTD(1)), MODIFY ORDER BY (topic, partition, offset, hash);
 
