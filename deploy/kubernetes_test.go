@@ -20,8 +20,11 @@ type daemonSet struct {
 			Spec struct {
 				HostPID            bool `yaml:"hostPID"`
 				EnableServiceLinks bool `yaml:"enableServiceLinks"`
-				Containers         []container
-				Volumes            []struct {
+				SecurityContext    struct {
+					SeccompProfile struct{ Type string } `yaml:"seccompProfile"`
+				} `yaml:"securityContext"`
+				Containers []container
+				Volumes    []struct {
 					Name     string
 					HostPath struct{ Path string } `yaml:"hostPath"`
 				}
@@ -31,6 +34,7 @@ type daemonSet struct {
 }
 
 type container struct {
+	Image string
 	Args  []string
 	Env   []struct{ Name, Value string }
 	Ports []struct {
@@ -60,8 +64,10 @@ func TestDaemonSetRunsTheAgentAsItIs(t *testing.T) {
 	pod := manifest.Spec.Template.Spec
 	require.True(t, pod.HostPID)
 	require.False(t, pod.EnableServiceLinks)
+	require.Equal(t, "RuntimeDefault", pod.SecurityContext.SeccompProfile.Type)
 	require.Len(t, pod.Containers, 1)
 	agent := pod.Containers[0]
+	require.NotContains(t, agent.Image, ":latest", "a node would run whatever the tag says later")
 
 	variables := map[string]string{}
 	for _, e := range agent.Env {

@@ -47,8 +47,8 @@ type Capture struct {
 }
 
 // New checks the configuration, privileges and the kernel, and prepares what Start loads. Its errors are one line that says
-// what to do; those about the machine wrap ErrPrivileges, ErrNoBTF, ErrNoRingBuffer, ErrPIDNamespace or ErrClock. Nothing has
-// to be closed after it.
+// what to do; those about the machine wrap ErrPrivileges, ErrNoBTF, ErrNoRingBuffer, ErrForbidden, ErrPIDNamespace or
+// ErrClock. Nothing has to be closed after it.
 func New(config Config) (*Capture, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/features"
+	"golang.org/x/sys/unix"
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
@@ -21,6 +22,7 @@ var (
 	ErrMemlock      = errors.New("memlock limit too low")
 	ErrClock        = errors.New("another clock than the kernel's")
 	ErrPIDNamespace = errors.New("a pid namespace of its own")
+	ErrForbidden    = errors.New("the bpf system call is forbidden")
 )
 
 // kernelBTF is where a kernel publishes its types.
@@ -43,13 +45,23 @@ func checkMachine() error {
 		return fmt.Errorf("%w: %s; run with sudo, or once: sudo setcap cap_bpf,cap_perfmon,cap_syslog=ep %s",
 			ErrPrivileges, strings.Join(missing, " and "), executable())
 	}
-	if err := features.HaveMapType(ebpf.RingBuf); errors.Is(err, ebpf.ErrNotSupported) {
+	switch err := features.HaveMapType(ebpf.RingBuf); {
+	case errors.Is(err, ebpf.ErrNotSupported):
 		return fmt.Errorf("%w: the kernel is older than 5.8, tcpledger needs 5.10", ErrNoRingBuffer)
+	case errors.Is(err, unix.EPERM) && filtered():
+		return fmt.Errorf("%w: a seccomp profile refuses it although the capabilities are there; use deploy/agent-seccomp.json, "+
+			"or a runtime whose default allows bpf with CAP_BPF (containerd 1.7, Docker 23)", ErrForbidden)
 	}
 	if err := checkPIDNamespace(pidNamespace); err != nil {
 		return err
 	}
 	return checkClock(timeOffsets)
+}
+
+// filtered says whether a seccomp filter judges this process's system calls.
+func filtered() bool {
+	mode, err := unix.PrctlRetInt(unix.PR_GET_SECCOMP, 0, 0, 0, 0)
+	return err == nil && mode == unix.SECCOMP_MODE_FILTER
 }
 
 // pidNamespace is this process's pid namespace; hostPIDs is what the host's reads, the same on every kernel
