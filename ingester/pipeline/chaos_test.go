@@ -5,6 +5,7 @@ package pipeline
 import (
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
@@ -101,6 +102,23 @@ func TestRefusalIsWaitedFor(t *testing.T) {
 	require.NoError(t, r.db.Exec(t.Context(), "ALTER TABLE "+r.db.Name+".connections ADD COLUMN cause LowCardinality(String)"))
 	r.eventually(10, "SELECT count() FROM %s.connections FINAL WHERE cause = 'peer_reset'")
 	until(t, "it is over", func() bool { return run.outage.Err() == nil })
+}
+
+// A block that takes more memory than the writer may use is sent in halves until it fits, and the next flush begins with what
+// fitted.
+func TestBlockTooLargeForTheServer(t *testing.T) {
+	r := newRig(t)
+	r.memory = 40 << 20
+	const messages, rows = 100, 1_000
+	for n := range uint64(messages) {
+		r.send(schema.TopicEvents, 0, sampleBatch(t, n, 1, 0, rows/2))
+	}
+	run := r.startWith("g", messages*rows, 5*time.Second)
+	r.eventually(messages*rows/2, "SELECT count() FROM %s.connections FINAL")
+	r.eventually(messages*rows/2, "SELECT count() FROM %s.events FINAL")
+	require.Positive(t, run.total(t, "tcpledger_ingester_insert_failures_total"), "else the limit is not what is tested")
+	require.Less(t, run.total(t, "tcpledger_ingester_insert_failures_total"), 20.0)
+	until(t, "it is over", func() bool { return run.outage.Err() == nil && r.lag("g") == 0 })
 }
 
 // Rows of more days than a table has open are stored all the same, each day in an insert of its own.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/ch-go"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
@@ -43,6 +44,7 @@ type rig struct {
 	db      *clickhouse.DB
 	writer  *kafka.Writer
 	timeout time.Duration // how long an insert may go without an answer; 0 for the program's
+	memory  int           // max_memory_usage of inserts; 0 for the server's
 }
 
 func newRig(t testing.TB) *rig {
@@ -96,6 +98,9 @@ func (r *rig) startWith(group string, flushRows int, interval time.Duration) *ru
 	require.NoError(r.t, err)
 	if r.timeout > 0 {
 		native.ReadTimeout = r.timeout
+	}
+	if r.memory > 0 {
+		native.Settings = append(native.Settings, ch.SettingInt("max_memory_usage", r.memory))
 	}
 	outage := program.NewOutage(log, "clickhouse")
 	db, err := r.flags.Open()

@@ -21,6 +21,8 @@ type column[R any] interface {
 	name() string
 	data() proto.Column
 	append(rows []R)
+	// copyFrom appends the rows from to to (exclusive) of the same column of another block.
+	copyFrom(other column[R], from, to int)
 }
 
 // field is a column with the function that takes its value from a row.
@@ -36,6 +38,13 @@ func (f *field[R, T]) data() proto.Column { return f.values }
 func (f *field[R, T]) append(rows []R) {
 	for i := range rows {
 		f.values.Append(f.of(&rows[i]))
+	}
+}
+
+func (f *field[R, T]) copyFrom(other column[R], from, to int) {
+	values := other.(*field[R, T]).values
+	for i := from; i < to; i++ {
+		f.values.Append(values.Row(i))
 	}
 }
 

@@ -94,3 +94,54 @@ func TestBlocksByDay(t *testing.T) {
 	require.NoError(t, tab.flush(t.Context(), insert))
 	require.Equal(t, maxDays+1, sent)
 }
+
+// A part of a block has the block's values, of every type of column, also after the block was sent.
+func TestPartsHaveTheBlocksValues(t *testing.T) {
+	now := row.Micros(1_772_625_600_000_000)
+	source := &row.Source{Host: "web-1", Session: 1 << 60, ReceivedAt: now}
+	tab := newTable("checkpoints", checkpointColumns, func(r *row.Checkpoint) row.Micros { return r.At })
+	var rows []row.Checkpoint
+	for i := range uint32(7) {
+		rows = append(rows, row.Checkpoint{Source: source, At: now, Phase: string(rune('a' + i)), Stream: []uint32{i, i + 1}, Next: []uint64{uint64(i)},
+			Totals: map[string]uint64{"own": uint64(i), "other": 1}})
+	}
+	require.Empty(t, tab.append(rows))
+	var whole, parts proto.Buffer
+	var block *block[row.Checkpoint]
+	for _, block = range tab.open {
+	}
+	encode := func(b *proto.Buffer, input proto.Input, n int) {
+		require.NoError(t, proto.Block{Rows: n, Columns: len(input)}.EncodeBlock(b, proto.Version, input))
+	}
+	encode(&whole, tab.part(block, 2, 5).input, 3) // before the block is prepared
+	encode(&proto.Buffer{}, block.input, 7)
+	encode(&parts, tab.part(block, 2, 5).input, 3)
+	require.Equal(t, whole.Buf, parts.Buf)
+	require.NotEmpty(t, whole.Buf)
+	fresh := newTable("checkpoints", checkpointColumns, func(r *row.Checkpoint) row.Micros { return r.At })
+	require.Empty(t, fresh.append(rows[2:5]))
+	for _, b := range fresh.open {
+		var want proto.Buffer
+		encode(&want, b.input, 3)
+		require.Equal(t, want.Buf, parts.Buf)
+	}
+}
+
+func TestBlockSize(t *testing.T) {
+	var s blockSize
+	require.Equal(t, 100, s.of(100))
+	s.refused(100)
+	require.Equal(t, 50, s.of(100))
+	s.refused(50)
+	require.Equal(t, 25, s.of(100))
+	s.refused(1)
+	require.Equal(t, 1, s.of(100))
+	for range growAfter {
+		s.acknowledged()
+	}
+	require.Equal(t, 2, s.of(100))
+	for range 20 * growAfter {
+		s.acknowledged()
+	}
+	require.Equal(t, 10_000_000, s.of(10_000_000), "the limit is gone")
+}

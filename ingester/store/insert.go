@@ -29,10 +29,10 @@ type inserter struct {
 }
 
 // insert stores a block. It repeats an insert that failed until the server acknowledges it or ctx ends; then it returns ctx's
-// error. An insert whose outcome is unknown is repeated too: the identity of the rows makes that harmless. So is an insert
+// error. It returns errTooLarge if the server refuses more than one row for their size twice. An insert whose outcome is unknown is repeated too: the identity of the rows makes that harmless. So is an insert
 // that the server refuses, since a person can mend the table or the grant; the outage says the server's reason.
 func (i *inserter) insert(ctx context.Context, table string, input proto.Input, rows int) error {
-	timeout := i.options.ReadTimeout
+	timeout, tooLarge := i.options.ReadTimeout, 0
 	return retry.Until(ctx, policy, i.outage, func(ctx context.Context) error {
 		started := time.Now()
 		err := i.try(ctx, table, input, rows, timeout)
@@ -47,9 +47,24 @@ func (i *inserter) insert(ctx context.Context, table string, input proto.Input, 
 		if errors.Is(err, errSilent) {
 			timeout *= 2 // a slow server would never finish an insert that is always cut short
 		}
+		switch {
+		case clickhouse.Shortage(err):
+			return fmt.Errorf("the server is short of memory, waiting: %w", err)
+		case clickhouse.TooLarge(err) && rows > 1:
+			err = fmt.Errorf("%w: %w", errTooLarge, err)
+			if tooLarge++; tooLarge == maxTooLarge {
+				return retry.Permanent(err)
+			}
+		}
 		return err
 	})
 }
+
+// maxTooLarge is how often a block is refused for its size before it is cut: the first time something else may be the cause.
+const maxTooLarge = 2
+
+// errTooLarge marks a block that the server refuses for its size or for the time that it takes.
+var errTooLarge = errors.New("the block is too large for the server, it is sent in halves")
 
 // errSilent marks an insert that the server did not answer in time.
 var errSilent = errors.New("no answer")

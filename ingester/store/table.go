@@ -4,6 +4,7 @@ package store
 
 import (
 	"context"
+	"errors"
 
 	"github.com/ClickHouse/ch-go/proto"
 
@@ -22,6 +23,7 @@ type table[R any] struct {
 	open    map[int32]*block[R]
 	free    []*block[R]
 	rows    int
+	size    blockSize
 }
 
 // block is the columns of one insert. It is reused.
@@ -31,7 +33,8 @@ type block[R any] struct {
 	rows    int
 }
 
-// insertFunc stores a block of a table; it returns once the server has acknowledged it.
+// insertFunc stores a block of a table; it returns once the server has acknowledged it. Its error is errTooLarge if the server
+// refuses the block for its size.
 type insertFunc func(ctx context.Context, table string, input proto.Input, rows int) error
 
 // flusher is a table of any rows.
@@ -91,12 +94,44 @@ func (t *table[R]) append(rows []R) []R {
 // flush inserts the blocks. It empties each block once the server has acknowledged it, so that a later try inserts the rest.
 func (t *table[R]) flush(ctx context.Context, insert insertFunc) error {
 	for day, b := range t.open {
-		if err := insert(ctx, t.title, b.input, b.rows); err != nil {
+		if err := t.insert(ctx, b, insert); err != nil {
 			return err
 		}
 		t.release(day, b)
 	}
 	return nil
+}
+
+// insert stores a block: whole, or in parts if the server refuses larger ones. After an error the whole block is inserted again,
+// which the identity of the rows makes harmless.
+func (t *table[R]) insert(ctx context.Context, b *block[R], insert insertFunc) error {
+	for from := 0; from < b.rows; {
+		part, rows := b, t.size.of(b.rows-from)
+		if rows < b.rows {
+			part = t.part(b, from, from+rows)
+		}
+		err := insert(ctx, t.title, part.input, rows)
+		if errors.Is(err, errTooLarge) {
+			t.size.refused(rows)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		t.size.acknowledged()
+		from += rows
+	}
+	return nil
+}
+
+// part copies rows of a block into a block of their own.
+func (t *table[R]) part(b *block[R], from, to int) *block[R] {
+	part := t.newBlock()
+	for i, c := range part.columns {
+		c.copyFrom(b.columns[i], from, to)
+	}
+	part.rows = to - from
+	return part
 }
 
 func (t *table[R]) reset() {

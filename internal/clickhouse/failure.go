@@ -4,6 +4,7 @@ package clickhouse
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/ClickHouse/ch-go"
 	driver "github.com/ClickHouse/clickhouse-go/v2"
@@ -78,4 +79,21 @@ func Passing(err error) bool {
 	}
 	code := Code(err)
 	return code == 0 || passing[code]
+}
+
+const (
+	timeoutExceeded     = 159
+	memoryLimitExceeded = 241
+)
+
+// Shortage reports whether the server as a whole is out of memory. Waiting helps then, a smaller statement hardly.
+func Shortage(err error) bool {
+	return Code(err) == memoryLimitExceeded && strings.Contains(err.Error(), "(total)")
+}
+
+// TooLarge reports whether the server refused a statement for what this statement needs: more memory or time than its user may
+// take. A smaller one may pass.
+func TooLarge(err error) bool {
+	code := Code(err)
+	return code == timeoutExceeded || code == memoryLimitExceeded && !Shortage(err)
 }
