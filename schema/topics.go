@@ -43,5 +43,5 @@ const forEver = -time.Millisecond
 
 func kept(d time.Duration) map[string]string {
 	return map[string]string{"cleanup.policy": "delete", "retention.ms": strconv.FormatInt(d.Milliseconds(), 10), "retention.bytes": "-1",
-		"message.timestamp.type": "LogAppendTime"}
+		"message.timestamp.type": "LogAppendTime", "unclean.leader.election.enable": "false"}
 }

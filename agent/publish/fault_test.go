@@ -4,19 +4,25 @@ package publish
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/sasl/plain"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"tcpledger/internal/program"
 	"tcpledger/schema"
 )
 
@@ -146,4 +152,49 @@ func TestARefusalKeepsTheConnections(t *testing.T) {
 	require.LessOrEqual(t, dials.Load(), int64(2), "one for metadata, one to the leader")
 	refusing.Remove()
 	require.NoError(t, wait())
+}
+
+// A host whose clock is off and a topic that wants the senders' times: the outage names the topic's setting, and does not end
+// while the topic refuses, though the other topic takes what it gets.
+func TestWrongTimestampTypeIsNamed(t *testing.T) {
+	b := newBroker(t)
+	b.start()
+	refusing := b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: schema.TopicEvents, Err: kerr.InvalidTimestamp, Count: -1})
+	var log logged
+	transport := &kafka.Transport{}
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	p := New(Config{Brokers: []string{b.addr()}, Transport: transport, Limits: Limits{QueueBytes: 64 << 20}, Log: logger,
+		Outage: program.NewOutage(logger, "kafka"), Registry: prometheus.NewRegistry()})
+	wait := run(t, p, context.Background())
+	p.Offer(numbered(0))
+	for n := range 5 {
+		p.Offer(meta())
+		require.Eventually(t, func() bool { return testutil.ToFloat64(p.metrics.errors) > float64(n) }, patience, time.Millisecond)
+	}
+	require.ErrorContains(t, p.config.Outage.Err(), schema.TopicEvents)
+	require.ErrorContains(t, p.config.Outage.Err(), "message.timestamp.type=LogAppendTime")
+	require.Equal(t, 1, strings.Count(log.String(), "message.timestamp.type"), "once: %s", log.String())
+	require.NotContains(t, log.String(), "available again")
+	refusing.Remove()
+	p.Finish()
+	require.NoError(t, wait())
+	require.Equal(t, 1, strings.Count(log.String(), "available again"))
+}
+
+// logged is a log that is read while it is written.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }

@@ -191,7 +191,14 @@ type produceError struct {
 }
 
 func (e *produceError) Error() string {
-	return fmt.Sprintf("produce to %s, partition %d: %v", e.topic, e.partition, e.err)
+	text := fmt.Sprintf("produce to %s, partition %d: %v", e.topic, e.partition, e.err)
+	switch {
+	case errors.Is(e.err, kafka.InvalidTimestamp):
+		text += "; this host's clock is off, and the topic has the senders' times: set message.timestamp.type=LogAppendTime (`tcpledger topics --apply` does)"
+	case errors.Is(e.err, kafka.NotEnoughReplicas), errors.Is(e.err, kafka.NotEnoughReplicasAfterAppend):
+		text += "; fewer brokers have the partition than the topic's min.insync.replicas asks for"
+	}
+	return text
 }
 
 func (e *produceError) Unwrap() error { return e.err }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"tcpledger/schema"
 )
@@ -21,6 +22,26 @@ type line struct {
 	listener net.Listener
 	target   string
 	frozen   sync.RWMutex
+
+	mu      sync.Mutex
+	clients []*net.TCPConn
+}
+
+// silence makes the kernel drop what arrives on the connections that are open, without a reset or an acknowledgement, as a
+// firewall does that forgot them. Connections to come are as ever.
+func (l *line) silence(t *testing.T) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	drop := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K}}
+	for _, client := range l.clients {
+		raw, err := client.SyscallConn()
+		require.NoError(t, err)
+		require.NoError(t, raw.Control(func(fd uintptr) {
+			err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(drop)), Filter: &drop[0]})
+		}))
+		require.NoError(t, err)
+	}
 }
 
 // lay puts a line between the pipelines to come and ClickHouse.
@@ -45,6 +66,9 @@ func (r *rig) lay() *line {
 
 func (l *line) serve(client *net.TCPConn) {
 	defer func() { _ = client.Close() }()
+	l.mu.Lock()
+	l.clients = append(l.clients, client)
+	l.mu.Unlock()
 	conn, err := net.Dial("tcp", l.target)
 	if err != nil {
 		return
@@ -131,5 +155,22 @@ func TestSilentInsertIsRepeated(t *testing.T) {
 	require.ErrorContains(t, run.outage.Err(), "no answer")
 	line.frozen.Unlock()
 	r.eventually(20, "SELECT count() FROM %s.connections FINAL")
+	until(t, "it is over", func() bool { return run.outage.Err() == nil })
+}
+
+// A connection to ClickHouse that went silent, without a reset, costs seconds: not the two minutes that an insert may take.
+func TestSilentPeerIsGivenUp(t *testing.T) {
+	r := newRig(t)
+	line := r.lay()
+	run := r.start("g")
+	r.send(schema.TopicEvents, 1, sampleBatch(t, 1, 1, 0, 10))
+	until(t, "it is committed", func() bool { return run.total(t, "tcpledger_ingester_flushes_total") > 0 && r.lag("g") == 0 })
+
+	line.silence(t)
+	begun := time.Now()
+	r.send(schema.TopicEvents, 1, sampleBatch(t, 2, 1, 0, 10))
+	r.eventually(20, "SELECT count() FROM %s.connections FINAL")
+	require.Less(t, time.Since(begun), 40*time.Second)
+	require.Equal(t, 1, r.members("g"), "the group did not lose its member meanwhile")
 	until(t, "it is over", func() bool { return run.outage.Err() == nil })
 }

@@ -46,7 +46,28 @@ func Ensure(ctx context.Context, client *kafka.Client, wanted []schema.Topic, re
 	if err := create(ctx, client, states, replication); err != nil {
 		return err
 	}
-	return waitLeaders(ctx, client, wanted)
+	if err := waitLeaders(ctx, client, wanted); err != nil {
+		return err
+	}
+	return finish(ctx, client, wanted, states)
+}
+
+// finish sets what follows from the number of copies that the brokers chose for the topics that were created.
+func finish(ctx context.Context, client *kafka.Client, wanted []schema.Topic, before []State) error {
+	var created []schema.Topic
+	for i := range before {
+		if before[i].Missing() {
+			created = append(created, wanted[i])
+		}
+	}
+	if len(created) == 0 {
+		return nil
+	}
+	states, err := Inspect(ctx, client, created)
+	if err != nil {
+		return err
+	}
+	return Alter(ctx, client, states)
 }
 
 func create(ctx context.Context, client *kafka.Client, states []State, replication int) error {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/segmentio/kafka-go"
 
@@ -64,8 +65,36 @@ func Inspect(ctx context.Context, client *kafka.Client, wanted []schema.Topic) (
 			return nil, fmt.Errorf("topic %s: %w", names[i], err)
 		}
 		states[i].partitions(metadata.Topics[at].Partitions)
+		states[i].Want.Configs = configs(states[i].Want, states[i].Replicas)
 	}
 	return states, describe(ctx, client, states)
+}
+
+// A message that is acknowledged is on minInSync brokers, if a topic has enough copies that one broker may be away: with the
+// brokers' default of 1 the leader alone acknowledges when the others are behind, and its end loses the message.
+const (
+	minInSyncName  = "min.insync.replicas"
+	minInSync      = 2
+	enoughReplicas = 3
+)
+
+// configs gives a topic's configurations with so many copies of each partition.
+func configs(topic schema.Topic, replicas int) map[string]string {
+	if replicas < enoughReplicas {
+		return topic.Configs
+	}
+	all := maps.Clone(topic.Configs)
+	all[minInSyncName] = strconv.Itoa(minInSync)
+	return all
+}
+
+// serves reports whether a configuration of the brokers does what is needed.
+func serves(name, have, want string) bool {
+	if name == minInSyncName {
+		n, err := strconv.Atoi(have)
+		return err == nil && n >= minInSync
+	}
+	return have == want
 }
 
 func (s *State) partitions(partitions []kafka.Partition) {
@@ -106,7 +135,7 @@ func describe(ctx context.Context, client *kafka.Client, states []State) error {
 		}
 		for _, entry := range resource.ConfigEntries {
 			want, ok := states[at].Want.Configs[entry.ConfigName]
-			if ok && want != entry.ConfigValue {
+			if ok && !serves(entry.ConfigName, entry.ConfigValue, want) {
 				states[at].Differences = append(states[at].Differences, Difference{entry.ConfigName, entry.ConfigValue, want})
 			}
 		}

@@ -172,3 +172,25 @@ func TestEnsuredTopicTakesMessages(t *testing.T) {
 		require.NoError(t, response.Error)
 	}
 }
+
+// Topics with enough copies acknowledge on two brokers, whoever chose the copies; one with fewer would take no message then.
+func TestAcknowledgedMessagesAreOnTwoBrokers(t *testing.T) {
+	for replication, want := range map[string]string{"-1": "2", "3": "2", "1": "1"} {
+		addr := brokers(t)
+		code, _, errs := run(t, addr, "--apply", "--replication-factor", replication)
+		require.Zero(t, code, errs)
+		client := &kafka.Client{Addr: kafka.TCP(addr), Transport: new(kafka.Transport)}
+		response, err := client.DescribeConfigs(t.Context(), &kafka.DescribeConfigsRequest{
+			Resources: []kafka.DescribeConfigRequestResource{{ResourceType: kafka.ResourceTypeTopic, ResourceName: schema.TopicEvents}}})
+		require.NoError(t, err)
+		got := map[string]string{}
+		for _, entry := range response.Resources[0].ConfigEntries {
+			got[entry.ConfigName] = entry.ConfigValue
+		}
+		require.Equal(t, want, got["min.insync.replicas"], "--replication-factor %s", replication)
+		require.Equal(t, "false", got["unclean.leader.election.enable"])
+		for _, s := range inspect(t, addr) {
+			require.Empty(t, s.Differences, s.Want.Name)
+		}
+	}
+}
