@@ -5,6 +5,7 @@ package pipeline
 import (
 	"errors"
 
+	"tcpledger/agent/settle"
 	"tcpledger/schema"
 )
 
@@ -20,7 +21,7 @@ func (p *Pipeline) end() error {
 		err = errors.Join(err, p.drain())
 	}
 	p.now = max(p.now, at)
-	err = errors.Join(err, p.sendLosses(p.gaps.Close(next, at)), p.sendEndings(p.settle.Flush()))
+	err = errors.Join(err, p.sendLosses(p.gaps.Close(next, at)), p.sendEndings(settle.End))
 	if c := p.checkpoints.pending; c != nil { // all that it waited for is accounted for now
 		err = errors.Join(err, p.sendCheckpoint(&c.row))
 	}
@@ -34,7 +35,7 @@ func (p *Pipeline) drain() error {
 		if empty, err := p.read(); empty || err != nil {
 			return err
 		}
-		if err := p.sendEndings(p.settle.Due(p.now)); err != nil {
+		if err := p.sendEndings(p.now); err != nil {
 			return err
 		}
 	}

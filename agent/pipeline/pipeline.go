@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"os"
 	"time"
 
@@ -189,9 +188,9 @@ func (p *Pipeline) handleEvent(in *bpf.Event) (err error) {
 	return p.sink.Event(e, p.now)
 }
 
-// sendEndings sends every one of the records, and gives the first error.
-func (p *Pipeline) sendEndings(records iter.Seq2[*schema.Connection, error]) (failed error) {
-	for c, err := range records {
+// sendEndings sends every ending that is due at kernel time now, and gives the first error.
+func (p *Pipeline) sendEndings(now uint64) (failed error) {
+	for c, err := range p.settle.Due(now) {
 		if sinkErr := p.sink.Connection(c, p.now); err == nil {
 			err = sinkErr
 		}
@@ -204,7 +203,7 @@ func (p *Pipeline) sendEndings(records iter.Seq2[*schema.Connection, error]) (fa
 
 // advance sends the records that are due at kernel time now.
 func (p *Pipeline) advance() error {
-	if err := p.sendEndings(p.settle.Due(p.now)); err != nil {
+	if err := p.sendEndings(p.now); err != nil {
 		return err
 	}
 	if err := p.sendLosses(p.gaps.Due(p.now)); err != nil {

@@ -73,7 +73,7 @@ func TestTheCounterIsReadInTime(t *testing.T) {
 	require.NoError(t, s.Watch())
 	s.Hold(connection(1, 1001*ms))
 	k.lost, k.now = 1, 1002*ms
-	out := collected(t, s.Flush())
+	out := collected(t, s.Due(End))
 	require.Equal(t, schema.FlagResetUnseen, out[0].Flags)
 }
 
@@ -85,7 +85,7 @@ func TestWithoutResetsEveryEndingIsMarked(t *testing.T) {
 	s.Hold(connection(1, ms))
 	s.Hold(connection(2, ms))
 	require.True(t, s.Reset(reset(2, 2*ms, "R"), false))
-	out := collected(t, s.Flush())
+	out := collected(t, s.Due(End))
 	require.Equal(t, schema.FlagResetUnseen, out[0].Flags)
 	require.Equal(t, schema.FlagResetAfter, out[1].Flags, "this one came")
 }
@@ -99,7 +99,7 @@ func TestACounterThatFails(t *testing.T) {
 	left := 0
 	s.Hold(connection(1, 1100*ms))
 	s.Hold(connection(2, 1800*ms))
-	for _, records := range []iter.Seq2[*schema.Connection, error]{s.Due(1400 * ms), s.Flush()} {
+	for _, records := range []iter.Seq2[*schema.Connection, error]{s.Due(1400 * ms), s.Due(End)} {
 		for c, err := range records {
 			left++
 			require.ErrorIs(t, err, k.broken)

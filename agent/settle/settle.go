@@ -15,6 +15,9 @@ import (
 // Window is how long, in nanoseconds of kernel time, a record is held.
 const Window = uint64(250e6)
 
+// End is a kernel time at which every record is due.
+const End = ^uint64(0)
+
 // Config has all that a Settle needs.
 type Config struct {
 	// Max bounds the records held at a time; at least 1.
@@ -103,9 +106,6 @@ func (s *Settle) Watch() error { return s.lost.read() }
 func (s *Settle) Due(now uint64) iter.Seq2[*schema.Connection, error] {
 	return func(yield func(*schema.Connection, error) bool) { s.due(now, yield) }
 }
-
-// Flush gives all records that are held, as Due does.
-func (s *Settle) Flush() iter.Seq2[*schema.Connection, error] { return s.Due(^uint64(0)) }
 
 func (s *Settle) due(now uint64, yield func(*schema.Connection, error) bool) {
 	for s.first < s.next {

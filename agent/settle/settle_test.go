@@ -74,7 +74,7 @@ func TestResetsThatNeverMerge(t *testing.T) {
 	require.False(t, s.Reset(reset(0, 11*ms, ""), true), "no connection known")
 	require.False(t, s.Reset(reset(3, 11*ms, ""), true), "another connection")
 	require.False(t, s.Reset(reset(2, 9*ms, ""), true), "sent before the end: the record has it already")
-	out := collected(t, s.Flush())
+	out := collected(t, s.Due(End))
 	require.Len(t, out, 2)
 	for _, c := range out {
 		require.Zero(t, c.Flags)
@@ -87,7 +87,7 @@ func TestReasonBeforeTheEndStays(t *testing.T) {
 	c.Flags, c.ResetReason = schema.FlagResetSent, "KEEPALIVE_TIMEOUT"
 	s.Hold(c)
 	require.True(t, s.Reset(reset(5, 2*ms, "TCP_STATE"), false))
-	out := collected(t, s.Flush())
+	out := collected(t, s.Due(End))
 	require.Equal(t, "KEEPALIVE_TIMEOUT", out[0].ResetReason)
 	require.Equal(t, schema.FlagResetSent|schema.FlagResetAfter, out[0].Flags)
 }
@@ -119,7 +119,7 @@ func TestStackOfDataAfterClose(t *testing.T) {
 			s := newSettle(t, 10)
 			s.Hold(c)
 			require.True(t, s.Reset(e, test.answers))
-			out := collected(t, s.Flush())
+			out := collected(t, s.Due(End))
 			require.Equal(t, test.want, out[0].StackID)
 			require.Equal(t, test.want == 8, out[0].Context == e.Context, "the context goes with the stack")
 		})
@@ -158,7 +158,7 @@ func TestAgainstModel(t *testing.T) {
 			require.Equal(t, uint64(len(out)), s.Left())
 		}
 		require.EqualValues(t, early, s.Stats().Early)
-		out = append(out, collected(t, s.Flush())...)
+		out = append(out, collected(t, s.Due(End))...)
 		require.Len(t, out, len(merged))
 		for i, c := range out {
 			require.Equal(t, uint64(i+1), c.Conn)
@@ -181,7 +181,7 @@ func TestEarlyIsCounted(t *testing.T) {
 	}
 	require.Len(t, out, 3)
 	require.Equal(t, Stats{Held: 2, Merged: 1, Early: 3}, s.Stats())
-	out = append(out, collected(t, s.Flush())...)
+	out = append(out, collected(t, s.Due(End))...)
 	for i, want := range []schema.Flags{schema.FlagResetUnseen, schema.FlagResetAfter, schema.FlagResetUnseen, 0, 0} {
 		require.Equal(t, want, out[i].Flags, "record %d", i)
 	}
