@@ -13,7 +13,7 @@ import (
 	"tcpledger/query"
 )
 
-// maxBars bounds the bars of a chart, but for one that the window's ends cut.
+// maxBars bounds the bars of a chart; a window that begins in the middle of a slot has one more.
 const maxBars = 90
 
 // The chart's own units; the page stretches it.

@@ -48,7 +48,7 @@ func TestEmptyChart(t *testing.T) {
 	require.Equal(t, "1", c.Top)
 }
 
-// A window of any length has at most as many bars as the page has room for, and its slots begin where the rates' do.
+// A window of any length has at most as many bars as the page has room for, and its slots begin at the same times as the rates'.
 func TestSlots(t *testing.T) {
 	from := time.Unix(1_800_000_007, 300)
 	for length, want := range map[time.Duration]time.Duration{time.Second: time.Second, 90 * time.Second: time.Second, 91 * time.Second: 2 * time.Second,

@@ -91,7 +91,7 @@ func get(ctx context.Context, client *http.Client, address string) (int, []byte,
 	return response.StatusCode, body, errors.Join(err, response.Body.Close())
 }
 
-// healthz is nil where the program does its job; else it names the checks that fail.
+// healthz returns nil if the program does its job, else an error that names the checks that fail.
 func healthz(ctx context.Context, client *http.Client, address string) error {
 	code, body, err := get(ctx, client, address)
 	if err != nil || code == http.StatusOK {

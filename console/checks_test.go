@@ -38,7 +38,7 @@ func TestProgramPart(t *testing.T) {
 
 	detail, err := part.Check(t.Context())
 	require.NoError(t, err)
-	require.Empty(t, detail, "no lag is told where none is measured")
+	require.Empty(t, detail, "a program without the metric has no lag")
 
 	lag := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: lagMetric}, []string{"partition"})
 	registry.MustRegister(lag)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package console is what people look at: a page with how connections end now, what was lost, and how each part is. It only
-// reads, within limits of time and rows, and works without JavaScript.
+// Package console is what people look at: a page that says how connections end in a window of time, what was lost, and how each
+// part is. It only reads, within limits of time and rows, and works without JavaScript.
 package console
 
 import (
@@ -68,7 +68,7 @@ func clock(t time.Time) string { return t.Format(time.TimeOnly) }
 
 func iso(t time.Time) string { return t.Format(time.RFC3339Nano) }
 
-// policy lets the page load nothing but its own files, and nobody frame it.
+// policy allows the page its own files only, and no other site to frame it.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 

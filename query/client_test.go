@@ -24,7 +24,8 @@ func TestClient(t *testing.T) {
 		ctx := query.WithTrace(t.Context(), func(q query.Question) { sent = append(sent, q) })
 		_, err := client.Totals(ctx, w, query.Filter{Host: "web-1"})
 		require.NoError(t, err)
-		for range client.DeadLetters(ctx, w, query.Filter{}) {
+		for _, err := range client.DeadLetters(ctx, w, query.Filter{}) {
+			require.NoError(t, err)
 		}
 		require.Len(t, sent, 2)
 		require.Equal(t, "totals", sent[0].Name)

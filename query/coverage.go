@@ -51,7 +51,7 @@ func (c Coverage) Gaps(w Window) []Window {
 // Coverage says for each host how much of the window its checkpoints vouch for, the least covered first. It looks at the
 // checkpoints up to a day before and after the window. Hosts that have endings and no checkpoint are in the answer too.
 func (c *Client) Coverage(ctx context.Context, w Window, f Filter) ([]Coverage, error) {
-	checkpoints := &condition{parts: []string{"at >= " + paramFrom + " - INTERVAL 1 DAY AND at < " + paramTo + " + INTERVAL 1 DAY"}, parameters: w.parameters(nil)}
+	checkpoints := &condition{parts: []string{"at >= " + paramFrom + " - INTERVAL 1 DAY AND at < " + paramTo + " + INTERVAL 1 DAY"}, parameters: w.parameters()}
 	checkpoints.text("host", f.Host)
 	return ask[Coverage](ctx, c, Question{"coverage of each host", fmt.Sprintf(`SELECT toString(host) AS host, max(until) AS last, toString(argMax(ended, until)) AS phase,
     arraySort(groupArrayIf([since, until], until >= %s AND since < %s)) AS sessions

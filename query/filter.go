@@ -68,7 +68,7 @@ type condition struct {
 
 // within begins a condition: the time column is in the window.
 func within(column string, w Window) *condition {
-	return &condition{parts: []string{contains(column)}, parameters: w.parameters(nil)}
+	return &condition{parts: []string{contains(column)}, parameters: w.parameters()}
 }
 
 func (c *condition) add(part, parameter, value string) {

@@ -47,7 +47,7 @@ func losses(rows []Loss) []Loss {
 
 // Losses lists what was lost in the window, on f.Host or everywhere, the worst first.
 func (c *Client) Losses(ctx context.Context, w Window, f Filter) ([]Loss, error) {
-	where, parameters := "", w.parameters(nil)
+	where, parameters := "", w.parameters()
 	if f.Host != "" {
 		where, parameters["host"] = "\nWHERE host = {host:String}", textParameter(f.Host)
 	}

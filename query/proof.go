@@ -28,13 +28,13 @@ type Proof struct {
 func (p *Proof) Complete() bool { return p.Known && p.Held == p.Promised && p.Twice == 0 }
 
 // Proof checks each session that was there in the window, the worst first. A session of which only later checkpoints arrived counts
-// as there. It reads the rows of those sessions without a limit of time, so it costs as much as they are long.
+// as there. It reads all rows of those sessions whatever their time is: its cost grows with their length.
 func (c *Client) Proof(ctx context.Context, w Window, f Filter) ([]Proof, error) {
 	return ask[Proof](ctx, c, c.proofQuestion(w, f))
 }
 
 func (c *Client) proofQuestion(w Window, f Filter) Question {
-	host, parameters := "", w.parameters(nil)
+	host, parameters := "", w.parameters()
 	if f.Host != "" {
 		host, parameters["host"] = " AND host = {host:String}", textParameter(f.Host)
 	}

@@ -4,7 +4,6 @@ package query
 
 import (
 	"fmt"
-	"maps"
 	"time"
 
 	"tcpledger/query/when"
@@ -59,9 +58,7 @@ func contains(column string) string {
 	return column + " >= " + paramFrom + " AND " + column + " < " + paramTo
 }
 
-// parameters gives the values of the window's parameters, and more.
-func (w Window) parameters(more map[string]string) map[string]string {
-	out := map[string]string{"from": timeParameter(w.From), "to": timeParameter(w.To)}
-	maps.Copy(out, more)
-	return out
+// parameters gives the values of the window's parameters.
+func (w Window) parameters() map[string]string {
+	return map[string]string{"from": timeParameter(w.From), "to": timeParameter(w.To)}
 }

@@ -18,12 +18,12 @@ func Printable(s string) string {
 	}, s)
 }
 
-// Line makes one printable line of s, at most max characters long: white space of any kind becomes one blank, and a line that is
+// Line makes one printable line of s, at most limit characters long: white space of any kind becomes one blank, and a line that is
 // cut ends with "…".
-func Line(s string, max int) string {
+func Line(s string, limit int) string {
 	line := []rune(Printable(strings.Join(strings.Fields(s), " ")))
-	if len(line) > max {
-		return string(line[:max-1]) + "…"
+	if len(line) > limit {
+		return string(line[:limit-1]) + "…"
 	}
 	return string(line)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// browser finds Chromium; without one the test is skipped, and fails where TCPLEDGER_REQUIRE_REAL says so.
+// browser finds Chromium. Without one the test is skipped, or fails if TCPLEDGER_REQUIRE_REAL is set.
 func browser(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {

@@ -51,7 +51,7 @@ func serve(t *testing.T, ch clickhouse.Flags, broker string) string {
 	return base
 }
 
-// fetch returns a page, "" where nobody answers.
+// fetch returns a page, "" if nobody answers.
 func fetch(t *testing.T, address string) string {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)

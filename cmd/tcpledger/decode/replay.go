@@ -18,7 +18,7 @@ import (
 	"tcpledger/query"
 )
 
-// Messages are sent so many, or so many bytes, at once.
+// One send has at most so many messages and about so many bytes.
 const (
 	sendMessages = 100
 	sendBytes    = 4 << 20

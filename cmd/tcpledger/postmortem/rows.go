@@ -10,11 +10,13 @@ import (
 	"tcpledger/query"
 )
 
-// The rows of a report that are the answers of query as they are.
 type (
+	// Totals counts the endings of the window.
 	Totals = query.Totals
-	Path   = query.Path
-	Loss   = query.Loss
+	// Path is the endings of one code path.
+	Path = query.Path
+	// Loss is a loss of the window.
+	Loss = query.Loss
 )
 
 // Cause is the endings of one cause.
