@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/stretchr/testify/require"
 )
 
@@ -99,4 +100,10 @@ SET param_b = 'it\'s';
 SELECT {b:String}, {a:String}
 SETTINGS final = 1, do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final_exact_mode = 0, session_timezone = 'UTC';
 `, q.Text())
+}
+
+// Every question sends these, whatever the profile of its user says.
+func TestSettings(t *testing.T) {
+	require.Equal(t, clickhouse.Settings{"final": 1, "do_not_merge_across_partitions_select_final": 1, "use_skip_indexes_if_final_exact_mode": 0,
+		"session_timezone": "UTC", "readonly": 2}, settings())
 }

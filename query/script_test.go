@@ -158,15 +158,17 @@ func TestScripts(t *testing.T) {
 	engine := startEngine(t)
 	asked := map[string]bool{}
 	for i, path := range scripts {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Regexp(t, `^# [A-Z].*[.:]`, string(text), "a script begins with a sentence that says what it shows")
+		steps, err := parseScript(string(text))
+		require.NoError(t, err, path)
+		for _, s := range steps {
+			asked[s.words[0]] = asked[s.words[0]] || s.verb == "ask"
+		}
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".test"), func(t *testing.T) {
-			text, err := os.ReadFile(path)
-			require.NoError(t, err)
-			require.Regexp(t, `^# [A-Z].*[.:]`, string(text), "a script begins with a sentence that says what it shows")
-			steps, err := parseScript(string(text))
-			require.NoError(t, err)
 			b := newBench(t, engine, fmt.Sprintf("case_%d", i))
 			for _, s := range steps {
-				asked[s.words[0]] = asked[s.words[0]] || s.verb == "ask"
 				b.run(t, s)
 			}
 		})
