@@ -3,6 +3,7 @@
 package deploy
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
+	"tcpledger/schema"
 )
 
 // server is a real ClickHouse that took clickhouse/users.xml the way the Compose file's server takes it: from users.d
@@ -109,6 +111,15 @@ func (s server) denied(t *testing.T, user string, statements ...string) {
 	for _, statement := range statements {
 		_, answer := s.ask(t, user, statement)
 		require.Contains(t, answer, "ACCESS_DENIED", "%s: %s", user, statement)
+	}
+}
+
+// The profile of people who read has the settings that every question of ours sends.
+func TestTheProfileCountsEachRecordOnce(t *testing.T) {
+	users, err := os.ReadFile("clickhouse/users.xml")
+	require.NoError(t, err)
+	for _, s := range schema.FinalSettings() {
+		require.Contains(t, string(users), fmt.Sprintf("<%[1]s>%[2]d</%[1]s>", s.Name, s.Value))
 	}
 }
 

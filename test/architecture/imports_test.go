@@ -40,7 +40,7 @@ var rooms = map[string][]string{
 	"internal/topics":     {"schema", "internal/program", "internal/retry"},
 	"internal/clickhouse": {"schema", "internal/program", "internal/retry"},
 	"internal/devstack":   {"schema", "internal/program", "internal/clickhouse", "internal/retry", "internal/text", "internal/topics"},
-	"deploy":              {},
+	"deploy":              {"schema"},
 	"test": {"bpf", "schema", "agent", "ingester", "query", "console", "cmd/tcpledger", "internal/program", "internal/clickhouse", "internal/retry",
 		"internal/text", "internal/topics", "internal/devstack"},
 }

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
 	"tcpledger/internal/devstack/clickhouse/front"
+	"tcpledger/schema"
 )
 
 // The engine's memory is a third of the machine's, within these bounds, so that a laptop stays usable.
@@ -87,13 +89,14 @@ var mergeTree = tags{
 	set("number_of_free_entries_in_pool_to_execute_optimize_entire_partition", "1"),
 }
 
-// profile: inserts answer when the rows are stored (async_insert is 1 by default since 26.2), and people see every
+// profile makes inserts answer when the rows are stored (async_insert is 1 by default since 26.2), and shows people every
 // record once, whatever was inserted twice.
-var profile = tags{
-	set("async_insert", "0"),
-	set("final", "1"),
-	set("do_not_merge_across_partitions_select_final", "1"),
-	set("use_skip_indexes_if_final_exact_mode", "0"),
+func profile() tags {
+	out := tags{set("async_insert", "0")}
+	for _, s := range schema.FinalSettings() {
+		out = append(out, set(s.Name, strconv.Itoa(s.Value)))
+	}
+	return out
 }
 
 // writeConfig writes the engine's configuration into dir and returns its path.
@@ -116,7 +119,7 @@ func writeConfig(dir string) (string, error) {
 	server.Logger.ErrorLog = filepath.Join(dir, "log", "error.log")
 	server.Logger.Size, server.Logger.Count = "10M", 2
 
-	users := usersConfig{Profile: profile}
+	users := usersConfig{Profile: profile()}
 	users.User.IP, users.User.Profile, users.User.Quota, users.User.Access = front.EngineHost, "default", "default", 1
 
 	if err := os.MkdirAll(filepath.Join(dir, "log"), 0o700); err != nil {
