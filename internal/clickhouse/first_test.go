@@ -127,3 +127,20 @@ func TestRowsThatComeDuringTheStep(t *testing.T) {
 		lines(t, db, "SELECT host, count() FROM tcpledger.connections GROUP BY host ORDER BY host"))
 	require.Equal(t, "0", lines(t, db, "SELECT count() FROM system.tables WHERE database = 'tcpledger' AND name LIKE '%step%'"))
 }
+
+// A later row that differs is counted, and so is one of the same number at another time; a row that comes again is none.
+func TestConflicts(t *testing.T) {
+	db := migrated(t)
+	exec(t, db, "SYSTEM STOP MERGES")
+	insert := "INSERT INTO tcpledger.connections (closed_at, host, session, seq, cause, received_at) VALUES ('2026-03-04 10:0%d:00', 'h', 1, %d, '%s', now64(6))"
+	for seq, cause := range []string{"again", "replaced", "moved", "alone"} {
+		exec(t, db, fmt.Sprintf(insert, 0, seq, cause))
+	}
+	exec(t, db, fmt.Sprintf(insert, 0, 0, "again"))
+	exec(t, db, fmt.Sprintf(insert, 0, 1, "forged"))
+	exec(t, db, fmt.Sprintf(insert, 6, 2, "forged"))
+	exec(t, db, "INSERT INTO tcpledger.events (at, host, session, seq, kind, received_at) VALUES ('2026-03-04 10:00:00', 'h', 1, 1, 'drop', now64(6))")
+	exec(t, db, "INSERT INTO tcpledger.events (at, host, session, seq, kind, received_at) VALUES ('2026-03-04 10:00:00', 'h', 1, 1, 'error', now64(6))")
+	require.Equal(t, "connections 1 2\nconnections 2 2\nevents 1 2",
+		lines(t, db, "SELECT claimed_in, seq, versions FROM tcpledger.conflicts(from = '2026-03-04 10:00:00', to = '2026-03-04 10:15:00') ORDER BY ALL"))
+}

@@ -35,6 +35,9 @@ func (o *options) runReplay(cmd *cobra.Command, now time.Time) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := db.Supported(cmd.Context()); err != nil {
+		return err
+	}
 	send := func(context.Context, []kafka.Message) error { return nil }
 	if o.apply {
 		transport, err := o.kafka.Transport("tcpledger-decode")

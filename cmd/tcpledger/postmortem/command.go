@@ -102,10 +102,14 @@ func (o *options) run(cmd *cobra.Command, now time.Time) error {
 	return nil
 }
 
-// collect asks, and says if no ClickHouse answers at all.
+// collect asks, and says if no ClickHouse answers at all or one that is too old.
 func (o *options) collect(ctx context.Context, db *clickhouse.DB, w query.Window, filter query.Filter) (*Report, error) {
 	if err := db.Ping(ctx); err != nil && clickhouse.Code(err) == 0 {
 		return nil, fmt.Errorf("no ClickHouse answers at --clickhouse %s, its native port: %w", o.clickhouse.Addr, err)
+	}
+	var unfit *clickhouse.UnfitError
+	if err := db.Supported(ctx); errors.As(err, &unfit) {
+		return nil, err
 	}
 	return Collect(ctx, query.New(db, db.Name, maxTime), w, filter, o.top)
 }
