@@ -36,7 +36,7 @@ func disconnect(fd int) error {
 	return nil
 }
 
-// reported skips where the kernel does not tell what it reports (before 5.14).
+// reported skips on kernels without a tracepoint for reported errors (before 5.14).
 func reported(t *testing.T, c *watch) {
 	t.Helper()
 	if c.skipped["on_error"] != "" {

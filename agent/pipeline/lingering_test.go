@@ -150,18 +150,18 @@ func TestWhatLingers(t *testing.T) {
 // TestEachStayOnce: whenever scans begin, a stay becomes too long in exactly one of them.
 func TestEachStayOnce(t *testing.T) {
 	l := newLingering(nil, time.Second)
-	told := map[uint64]int{}
+	found := map[uint64]int{}
 	for _, l.until = range []uint64{5, 1e9, 1e9 + 1, 3e9, 3e9 + 1, 9e9} {
 		for at := range uint64(100) {
 			c := bpf.ConnState{State: uint8(schema.StateCloseWait), StateAt: at * 37e6}
 			if l.tooLong(&c) {
-				told[at]++
+				found[at]++
 				require.LessOrEqual(t, c.StateAt+l.after, l.until)
 			}
 		}
 		l.from = l.until
 	}
 	for at := range uint64(100) {
-		require.Equal(t, 1, told[at])
+		require.Equal(t, 1, found[at])
 	}
 }

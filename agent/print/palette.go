@@ -8,7 +8,7 @@ import (
 	"tcpledger/schema"
 )
 
-// palette says how bad something is. Its colours do as they were told, whatever the standard output is.
+// palette colours by how bad something is, whether or not the standard output is a terminal.
 type palette struct{ header, good, odd, bad *color.Color }
 
 func newPalette(on bool) palette {
@@ -23,7 +23,7 @@ func newPalette(on bool) palette {
 	return p
 }
 
-// cause is green for a clean end, yellow for one that somebody chose or that nobody can tell, red for the rest.
+// cause is green for a clean end, yellow for one that an application chose or that is unknown, red for the rest.
 func (p *palette) cause(c schema.Cause) *color.Color {
 	switch c {
 	case schema.CauseLocalClose, schema.CausePeerClose, schema.CauseLocalShutdown:

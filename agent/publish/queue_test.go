@@ -187,7 +187,7 @@ func TestLossesAreNotJoinedAcrossTimeOrCause(t *testing.T) {
 }
 
 // A long outage under a storm: every other number was lost in the ring already, the rest lies in dropped messages. Memory
-// stays bounded and each number is still told once.
+// stays bounded and each number is still reported once.
 func TestLossesAreBounded(t *testing.T) {
 	var l losses
 	const numbers = 5 * maxLosses
