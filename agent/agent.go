@@ -107,6 +107,7 @@ func (a *agent) run(ctx context.Context) error {
 		return errors.Join(err, a.server.Close(), a.capture.Close())
 	}
 	a.log.Info("watching", "host", a.header.Host, "session", session(a.header.Session), "metrics", a.server.Addr())
+	a.options.memory().Keep(a.log)
 
 	rest, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -158,7 +159,7 @@ func (a *agent) start() (*pipeline.Pipeline, error) {
 		return nil, err
 	}
 	return pipeline.New(pipeline.Config{Limits: a.options.limits, Capture: a.capture, Owners: a.owners, Resolver: a.resolver,
-		Stacks: 4 * a.options.capture.StackEntries, Sink: to, Registry: a.registry})
+		Stacks: a.options.cachedStacks(), Sink: to, Registry: a.registry})
 }
 
 // sink makes the end of the flow: the terminal, or Kafka.

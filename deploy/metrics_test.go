@@ -31,11 +31,17 @@ type running struct {
 // start starts a program with --listen on a free port and an environment of its own. What it says is shown if the test fails.
 func start(t *testing.T, environment []string, name string, arguments ...string) *running {
 	t.Helper()
+	return startCommand(t, environment, program(t, name), arguments...)
+}
+
+// startCommand is start for a command that becomes a program of ours.
+func startCommand(t *testing.T, environment []string, name string, arguments ...string) *running {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	r := &running{listen: listener.Addr().String()}
 	require.NoError(t, listener.Close())
-	command := exec.Command(program(t, name), append(arguments, "--listen", r.listen)...)
+	command := exec.Command(name, append(arguments, "--listen", r.listen)...)
 	command.Env = append([]string{"PATH=" + os.Getenv("PATH")}, environment...)
 	command.Stdout, command.Stderr = &r.said, &r.said
 	require.NoError(t, command.Start())

@@ -77,6 +77,7 @@ func run(cmd *cobra.Command, f *flags) error {
 		return server.Close()
 	}
 
+	f.memory().Keep(log)
 	g, ctx := errgroup.WithContext(cmd.Context())
 	g.Go(func() error { return server.Run(ctx) })
 	g.Go(func() error {

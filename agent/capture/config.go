@@ -4,6 +4,7 @@ package capture
 
 import (
 	"fmt"
+	"math/bits"
 	"os"
 	"slices"
 	"time"
@@ -62,7 +63,7 @@ func Bounds() map[string]string {
 func DefaultConfig() Config {
 	c := Config{
 		RingBytes:       16 << 20,
-		StateEntries:    1 << 20,
+		StateEntries:    1 << 19,
 		StackEntries:    16384,
 		Kinds:           map[bpf.Kind]bool{},
 		Budgets:         map[bpf.Kind]int{},
@@ -76,6 +77,23 @@ func DefaultConfig() Config {
 	}
 	return c
 }
+
+// KernelBytes is the most that the kernel takes for the maps of this configuration, all of them full.
+func (c *Config) KernelBytes() uint64 {
+	const (
+		bucket  = 16
+		conn    = 256       // an entry of conns, in the kernel's allocation of that size
+		stack   = 440       // an entry of stacks
+		ofRing  = 128 << 10 // the ring's pages twice in the page table, and its own
+		another = 2 << 20   // the other maps and the programs
+	)
+	return uint64(c.RingBytes) + ofRing +
+		hashBuckets(c.StateEntries)*bucket + uint64(c.StateEntries)*conn +
+		hashBuckets(c.StackEntries)*bucket + uint64(c.StackEntries)*stack + another
+}
+
+// hashBuckets is how many buckets the kernel gives to a hash map: the next power of two.
+func hashBuckets(entries int) uint64 { return 1 << bits.Len64(uint64(max(entries, 1)-1)) }
 
 // DefaultIgnoredDrops are the reasons that are no loss: ordinary ends of a packet's life that the kernel frees with kfree_skb.
 func DefaultIgnoredDrops() []string {
