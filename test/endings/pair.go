@@ -18,7 +18,7 @@ type pair struct {
 }
 
 // scenarioTimeout bounds how long a scenario waits for an end that must come.
-const scenarioTimeout = 30 * time.Second
+const scenarioTimeout = time.Minute
 
 // greeting is the number of bytes that connect sends each way.
 const greeting = 100

@@ -13,7 +13,7 @@ import (
 )
 
 // kernelTimeout bounds how long a test waits for the kernel. On a busy machine packets wait for softirqs.
-const kernelTimeout = 30 * time.Second
+const kernelTimeout = time.Minute
 
 // Await waits until the kernel has the socket in that state, as ss spells it ("time-wait"); also after its descriptor was
 // closed.

@@ -72,5 +72,5 @@ func TestStormInTheBackground(t *testing.T) {
 	a.FinishStorm()
 	b.FinishStorm()
 	require.EqualValues(t, 100, l.A.Counters(t)["TcpPassiveOpens"])
-	require.Eventually(t, func() bool { return l.A.Counters(t)["TcpCurrEstab"] == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return l.A.Counters(t)["TcpCurrEstab"] == 0 }, kernelTimeout, time.Millisecond)
 }

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -40,7 +39,7 @@ var olderOnes = []older{
 		wantServer: oldEnd{cause: schema.CauseLocalClose, initiator: schema.InitiatorLocal}},
 	// The processes do nothing after the agent came: the server's row is made in softirq, its owner is the seed's.
 	{name: "peer resets", prepare: func(_ *testing.T, o *older) { o.client.Linger0() },
-		end:        func(_ *testing.T, o *older) { o.client.Close(); o.server.Wait(5 * time.Second) },
+		end:        func(_ *testing.T, o *older) { o.client.Close(); o.server.Wait(kernelTimeout) },
 		wantClient: oldEnd{cause: schema.CauseLingerAbort, initiator: schema.InitiatorLocal},
 		wantServer: oldEnd{cause: schema.CausePeerReset, initiator: schema.InitiatorPeer}},
 	{name: "process dies", end: func(_ *testing.T, o *older) { o.client.Actor.Kill(); o.server.Read(1); o.server.Close() },
@@ -63,8 +62,9 @@ func serverEnds(_ *testing.T, o *older) { o.server.Close(); o.client.Read(1); o.
 
 // TestBeganBefore: a connection from before the agent has no known start. It has its owner, and a cause if evidence is left.
 func TestBeganBefore(t *testing.T) {
+	stopForeign := func() {}
 	if !inGuest() { // rows of others must change nothing; a guest has no CPU for both
-		lab.StartForeignLoad(t, 1)
+		stopForeign = lab.StartForeignLoad(t, 1).Stop
 	}
 	world := lab.New(t)
 	world.A.Sysctl(t, "net/ipv4/tcp_fin_timeout", "120") // the socket itself stays in FIN_WAIT2, no minisock
@@ -89,6 +89,7 @@ func TestBeganBefore(t *testing.T) {
 		o.end(t, o)
 	}
 	w.until(2*len(all), namespaces...)
+	stopForeign()
 	w.stop()
 	rows := w.rows(namespaces...)
 	require.Len(t, rows, 2*len(all))

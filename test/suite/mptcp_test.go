@@ -5,7 +5,6 @@ package suite
 import (
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -34,7 +33,7 @@ var multipaths = []multipath{
 	{"linger abort", func(client, server *lab.Socket) {
 		client.Linger0()
 		client.Close()
-		server.Wait(5 * time.Second)
+		server.Wait(kernelTimeout)
 		server.Close()
 	},
 		[]schema.Cause{schema.CauseLingerAbort, schema.CauseDisconnect, schema.CauseLocalClose}, []schema.Cause{schema.CausePeerReset}},

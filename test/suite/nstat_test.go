@@ -109,7 +109,7 @@ func lostSyn(t testing.TB, l *lab.Lab) int {
 	listener := l.B.Actor(t, "server").Listen(l.B.IPv4, 4)
 	stop := dropping(t, l.B, "input", "tcp flags & (syn|ack) == syn")
 	client := l.A.Actor(t, "client").Open(l.B.IPv4).StartConnect(listener.Local)
-	require.Eventually(t, func() bool { return retransmitted(t, l.A) }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return retransmitted(t, l.A) }, kernelTimeout, time.Millisecond)
 	stop()
 	return closedByClient(client, listener.Accept())
 }
@@ -120,7 +120,7 @@ func lostSynAck(t testing.TB, l *lab.Lab) int {
 	before := l.B.Counters(t)["TcpRetransSegs"]
 	stop := dropping(t, l.A, "input", "tcp flags & (syn|ack) == (syn|ack)")
 	client := l.A.Actor(t, "client").Open(l.B.IPv4).StartConnect(listener.Local)
-	require.Eventually(t, func() bool { return l.B.Counters(t)["TcpRetransSegs"] > before+1 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return l.B.Counters(t)["TcpRetransSegs"] > before+1 }, kernelTimeout, time.Millisecond)
 	stop()
 	return closedByClient(client, listener.Accept())
 }
@@ -133,7 +133,7 @@ func embryonic(t testing.TB, l *lab.Lab) int {
 	client := l.A.Actor(t, "client").Open(l.B.IPv4).StartConnect(listener.Local)
 	client.Close()
 	stop()
-	require.Eventually(t, func() bool { return l.B.Counters(t)["TcpExtEmbryonicRsts"] > before }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return l.B.Counters(t)["TcpExtEmbryonicRsts"] > before }, kernelTimeout, time.Millisecond)
 	return 1
 }
 
@@ -145,7 +145,7 @@ func lostBurst(t testing.TB, l *lab.Lab) int {
 	stop := dropping(t, l.B, "input", "meta l4proto tcp")
 	before := l.A.Counters(t)["TcpRetransSegs"]
 	client.Write(60_000)
-	require.Eventually(t, func() bool { return l.A.Counters(t)["TcpRetransSegs"] > before }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return l.A.Counters(t)["TcpRetransSegs"] > before }, kernelTimeout, time.Millisecond)
 	stop()
 	require.Equal(t, 60_000, server.Read(60_000))
 	return closedByClient(client, server)
@@ -158,7 +158,7 @@ func exitLinger(t testing.TB, l *lab.Lab) int {
 	server := listener.Accept()
 	client.Linger0()
 	client.Actor.Kill()
-	server.Wait(5 * time.Second)
+	server.Wait(kernelTimeout)
 	return 2
 }
 
@@ -171,7 +171,7 @@ func lateToMinisock(t testing.TB, l *lab.Lab) int {
 	server.Read(1)
 	client.Await("fin-wait-2")
 	server.Write(10)
-	server.Wait(5 * time.Second)
+	server.Wait(kernelTimeout)
 	return 2
 }
 
@@ -197,6 +197,6 @@ func linger2InFinWait2(t testing.TB, l *lab.Lab) int {
 	server.Read(1)
 	client.Await("fin-wait-2")
 	client.Close()
-	server.Wait(5 * time.Second)
+	server.Wait(kernelTimeout)
 	return 2
 }

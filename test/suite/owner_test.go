@@ -54,7 +54,7 @@ func (o *owners) pair(client *lab.Actor) (*lab.Socket, *lab.Socket) {
 func abort(client, server *lab.Socket) {
 	client.Linger0()
 	client.Close()
-	server.Wait(5 * time.Second)
+	server.Wait(kernelTimeout)
 	server.Close()
 }
 
@@ -99,7 +99,7 @@ var mixtures = []struct {
 		o.by(name, c, o.client)
 		o.by(name, s, o.server)
 		o.world.A.Run(o.t, "ss", "-K", "sport", "=", strconv.Itoa(int(c.Local.Port())))
-		s.Wait(5 * time.Second)
+		s.Wait(kernelTimeout)
 		s.Close()
 		c.Close()
 	}},
@@ -136,7 +136,7 @@ var mixtures = []struct {
 		parent.Kill()
 		s.Linger0()
 		s.Close()
-		heir.Wait(5 * time.Second)
+		heir.Wait(kernelTimeout)
 		heir.Actor.End()
 	}},
 }
