@@ -74,10 +74,12 @@ func Symbols() *Table {
 			col("pieces", "UInt32", codecPlain, "How many messages make the table"),
 			col("offset", "UInt64", codecDelta, "Distance from the module's base"),
 			col("name", "String", codecPlain, "Function"),
+			col("hash", "UInt64", codecPlain, "Hash of the whole table; 0 from an agent that does not say it"),
+			col("received_at", typeTime, codecTime, "When the ingester stored the row"),
 		},
 		Engine: "ReplacingMergeTree", Setting: durable,
-		// The cut is in the key: a table that another agent cuts into other pieces does not replace rows of this one.
-		Order: "(build_id, pieces, piece, offset, name)", Primary: "(build_id, pieces, piece, offset)",
+		// The cut and the hash are in the key: another agent's table of the same build does not replace rows of this one.
+		Order: "(build_id, pieces, piece, offset, name, hash)", Primary: "(build_id, pieces, piece, offset)",
 	}
 }
 
@@ -173,6 +175,7 @@ func DeadLetters() *Table {
 			col("key", "String", codecPlain, "The message's key"),
 			col("message", "String", codecPlain, "The message's bytes"),
 			hash,
+			col("replayed_at", "Nullable("+typeTime+")", codecPlain, "When decode --replay sent it to its topic again; NULL if it did not"),
 		},
 		Engine: "ReplacingMergeTree", Order: "(topic, partition, offset, hash)", Primary: "(topic, partition, offset)",
 		TTL: retentionTTL, Setting: dropParts,

@@ -37,8 +37,9 @@ func Stacks(m *schema.Meta, source *row.Source, out *row.Set) {
 }
 
 // Symbols appends the rows of a piece of a symbol table to out.
-func Symbols(p *schema.SymbolPiece, out *row.Set) {
+func Symbols(p *schema.SymbolPiece, a Arrival, out *row.Set) {
 	for _, s := range p.Symbols {
-		out.Symbols = append(out.Symbols, row.Symbol{BuildID: p.BuildID, Module: p.Module, Piece: p.Piece, Pieces: p.Pieces, Offset: s.Offset, Name: s.Name})
+		out.Symbols = append(out.Symbols, row.Symbol{BuildID: p.BuildID, Module: p.Module, Piece: p.Piece, Pieces: p.Pieces, Offset: s.Offset,
+			Name: s.Name, Hash: p.Hash, ReceivedAt: row.Micros(a.ReceivedAt.UnixMicro())})
 	}
 }

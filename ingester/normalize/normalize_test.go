@@ -99,6 +99,6 @@ func TestHosts(t *testing.T) {
 
 func TestSymbolRows(t *testing.T) {
 	var out row.Set
-	Symbols(&schema.SymbolPiece{BuildID: "b", Module: "kernel", Piece: 1, Pieces: 2, Symbols: []schema.Symbol{{Offset: 5, Name: "f"}}}, &out)
-	require.Equal(t, []row.Symbol{{BuildID: "b", Module: "kernel", Piece: 1, Pieces: 2, Offset: 5, Name: "f"}}, out.Symbols)
+	Symbols(&schema.SymbolPiece{BuildID: "b", Module: "kernel", Piece: 1, Pieces: 2, Hash: 9, Symbols: []schema.Symbol{{Offset: 5, Name: "f"}}}, Arrival{ReceivedAt: time.Unix(3, 0)}, &out)
+	require.Equal(t, []row.Symbol{{BuildID: "b", Module: "kernel", Piece: 1, Pieces: 2, Offset: 5, Name: "f", Hash: 9, ReceivedAt: 3_000_000}}, out.Symbols)
 }

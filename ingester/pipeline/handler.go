@@ -73,7 +73,7 @@ func (h *handler) read(m *judge.Message, arrival normalize.Arrival, letter *row.
 		}
 	case schema.TopicSymbols:
 		if piece := h.judge.Symbols(m, &h.reject); piece != nil {
-			normalize.Symbols(piece, &h.set)
+			normalize.Symbols(piece, arrival, &h.set)
 		}
 	default:
 		h.reject.Add(judge.Topic, "a topic that is not read")

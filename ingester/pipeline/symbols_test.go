@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/vmihailenco/msgpack/v5"
 
 	"tcpledger/schema"
 )
@@ -63,6 +64,43 @@ func TestLateSymbolsCompleteStacks(t *testing.T) {
 	require.Equal(t, uint64(1), r.number("SELECT uniqExact(fp) FROM %s.stacks FINAL"))
 }
 
+// Somebody sends names for a build whose table is there, as a table of their own or as pieces of the true one: stacks keep the
+// names of the first table that is complete and fits its hash.
+func TestForgedSymbolsChangeNothing(t *testing.T) {
+	r := newRig(t)
+	r.start("g")
+	piece := func(change func(p *schema.SymbolPiece), symbols ...schema.Symbol) []byte {
+		pieces, err := schema.EncodeSymbols(kernelBuild, "kernel", symbols)
+		require.NoError(t, err)
+		p, err := schema.DecodeSymbols(pieces[0])
+		require.NoError(t, err)
+		change(p)
+		forged, err := msgpack.Marshal([]any{1, p.BuildID, p.Module, p.Piece, p.Pieces, flat(p.Symbols), p.Hash})
+		require.NoError(t, err)
+		return forged
+	}
+	true3 := []schema.Symbol{{Offset: 0x1000, Name: "tcp_reset"}, {Offset: 0x2000, Name: "tcp_validate_incoming"}, {Offset: 0x2f00, Name: "do_syscall_64"}}
+	forged := schema.Symbol{Offset: 0x1008, Name: "innocent"}
+	r.send(schema.TopicSymbols, 0, piece(func(p *schema.SymbolPiece) { p.Hash++ }, append(true3[:2:2], forged)...)) // complete first, and does not fit
+	r.send(schema.TopicSymbols, 0, piece(func(*schema.SymbolPiece) {}, true3...))
+	r.eventually(6, "SELECT count() FROM %s.symbols FINAL")
+	r.send(schema.TopicSymbols, 0, piece(func(*schema.SymbolPiece) {}, append(true3[:3:3], forged)...), // fits, and is later
+		piece(func(p *schema.SymbolPiece) { p.Hash = 0 }, forged))
+	r.eventually(11, "SELECT count() FROM %s.symbols FINAL")
+	r.send(schema.TopicMeta, 0, stackMessage(t, kernelStack(kernelBuild)))
+	r.eventually(1, "SELECT count() FROM %s.stacks FINAL WHERE fp != 0 AND symbols = ['tcp_reset+0x10', 'tcp_validate_incoming+0x40', 'do_syscall_64+0x100']")
+}
+
+// flat lists symbols as a piece has them: distances and names.
+func flat(symbols []schema.Symbol) (out []any) {
+	last := uint64(0)
+	for _, s := range symbols {
+		out = append(out, s.Offset-last, s.Name)
+		last = s.Offset
+	}
+	return out
+}
+
 // A message that names thousands of builds delays neither the rows of others nor the symbols of other stacks.
 func TestManyBuildsInAMessage(t *testing.T) {
 	r := newRig(t)
@@ -107,7 +145,7 @@ func TestAnotherIngesterResolvesFromClickHouse(t *testing.T) {
 	r.eventually(1, "SELECT count() FROM %s.stacks FINAL")
 	r.eventually(60_003, "SELECT count() FROM %s.symbols FINAL")
 	first.stop(t)
-	require.NoError(t, r.db.Exec(t.Context(), "INSERT INTO "+r.db.Name+".symbols SELECT 'left', module, piece, pieces, offset, name FROM "+r.db.Name+".symbols"))
+	require.NoError(t, r.db.Exec(t.Context(), "INSERT INTO "+r.db.Name+".symbols SELECT 'left', module, piece, pieces, offset, name, hash, received_at FROM "+r.db.Name+".symbols"))
 
 	r.start("g")
 	r.eventually(1, "SELECT count() FROM %s.stacks FINAL WHERE fp != 0 AND has(build_ids, 'left')")

@@ -103,6 +103,9 @@ type Symbol struct {
 	Pieces  uint32
 	Offset  uint64
 	Name    string
+	Hash    uint64 // of the whole table, 0 for none
+	// ReceivedAt is when the message came.
+	ReceivedAt Micros
 }
 
 // DeadLetter is a row of dead_letters: a message of which something could not be stored.

@@ -35,6 +35,8 @@ func symbolColumns() []column[row.Symbol] {
 		u32("pieces", func(r *R) uint32 { return r.Pieces }),
 		u64("offset", func(r *R) uint64 { return r.Offset }),
 		text("name", func(r *R) string { return r.Name }),
+		u64("hash", func(r *R) uint64 { return r.Hash }),
+		moment("received_at", func(r *R) row.Micros { return r.ReceivedAt }),
 	}
 }
 
@@ -106,6 +108,7 @@ func deadLetterColumns() []column[row.DeadLetter] {
 		u64s("seqs_to", func(r *R) []uint64 { return each(r.Ranges, func(g schema.Range) uint64 { return g.To }) }),
 		binary("key", func(r *R) []byte { return r.Key }),
 		binary("message", func(r *R) []byte { return r.Message }),
+		momentOrNull("replayed_at", func(*R) schema.Optional { return schema.Optional{} }),
 	}
 }
 

@@ -84,6 +84,13 @@ func TestReplay(t *testing.T) {
 	require.Equal(t, []kafka.Message{{Key: []byte("web-1"), Value: good}}, sent(t, broker, schema.TopicEvents))
 	require.Empty(t, sent(t, broker, schema.TopicBuilds))
 
+	for range 3 { // what was sent is not sent again
+		code, out, errs = run(t, "", append(both, "--apply", "--host", "web-1", "--from", "-1h")...)
+		require.Zero(t, code, errs)
+		require.Contains(t, out, "\n0 of 3 dead letters were sent to their topics; 1 were sent before\n")
+		require.Len(t, sent(t, broker, schema.TopicEvents), 1)
+	}
+
 	code, out, errs = run(t, "", append(both, "--apply", "--from", "-2h", "--to", "-1h")...)
 	require.Zero(t, code, errs)
 	require.Equal(t, "no dead letters\n", out)
@@ -116,7 +123,7 @@ func sent(t *testing.T, broker, topic string) []kafka.Message {
 
 // However many reasons there are, the report stays short.
 func TestReplayGroups(t *testing.T) {
-	r := newReplay(time.Now(), func(context.Context, []kafka.Message) error { return nil })
+	r := newReplay(time.Now(), func(context.Context, []kafka.Message) error { return nil }, func(context.Context, []query.DeadLetter) error { return nil })
 	for i := range 1000 {
 		require.NoError(t, r.one(t.Context(), &query.DeadLetter{Topic: schema.TopicEvents, Reason: fmt.Sprintf("byte %d", i), Message: "x"}))
 	}

@@ -64,18 +64,21 @@ func (j *Job) store(ctx context.Context, stacks []stack) error {
 }
 
 // resolve names the frames of which the build's table is complete, and sets the fingerprint if all frames have names.
-func (s *stack) resolve(ctx context.Context, tables *tables, complete map[string]cut) error {
+func (s *stack) resolve(ctx context.Context, tables *tables, complete map[string][]cut) error {
 	names := make([]string, len(s.Offsets))
 	s.Resolved, s.Symbols = 0, make([]string, len(s.Offsets))
 	for i, build := range s.BuildIDs {
 		s.Symbols[i] = fmt.Sprintf("%#x", s.Offsets[i])
-		pieces, ok := complete[build]
+		cuts, ok := complete[build]
 		if !ok {
 			continue
 		}
-		t, err := tables.get(ctx, build, pieces)
+		t, err := tables.get(ctx, build, cuts)
 		if err != nil {
 			return err
+		}
+		if t == nil {
+			continue
 		}
 		name, distance, ok := t.find(s.Offsets[i], i > 0)
 		if !ok {

@@ -2,7 +2,11 @@
 
 package symbolize
 
-import "sort"
+import (
+	"sort"
+
+	"tcpledger/schema"
+)
 
 // table is the symbol table of one build, packed: the names of a kernel are megabytes.
 type table struct {
@@ -19,6 +23,16 @@ func (t *table) add(offset uint64, name string) {
 
 // bytes estimates the table's memory.
 func (t *table) bytes() int { return 12*cap(t.offsets) + cap(t.names) }
+
+// hash is the hash of the table as an agent computes it.
+func (t *table) hash() uint64 {
+	h, begin := schema.NewSymbolHash(), uint32(0)
+	for i, end := range t.ends {
+		h.Add(t.offsets[i], string(t.names[begin:end]))
+		begin = end
+	}
+	return h.Sum()
+}
 
 // find gives the function that contains an address and the address's distance from the function's beginning. returning says
 // that the address is a return address: it may be the first byte after a function whose last call never returns, so find looks
