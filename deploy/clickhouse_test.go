@@ -42,10 +42,11 @@ func startServer(t *testing.T) server {
 // inClear lets the password go over this machine's loopback without TLS.
 const inClear = "TCPLEDGER_CLICKHOUSE_ALLOW_PLAINTEXT_PASSWORD=true"
 
-var passwords = map[string]string{"tcpledger": "one", "reader": "two", "tcpledger_migrator": "three", "visitor": "four"}
+var passwords = map[string]string{"tcpledger": "secret-of-the-writer", "reader": "secret-of-the-reader",
+	"tcpledger_migrator": "secret-of-the-migrator", "visitor": "secret-of-the-visitor"}
 
 // visitor is a user as others make them for reading: readonly=1.
-const visitor = `<clickhouse><profiles><visitor><readonly>1</readonly></visitor></profiles><users><visitor><password>four</password>
+const visitor = `<clickhouse><profiles><visitor><readonly>1</readonly></visitor></profiles><users><visitor><password>secret-of-the-visitor</password>
 	<networks><ip>::/0</ip></networks><profile>visitor</profile><quota>default</quota><grants><query>GRANT SELECT ON tcpledger.*</query></grants>
 	</visitor></users></clickhouse>`
 
@@ -143,7 +144,7 @@ func TestClickHouseReaderIsBounded(t *testing.T) {
 	require.Contains(t, answer, "\t1\t1")
 }
 
-// A user with readonly=1 is told in one line which profile serves.
+// A user with readonly=1 gets one line that names the profile to use.
 func TestReadOnlyUserIsToldWhichProfileServes(t *testing.T) {
 	s := startServer(t)
 	out, err := s.as(t, "tcpledger_migrator", "migrate", "--apply")

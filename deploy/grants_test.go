@@ -45,7 +45,7 @@ func rights(t *testing.T, principal string) []kfake.ACL {
 	return acls
 }
 
-// login is what a program of this principal is told, with the password in a file.
+// login is the arguments of a program that logs in as this principal, with the password in a file.
 func login(t *testing.T, broker, user, password string) []string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "password")
@@ -58,13 +58,13 @@ func TestLeastGrants(t *testing.T) {
 	needKernel(t)
 	const method = "SCRAM-SHA-512"
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.EnableACLs(),
-		kfake.User(method, "operator", "zero", rights(t, "operator (`tcpledger topics --apply`)")...),
-		kfake.User(method, "agent", "one", rights(t, "agent")...),
-		kfake.User(method, "ingester", "two", rights(t, "ingester")...))
+		kfake.User(method, "operator", "secret-of-the-operator", rights(t, "operator (`tcpledger topics --apply`)")...),
+		kfake.User(method, "agent", "secret-of-the-agent", rights(t, "agent")...),
+		kfake.User(method, "ingester", "secret-of-the-ingester", rights(t, "ingester")...))
 	require.NoError(t, err)
 	defer cluster.Close()
 	broker := cluster.ListenAddrs()[0]
-	topics := exec.CommandContext(t.Context(), program(t, "tcpledger"), append([]string{"topics", "--apply"}, login(t, broker, "operator", "zero")...)...)
+	topics := exec.CommandContext(t.Context(), program(t, "tcpledger"), append([]string{"topics", "--apply"}, login(t, broker, "operator", "secret-of-the-operator")...)...)
 	out, err := topics.CombinedOutput()
 	require.NoError(t, err, string(out))
 
@@ -73,8 +73,8 @@ func TestLeastGrants(t *testing.T) {
 	require.NoError(t, err, migrated)
 	writer := []string{"TCPLEDGER_CLICKHOUSE=" + s.native, "TCPLEDGER_CLICKHOUSE_USER=tcpledger", "TCPLEDGER_CLICKHOUSE_PASSWORD=" + passwords["tcpledger"],
 		inClear, "TCPLEDGER_MIGRATE=false"}
-	ingester := start(t, writer, "tcpledger-ingester", login(t, broker, "ingester", "two")...)
-	agent := start(t, nil, "tcpledger-agent", append(login(t, broker, "agent", "one"), "--symbols-delay", "0s")...)
+	ingester := start(t, writer, "tcpledger-ingester", login(t, broker, "ingester", "secret-of-the-ingester")...)
+	agent := start(t, nil, "tcpledger-agent", append(login(t, broker, "agent", "secret-of-the-agent"), "--symbols-delay", "0s")...)
 	ingester.healthy(t)
 	agent.healthy(t)
 	for _, table := range []string{"connections", "hosts", "stacks", "symbols", "checkpoints"} {
@@ -85,7 +85,14 @@ func TestLeastGrants(t *testing.T) {
 		}, time.Minute, 100*time.Millisecond, "no row in %s", table)
 	}
 
+	// No password is in what the programs said.
+	for _, said := range []string{agent.said.String(), ingester.said.String(), string(out), migrated} {
+		for _, password := range []string{"secret-of-the-operator", "secret-of-the-agent", "secret-of-the-ingester", passwords["tcpledger"], passwords["tcpledger_migrator"]} {
+			require.NotContains(t, said, password)
+		}
+	}
+
 	// An agent's principal reads no rows of others.
-	spy := start(t, writer, "tcpledger-ingester", login(t, broker, "agent", "one")...)
+	spy := start(t, writer, "tcpledger-ingester", login(t, broker, "agent", "secret-of-the-agent")...)
 	require.Eventually(t, func() bool { _, body := spy.get("/healthz"); return strings.Contains(body, "uthoriz") }, time.Minute, 100*time.Millisecond)
 }

@@ -159,7 +159,7 @@ func TestEveryDumpIsAValidConfiguration(t *testing.T) {
 	}
 }
 
-// One environment may serve all the programs: each must know the others' variables, and none that nobody has.
+// One environment may serve all the programs: each must know the variables of the others, and no variable that no program has.
 //
 //go:generate env TCPLEDGER_TEST_WRITE_GOLDEN=1 go test -count=1 -run TestTheListOfAllKeysIsComplete .
 func TestTheListOfAllKeysIsComplete(t *testing.T) {
@@ -174,7 +174,7 @@ func TestTheListOfAllKeysIsComplete(t *testing.T) {
 	golden(t, filepath.Join(root, "internal/program/keys.txt"), strings.Join(slices.Compact(want), "\n")+"\n")
 }
 
-// golden compares a generated file with what it should hold, or writes it where TCPLEDGER_TEST_WRITE_GOLDEN is set.
+// golden compares a generated file with what it should hold, or writes it if TCPLEDGER_TEST_WRITE_GOLDEN is set.
 func golden(t *testing.T, path, want string) {
 	t.Helper()
 	if os.Getenv("TCPLEDGER_TEST_WRITE_GOLDEN") != "" {

@@ -136,7 +136,7 @@ func read(t *testing.T, path string) string {
 }
 
 // testdata/before holds what --dump of every command of the version before printed: with such a file, today's program starts.
-// A name that is gone works through the table of renamed settings (internal/program/renamed.go).
+// An old name works through the table of renamed settings (internal/program/renamed.go).
 func TestSettingsOfTheVersionBefore(t *testing.T) {
 	files, err := filepath.Glob("testdata/before/*.yaml")
 	require.NoError(t, err)

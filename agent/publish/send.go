@@ -27,7 +27,7 @@ const (
 )
 
 // retryPolicy is how long a queue waits between two tries.
-var retryPolicy = retry.Policy{First: 100 * time.Millisecond, Most: 3 * time.Second}
+var retryPolicy = retry.Policy{First: 100 * time.Millisecond, Max: 3 * time.Second}
 
 // sender brings one queue to Kafka, in order. It is for one goroutine; failing and the queue are under the publisher's lock.
 type sender struct {

@@ -91,7 +91,7 @@ func New(c Config) (*Uploader, error) {
 		return nil, fmt.Errorf("make the cache of builds: %w", err)
 	}
 	u := &Uploader{source: c.Source, topics: newTopics(c.Brokers, c.Transport), delay: c.Delay,
-		policy: retry.Policy{First: 500 * time.Millisecond, Most: 30 * time.Second},
+		policy: retry.Policy{First: 500 * time.Millisecond, Max: 30 * time.Second},
 		outage: program.NewOutage(c.Log, "kafka (symbols)"), known: known, waiting: map[string]table{}, wake: make(chan struct{}, 1)}
 	u.metrics = newMetrics(c.Registry, u)
 	return u, nil

@@ -39,7 +39,7 @@ type partition struct {
 }
 
 // fetchPolicy is the pause between fetches that fail.
-var fetchPolicy = retry.Policy{First: 50 * time.Millisecond, Most: 2 * time.Second}
+var fetchPolicy = retry.Policy{First: 50 * time.Millisecond, Max: 2 * time.Second}
 
 // run hands on messages until ctx ends. It never returns before: the generation would end with it.
 func (p *partition) run(ctx context.Context) {

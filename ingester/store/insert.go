@@ -17,7 +17,7 @@ import (
 )
 
 // policy is short: while ClickHouse is away the lag grows.
-var policy = retry.Policy{First: 50 * time.Millisecond, Most: 5 * time.Second}
+var policy = retry.Policy{First: 50 * time.Millisecond, Max: 5 * time.Second}
 
 // inserter inserts blocks over one connection, which it makes again when it breaks.
 type inserter struct {

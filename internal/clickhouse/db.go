@@ -23,7 +23,7 @@ type DB struct {
 
 func (db *DB) target() schema.Target { return schema.Target{Database: db.Name} }
 
-var waiting = retry.Policy{First: 100 * time.Millisecond, Most: 5 * time.Second}
+var waiting = retry.Policy{First: 100 * time.Millisecond, Max: 5 * time.Second}
 
 // Wait returns once ClickHouse answers. It tries again for ever and says so once through outage. It returns an error that
 // does not pass (a wrong password), and ctx's.

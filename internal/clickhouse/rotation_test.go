@@ -93,3 +93,26 @@ func insertless(t *testing.T, options *Native) error {
 	}
 	return errors.Join(client.Ping(t.Context()), client.Close())
 }
+
+// The password in the file changes while the program runs: the next connection of either kind logs in with the new one.
+func TestPasswordRotatesWithoutARestart(t *testing.T) {
+	options := clickhousetest.Options(t)
+	directory := filepath.Join(options.DataDir, "users.d")
+	require.NoError(t, os.MkdirAll(directory, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(directory, "agent.xml"), []byte(`<clickhouse><users><rotated><password>new</password>
+		<networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota></rotated></users></clickhouse>`), 0o644))
+	server := clickhousetest.StartAt(t, options)
+	file := filepath.Join(t.TempDir(), "password")
+	require.NoError(t, os.WriteFile(file, []byte("old\n"), 0o600))
+	f := parsed(t, "--clickhouse", server.Addr(), "--clickhouse-user", "rotated", "--clickhouse-password-file", file, "--clickhouse-allow-plaintext-password")
+
+	native, err := f.Native()
+	require.NoError(t, err)
+	db, err := f.Open()
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	both := func() error { return errors.Join(db.Ping(t.Context()), insertless(t, native)) }
+	require.EqualValues(t, 516, Code(both()), "the file still holds the old one")
+	require.NoError(t, os.WriteFile(file, []byte("new\n"), 0o600))
+	require.NoError(t, both(), "the file is read again")
+}

@@ -11,12 +11,12 @@ import (
 
 const boundsAnnotation = "tcpledger_bounds"
 
-// Bounds refuses values of the flag called name, declared in flags before, that are outside min to max, whatever source they
+// Bounds refuses values of the flag called name, declared in flags before, that are outside low to high, whatever source they
 // come from. value is the flag's variable. The reference of the settings shows the bounds.
-func Bounds[T cmp.Ordered](flags *pflag.FlagSet, name string, value *T, min, max T) {
+func Bounds[T cmp.Ordered](flags *pflag.FlagSet, name string, value *T, low, high T) {
 	f := flags.Lookup(name)
-	f.Value = &bounded[T]{Value: f.Value, value: value, min: min, max: max}
-	annotate(f, boundsAnnotation, fmt.Sprintf("%v to %v", min, max))
+	f.Value = &bounded[T]{Value: f.Value, value: value, low: low, high: high}
+	annotate(f, boundsAnnotation, fmt.Sprintf("%v to %v", low, high))
 }
 
 // ShowBounds makes the reference of the settings show bounds, in words, that the program checks by itself. They go by the
@@ -30,8 +30,8 @@ func ShowBounds(flags *pflag.FlagSet, bounds map[string]string) {
 // bounded is a flag's value that keeps within bounds.
 type bounded[T cmp.Ordered] struct {
 	pflag.Value
-	value    *T
-	min, max T
+	value     *T
+	low, high T
 }
 
 // Set takes text if its value is within the bounds, and leaves the value else.
@@ -40,9 +40,9 @@ func (b *bounded[T]) Set(text string) error {
 	if err := b.Value.Set(text); err != nil {
 		return err
 	}
-	if *b.value < b.min || *b.value > b.max {
+	if *b.value < b.low || *b.value > b.high {
 		*b.value = before
-		return fmt.Errorf("must be from %v to %v", b.min, b.max)
+		return fmt.Errorf("must be from %v to %v", b.low, b.high)
 	}
 	return nil
 }

@@ -105,7 +105,7 @@ func prepare(cmd *cobra.Command, _ []string) error {
 	return nil
 }
 
-// isHelper tells the commands that have no configuration: they must work whatever the environment holds.
+// isHelper reports whether a command has no configuration. Such a command works whatever the environment holds.
 func isHelper(cmd *cobra.Command) bool {
 	for c := cmd; c.HasParent(); c = c.Parent() {
 		switch c.Name() {

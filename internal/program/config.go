@@ -24,11 +24,11 @@ const (
 // file, else leaves its default. Command runs it before every command; call it only for a tree made otherwise.
 //
 // Environment: flag --batch-age is TCPLEDGER_BATCH_AGE; a repeatable flag takes its values separated by commas; an empty
-// variable counts as not set. One environment may serve all the programs, so a variable that only another program knows is
-// left alone; one that no program knows is an error.
+// variable counts as not set. One environment may serve all the programs: a variable that only another program knows is
+// ignored, a variable that no program knows is an error.
 //
-// File: --config or TCPLEDGER_CONFIG names a YAML mapping of flag names; a repeatable flag takes a list. A key that belongs
-// only to another command of the same program is left alone; one that the program does not know is an error.
+// File: --config or TCPLEDGER_CONFIG names a YAML mapping of flag names; a repeatable flag takes a list. A key that only
+// another command of the same program knows is ignored; a key that the program does not know is an error.
 //
 // Every error names its source (flag, variable, file and line) and, for an unknown name, the nearest known one. A name of a
 // released version works on, with a line on stderr that gives today's (renamed). Values of flags marked secret are never
@@ -79,7 +79,7 @@ func MarkSecret(flags *pflag.FlagSet, name string) {
 	annotate(flags.Lookup(name), secretAnnotation, "true")
 }
 
-// setting is one value from the environment or the file, and where it stands.
+// setting is one value from the environment or the file, and its place there.
 type setting struct {
 	values []string
 	source string // "environment TCPLEDGER_X" or "FILE:LINE"
@@ -119,7 +119,7 @@ func (s settings) old() []string {
 	return lines
 }
 
-// set gives f its values: one for a plain flag, any number for a repeatable one, where commas separate too.
+// set gives f its values: one for a plain flag, any number for a repeatable one. Commas separate the values of that too.
 func set(f *pflag.Flag, values []string) error {
 	list, repeatable := f.Value.(pflag.SliceValue)
 	if !repeatable {
@@ -139,7 +139,7 @@ func set(f *pflag.Flag, values []string) error {
 	return list.Replace(all)
 }
 
-// configurable tells the flags that the environment, the file and --dump know from those that are of one run only.
+// configurable reports whether the environment, the file and --dump know the flag. The others are for one run only.
 func configurable(f *pflag.Flag) bool {
 	switch f.Name {
 	case flagConfig, flagCheck, flagDump, "help", "version":
@@ -172,7 +172,7 @@ func treeFlags(root *cobra.Command) map[string]bool {
 
 func isSecret(f *pflag.Flag) bool { return annotation(f, secretAnnotation) != "" }
 
-// source says where the value of f came from.
+// source names the source of the value of f.
 func source(f *pflag.Flag) string { return cmp.Or(annotation(f, sourceAnnotation), sourceDefault) }
 
 func setSource(f *pflag.Flag, s string) { annotate(f, sourceAnnotation, s) }

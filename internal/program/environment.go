@@ -19,7 +19,8 @@ const environmentPrefix = "TCPLEDGER_"
 // settings of a program.
 var testPrefixes = []string{"TCPLEDGER_REQUIRE_", "TCPLEDGER_TEST_"}
 
-// keys.txt lists every flag of every program, so that each knows the others' variables and refuses those that nobody has.
+// keys.txt lists every flag of every program, so that each program ignores the others' variables
+// and refuses unknown ones.
 // go generate ./deploy writes it from the built programs, and a test there compares.
 //
 //go:embed keys.txt
@@ -30,7 +31,8 @@ func EnvironmentName(name string) string {
 	return environmentPrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 }
 
-// readEnvironment takes the variables that are settings of the program with this root and refuses those nobody knows.
+// readEnvironment reads the variables that are settings of the program with this root. A variable that no program knows is an
+// error.
 func readEnvironment(root *cobra.Command) (settings, error) {
 	names := map[string]string{EnvironmentName(flagConfig): flagConfig}
 	for name := range treeFlags(root) {
@@ -73,8 +75,8 @@ func isTestVariable(variable string) bool {
 	return slices.ContainsFunc(testPrefixes, func(p string) bool { return strings.HasPrefix(variable, p) })
 }
 
-// ChildEnvironment is this process's environment without the settings, for a program of ours that is started by another
-// and told everything by flags: neither a TCPLEDGER_CONFIG of the parent nor a password meant elsewhere reaches it.
+// ChildEnvironment is this process's environment without its settings, for a child process that gets all of its settings as
+// flags. No TCPLEDGER_CONFIG and no password of the parent reaches the child.
 func ChildEnvironment() []string {
 	return slices.DeleteFunc(os.Environ(), func(entry string) bool {
 		variable, _, _ := strings.Cut(entry, "=")

@@ -45,9 +45,9 @@ func (h *Health) report() (map[string]string, bool) {
 	return report, healthy
 }
 
-// ServeHTTP answers {"status":"ok","checks":{"kafka":"ok"}} with 200, or "failing" with 503 and the errors' texts. It tells
-// whether the program does its job now: a Kafka that is away fails it. So it is for readiness and alerts, not for a
-// liveness probe, whose restart would help nobody.
+// ServeHTTP answers {"status":"ok","checks":{"kafka":"ok"}} with 200, or "failing" with 503 and the errors' texts. It
+// answers whether the program does its job now, so it fails while Kafka is away. Use it for readiness and alerts. Do not use
+// it as a liveness probe: a restart does not bring Kafka back.
 func (h *Health) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	report, healthy := h.report()
 	answer := struct {
@@ -60,5 +60,5 @@ func (h *Health) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(answer) // the client went away: nobody is left to tell
+	_ = json.NewEncoder(w).Encode(answer) // an error means that the client went away
 }

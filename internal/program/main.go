@@ -22,7 +22,7 @@ const (
 
 type progressKey struct{}
 
-// progress tells Main whether the command itself was reached; before that, an error is one of usage.
+// progress records whether Main reached the command itself. An error before that is one of usage.
 type progress struct{ started bool }
 
 // Main runs the command tree to its end and returns the exit code: 0, 1 for a failure, 2 for a command line or a

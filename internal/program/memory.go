@@ -34,7 +34,7 @@ func (m Memory) Bound() uint64 { return m.Outside + m.goLimit() }
 
 func (m Memory) goLimit() uint64 { return m.Heap + m.Heap/garbage + stacksAndCode }
 
-// Keep makes the Go runtime stay within the bound, and within the limit of the process's control group where that is
+// Keep makes the Go runtime stay within the bound, and within the limit of the process's control group if that is
 // lower (the collector then works more). It logs both in one line, as a warning if the settings allow more than the control
 // group. GOMEMLIMIT in the environment goes before: then it only logs.
 func (m Memory) Keep(log *slog.Logger) { m.keep(log, controlGroupLimit(log)) }

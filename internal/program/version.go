@@ -20,7 +20,7 @@ func init() {
 	}
 }
 
-// recordedVersion is the module version in the binary, "devel" where the toolchain wrote none.
+// recordedVersion is the module version in the binary, "devel" if the toolchain wrote none.
 func recordedVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
@@ -29,8 +29,8 @@ func recordedVersion() string {
 	return info.Main.Version
 }
 
-// Revision is the commit the binary was built from, as the Go toolchain recorded it, with "+dirty" where the tree had
-// changes; "unknown" where nothing was recorded (-buildvcs=false, a source archive).
+// Revision is the commit the binary was built from, as the Go toolchain recorded it, with "+dirty" if the tree had
+// changes; "unknown" if nothing was recorded (-buildvcs=false, a source archive).
 func Revision() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

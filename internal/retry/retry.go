@@ -12,20 +12,20 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// Policy is how long to pause between tries: First, then half as long again each time, with jitter, up to Most. Where Most is
-// not above First every pause is First, without jitter.
+// Policy is how long to pause between tries: First, then half as long again each time, with jitter, up to Max. If Max is not
+// above First, every pause is First, without jitter.
 type Policy struct {
 	First time.Duration
-	Most  time.Duration
+	Max   time.Duration
 }
 
 // BackOff gives the policy's pauses, from the first on.
 func (p Policy) BackOff() backoff.BackOff {
-	if p.Most <= p.First {
+	if p.Max <= p.First {
 		return backoff.NewConstantBackOff(p.First)
 	}
 	b := backoff.NewExponentialBackOff()
-	b.InitialInterval, b.MaxInterval = p.First, p.Most
+	b.InitialInterval, b.MaxInterval = p.First, p.Max
 	b.Reset()
 	return b
 }

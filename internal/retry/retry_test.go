@@ -41,7 +41,7 @@ func TestPausesGrowAndStayBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var pauses []time.Duration
 		last := time.Now()
-		require.NoError(t, retry.Until(t.Context(), retry.Policy{First: time.Second, Most: 10 * time.Second}, nil, func(context.Context) error {
+		require.NoError(t, retry.Until(t.Context(), retry.Policy{First: time.Second, Max: 10 * time.Second}, nil, func(context.Context) error {
 			pauses, last = append(pauses, time.Since(last)), time.Now()
 			if len(pauses) < 30 {
 				return errAway

@@ -24,7 +24,7 @@ const BrokersChoice = -1
 const metadataAge = 50 * time.Millisecond
 
 // leadersEvery is how often the brokers are asked whether each partition has a leader.
-var leadersEvery = retry.Policy{First: 50 * time.Millisecond, Most: time.Second}
+var leadersEvery = retry.Policy{First: 50 * time.Millisecond, Max: time.Second}
 
 // NewClient makes a client for Ensure, Inspect and Alter; done gives its connections back. An error is one of the flags.
 func NewClient(flags *kafkaconn.Flags) (client *kafka.Client, done func(), err error) {

@@ -16,7 +16,7 @@ import (
 
 // schedule is how often the job looks for stacks to resolve. Another ingester may have stored what this one can resolve, so
 // it never rests for longer than Max.
-var schedule = jobs.Schedule{First: time.Second, Max: time.Minute, Retry: retry.Policy{First: time.Second, Most: 30 * time.Second}}
+var schedule = jobs.Schedule{First: time.Second, Max: time.Minute, Retry: retry.Policy{First: time.Second, Max: 30 * time.Second}}
 
 const (
 	// maxPage bounds the stacks that are read, resolved and stored at once: some 40 MB if all names are as long as can be.

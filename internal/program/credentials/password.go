@@ -38,8 +38,8 @@ func (p *Password) Register(flags *pflag.FlagSet, name, peer string) {
 // Given says whether there is a password.
 func (p *Password) Given() bool { return p.value != "" || p.file != "" }
 
-// Check reads the file and names the flag of what is wrong. inClear says that the protocol shows the password to who reads
-// the connection; that is an error unless it was allowed.
+// Check reads the file and names the flag of what is wrong. inClear says that the connection carries the password in the clear;
+// that is an error unless it is allowed.
 func (p *Password) Check(inClear bool) error {
 	if p.value != "" && p.file != "" {
 		return fmt.Errorf("--%[1]s-password and --%[1]s-password-file: give one of them", p.prefix)

@@ -44,9 +44,9 @@ func (f *Flags) Register(flags *pflag.FlagSet) {
 	f.Password.Register(flags, "kafka", "Kafka")
 }
 
-// Transport makes the transport for a kafka.Writer or kafka.Client; clientID is what the broker logs and quotas by. topics
-// are those that it is for: every few seconds it asks where they are, and without any it asks for all of the cluster's. It
-// connects to nothing; an error is one of the flags. The caller calls CloseIdleConnections at the end.
+// Transport makes the transport for a kafka.Writer or kafka.Client. The broker logs clientID and applies quotas to it. The
+// transport refreshes the metadata of topics every few seconds, or of all topics of the cluster if none is named. Transport
+// does not connect; an error is one of the flags. The caller calls CloseIdleConnections at the end.
 func (f *Flags) Transport(clientID string, topics ...string) (*kafka.Transport, error) {
 	mechanism, err := f.check()
 	if err != nil {
