@@ -9,7 +9,7 @@ import (
 )
 
 func TestTables(t *testing.T) {
-	for _, table := range Tables() {
+	for _, table := range AllTables() {
 		seen := map[string]bool{}
 		for _, c := range table.Columns {
 			require.False(t, seen[c.Name], "%s.%s twice", table.Name, c.Name)

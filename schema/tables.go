@@ -182,7 +182,29 @@ func DeadLetters() *Table {
 	}
 }
 
-// Tables lists all tables .
+// Touched says which five minutes got rows: the views that compute the rollups read it.
+func Touched() *Table {
+	return &Table{
+		Name: "touched", Doc: "Which five minutes got rows: a note for the views that compute the rollups",
+		Columns: []Column{
+			col("source", typeName, "", "connections, events, or losses for loss and checkpoints"),
+			col("bucket", "DateTime('UTC')", codecDelta, "The five minutes of the rows' own times"),
+			col("at", "DateTime64(3, 'UTC')", codecDelta, "When the rows were inserted"),
+		},
+		Engine: "ReplacingMergeTree(at)", Order: "(source, bucket)", TTL: "toDateTime(at) + INTERVAL 7 DAY DELETE", Setting: durable,
+	}
+}
+
+// Tables lists the tables that the ingester fills.
 func Tables() []*Table {
 	return []*Table{Connections(), Events(), Stacks(), Symbols(), Hosts(), Checkpoints(), Losses(), DeadLetters()}
+}
+
+// AllTables lists all tables: those that the ingester fills, and those that ClickHouse fills from them.
+func AllTables() []*Table {
+	out := append(Tables(), Touched())
+	for _, r := range Rollups() {
+		out = append(out, r.Table())
+	}
+	return out
 }

@@ -33,7 +33,8 @@ var (
 	viewMark = regexp.MustCompile(`\bedition (\d+), text [0-9a-f]{12}\b`)
 )
 
-// Views lists what is made anew, in order: on a cluster the Distributed tables, then the views. An error is a fault of the
+// Views lists what is made anew, in order: on a cluster the Distributed tables, then the views that keep
+// the rollups, then those that people ask. An error is a fault of the
 // files in this program.
 func Views(t Target) ([]View, error) {
 	steps, err := Migrations(t)
@@ -42,9 +43,13 @@ func Views(t Target) ([]View, error) {
 	}
 	var out []View
 	if t.Cluster != "" {
-		for _, table := range Tables() {
+		for _, table := range AllTables() {
 			out = append(out, distributed(t, table, len(steps)))
 		}
+	}
+	out = append(out, notes(t)...)
+	for _, r := range Rollups() {
+		out = append(out, r.View(t))
 	}
 	entries, err := viewFiles.ReadDir("views")
 	if err != nil {

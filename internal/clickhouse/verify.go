@@ -54,7 +54,7 @@ func (db *DB) differences(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	var out []string
-	for _, want := range schema.Tables() {
+	for _, want := range schema.AllTables() {
 		got, ok := tables[want.Name]
 		if !ok {
 			out = append(out, fmt.Sprintf("the table %s is missing", want.Name))

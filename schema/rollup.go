@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import (
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Rollup is a table of sums that ClickHouse computes itself. A refreshable view computes the five minutes, or the hours, that
+// got rows since: from all their rows, so that replayed and late rows change nothing but what they say. Nothing is added up, so
+// nothing is added twice.
+type Rollup struct {
+	Name     string
+	Doc      string
+	Source   string    // the table that is summed up
+	Noted    string    // the source in touched that says what got rows
+	Unit     string    // the function that gives a time's unit: toStartOfFiveMinutes or toStartOfHour
+	Every    string    // the pause between two refreshes
+	Limit    int       // units of a refresh
+	Edition  int       // of its view
+	Keys     []Key     // the first that is a time of Unit names the unit
+	Measures []Measure // the first is a count: a unit whose count would shrink keeps what it has
+	Order    string    // "" for the keys in their order
+	Primary  string
+	Parts    string
+	Fresh    string // the SELECT that computes the units due; "" for one GROUP BY over Source
+}
+
+// Key is a column that a rollup keeps apart, and the expression over its source.
+type Key struct {
+	Column
+	From string
+}
+
+// Measure is a column that a rollup sums up: From is the aggregate over the rows of its source, Merge the format of the one over
+// cells that are as fresh as their unit is recounted.
+type Measure struct {
+	Column
+	From  string
+	Merge string
+}
+
+const (
+	// slack covers a note that is seen before its rows: an insert that takes so long.
+	slack = "INTERVAL 60 SECOND"
+	// chainedSlack covers a refresh of the rollup that is summed up.
+	chainedSlack = "INTERVAL 300 SECOND"
+	// settled is how long an hour has been over when it is computed first.
+	settled = "INTERVAL 62 MINUTE"
+	// running are the five minutes that come before a backlog.
+	running = "INTERVAL 15 MINUTE"
+)
+
+//go:embed rollups/losses.sql
+var lossesFile string
+
+var freshLosses = withoutComments(lossesFile)
+
+func withoutComments(text string) string { return statements(text + ";\n")[0].SQL }
+
+// Table is the rollup's table.
+func (r *Rollup) Table() *Table {
+	t := &Table{Name: r.Name, Doc: r.Doc, Engine: "ReplacingMergeTree(made_at)", Primary: r.Primary, Order: r.Order, Parts: r.Parts, Setting: durable}
+	for _, k := range r.Keys {
+		t.Columns = append(t.Columns, k.Column)
+	}
+	for _, m := range r.Measures {
+		t.Columns = append(t.Columns, m.Column)
+	}
+	t.Columns = append(t.Columns, madeAt)
+	if t.Order == "" {
+		t.Order = "(" + r.keyNames() + ")"
+	}
+	return t
+}
+
+func (r *Rollup) keyNames() string {
+	var names []string
+	for _, k := range r.Keys {
+		names = append(names, k.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// Time is the column that holds the unit: bucket or hour.
+func (r *Rollup) Time() string {
+	if r.Unit == oneHour {
+		return "hour"
+	}
+	return "bucket"
+}
+
+// Chained reports whether the rollup sums up another.
+func (r *Rollup) Chained() bool {
+	return slices.ContainsFunc(Rollups(), func(other *Rollup) bool { return other.Name == r.Source })
+}
+
+// Due is an expression: the units to compute now, as an array. Those that run come first, then those that were computed longest
+// ago, so that a backlog holds up nothing and each of it has its turn.
+func (r *Rollup) Due() string {
+	noted := "SELECT " + r.Unit + "(bucket) AS unit, at AS noted, toDateTime64(0, 3, 'UTC') AS made FROM {db}.touched{local} WHERE source = " + Quote(r.Noted)
+	touched := "SELECT " + r.Unit + "(bucket) FROM {db}.touched{local} WHERE source = " + Quote(r.Noted)
+	margin := slack
+	if r.Chained() {
+		noted = "SELECT " + r.Unit + "(bucket) AS unit, made_at AS noted, toDateTime64(0, 3, 'UTC') AS made FROM {db}." + r.Source +
+			"{local} WHERE bucket IN (SELECT bucket FROM {db}.touched{local} WHERE source = " + Quote(r.Noted) + ")"
+		margin = chainedSlack
+	}
+	over := ""
+	if r.Unit == oneHour {
+		over = " AND unit <= now() - " + settled
+	}
+	return fmt.Sprintf(`(
+    SELECT groupArray(unit) FROM
+    (
+        SELECT unit, max(noted) AS noted_at, max(made) AS made_at FROM
+        (
+            %s
+            UNION ALL
+            SELECT %s, toDateTime64(0, 3, 'UTC'), made_at FROM {db}.%s{local} WHERE %[2]s IN (%[4]s)
+        )
+        GROUP BY unit
+        HAVING noted_at > made_at - %[5]s%[6]s
+        ORDER BY unit >= now() - %[7]s DESC, made_at, unit
+        LIMIT %[8]d
+    )
+)`, noted, r.Time(), r.Name, touched, margin, over, running, r.Limit)
+}
+
+// Kept is a condition of Select: a unit whose count would shrink keeps what it has, since its rows may have aged out.
+const Kept = "sumIf({count}, fresh) OVER (PARTITION BY {time}) >= sumIf({count}, NOT fresh) OVER (PARTITION BY {time})"
+
+// Select computes the units of due, an expression that gives an array. recount says of a unit whether its rows count, Kept or
+// true; else it keeps what the rollup has. A cell that its unit has no more becomes 0.
+func (r *Rollup) Select(due, recount string) string {
+	var names, own, outer []string
+	for _, k := range r.Keys {
+		names = append(names, k.Name)
+		own = append(own, k.Name)
+	}
+	for _, m := range r.Measures {
+		own = append(own, m.Name)
+		outer = append(outer, fmt.Sprintf(m.Merge, m.Name)+" AS "+m.Name)
+	}
+	recount = strings.NewReplacer("{count}", r.Measures[0].Name, "{time}", r.Time()).Replace(recount)
+	return fmt.Sprintf(`WITH %s AS due
+SELECT %s,
+    %s,
+    now64(3, 'UTC') AS made_at
+FROM
+(
+    SELECT *, %s AS recount
+    FROM
+    (
+        SELECT %s, true AS fresh
+        FROM
+        (
+            %s
+        )
+        UNION ALL
+        SELECT %[5]s, false AS fresh
+        FROM {db}.%[7]s{local} FINAL
+        WHERE %[8]s IN (SELECT arrayJoin(due)) AND %[9]s > 0
+    )
+)
+GROUP BY %[2]s
+SETTINGS final = 0, do_not_merge_across_partitions_select_final = 1`, due, strings.Join(names, ", "), strings.Join(outer, ",\n    "), recount,
+		strings.Join(own, ", "), r.fresh(), r.Name, r.Time(), r.Measures[0].Name)
+}
+
+// fresh computes the units from their rows.
+func (r *Rollup) fresh() string {
+	if r.Fresh != "" {
+		return r.Fresh
+	}
+	var columns []string
+	for _, k := range r.Keys {
+		if k.From == k.Name {
+			columns = append(columns, k.Name)
+		} else {
+			columns = append(columns, k.From+" AS "+k.Name)
+		}
+	}
+	for _, m := range r.Measures {
+		columns = append(columns, m.From+" AS "+m.Name)
+	}
+	fives := "arrayJoin(due)"
+	if r.Unit == oneHour {
+		fives = "arrayJoin(due) + 300 * arrayJoin(range(12))"
+	}
+	five := map[string]string{"connections": "toStartOfFiveMinutes(closed_at)", "events": "toStartOfFiveMinutes(at)"}[r.Source]
+	if five == "" {
+		five = "bucket"
+	}
+	return fmt.Sprintf("SELECT %s\n            FROM {db}.%s{local} FINAL\n            WHERE %s IN (SELECT %s)\n            GROUP BY ALL",
+		strings.Join(columns, ", "), r.Source, five, fives)
+}
+
+// View is the refreshable view that keeps the rollup.
+func (r *Rollup) View(t Target) View {
+	return t.materialized(r.Name+"_refresh", r.Edition, "REFRESH EVERY "+r.Every+" APPEND TO {db}."+r.Name+"{local}", r.Select(r.Due(), Kept),
+		"Computes "+r.Name+" where "+r.Noted+" got rows")
+}
+
+// Rebuild is an INSERT that computes units anew: their first times, at most a few hundred, in order. shrink lets a unit's count
+// become less than the rollup has.
+func (r *Rollup) Rebuild(t Target, units []string, shrink bool) string {
+	recount := Kept
+	if shrink {
+		recount = "true"
+	}
+	due := "[" + strings.Join(units, ", ") + "]::Array(DateTime('UTC'))"
+	return t.render("INSERT INTO {db}." + r.Name + "{local}\n" + r.Select(due, recount))
+}
