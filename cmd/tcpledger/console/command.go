@@ -25,6 +25,9 @@ import (
 // pageTime bounds each question of the page.
 const pageTime = 4 * time.Second
 
+// maxAnswers is the most memory that the answers of the pages under way take; each answer has at most 10,000 rows.
+const maxAnswers = 256 << 20
+
 // Options are what the page shows and where.
 type Options struct {
 	// Listen is host:port of the page; Flag is the flag that it came from, for the error message.
@@ -49,6 +52,7 @@ func Command() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Log = program.Logger(cmd)
+			program.Memory{Heap: maxAnswers}.Keep(o.Log)
 			return o.run(cmd.Context(), program.Check(cmd))
 		},
 	}

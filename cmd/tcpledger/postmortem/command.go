@@ -58,6 +58,7 @@ Times are RFC 3339, "2026-11-23 14:02", 14:02 (today), -10m, -1d or now; without
 	flags.StringVar(&o.host, "host", "", "only endings on this `host`")
 	flags.StringVar(&o.remote, "remote", "", "only endings with this remote `IP` address or range (CIDR)")
 	flags.IntVar(&o.top, "top", 5, "`lines` of each table")
+	program.Bounds(flags, "top", &o.top, 1, maxTop)
 	flags.BoolVar(&o.sql, "sql", false, "show the SQL too, ready to paste into clickhouse-client")
 	o.format = program.Choice(flags, "format", "text", "`format` of the answer: text or json", "text", "json")
 	o.clickhouse.Register(flags)
@@ -69,9 +70,6 @@ func (o *options) question(now time.Time) (query.Window, query.Filter, error) {
 	w, err := query.ParseWindow(o.from, o.to, now)
 	if err != nil {
 		return w, query.Filter{}, errors.New("--" + err.Error())
-	}
-	if o.top < 1 || o.top > maxTop {
-		return w, query.Filter{}, fmt.Errorf("--top: want 1 to %d", maxTop)
 	}
 	remote, err := query.ParseRemote(o.remote)
 	if err != nil {

@@ -221,7 +221,7 @@ func TestBadInput(t *testing.T) {
 		args []string
 	}{
 		{2, `tcpledger: --remote: "10.0.0" is neither an IP address nor a range like 10.1.0.0/16`, []string{"--remote", "10.0.0"}},
-		{2, "tcpledger: --top: want 1 to 1000", []string{"--top", "0"}},
+		{2, `tcpledger: invalid argument "0" for "--top" flag: must be from 1 to 1000`, []string{"--top", "0"}},
 		{2, "--from: ", []string{"--from", "-5m", "--to", "-6m"}},
 		{2, "unknown command", []string{"today"}},
 		{2, "must be one of text, json", []string{"--format", "xml"}},

@@ -42,6 +42,9 @@ func Command() *cobra.Command {
 	flags.IntVar(&o.ConsolePort, "console-port", 8321, "`port` of the console")
 	flags.IntVar(&o.AgentPort, "agent-port", 8322, "`port` of the agent's metrics")
 	flags.IntVar(&o.IngesterPort, "ingester-port", 8323, "`port` of the ingester's metrics")
+	const ports = "1 to 65535"
+	program.ShowBounds(flags, map[string]string{"kafka-port": ports, "clickhouse-port": ports, "clickhouse-http-port": ports,
+		"console-port": ports, "agent-port": ports, "ingester-port": ports})
 	flags.BoolVar(&o.NoAgent, "no-agent", false, "capture nothing on this machine")
 	flags.StringSliceVar(&o.Enable, "enable", nil, "capture this `kind` too (repeatable)")
 	flags.StringSliceVar(&o.Disable, "disable", nil, "do not capture this `kind` (repeatable)")
