@@ -85,6 +85,10 @@ fuzz: ## Fuzz every decoder for FUZZTIME each
 		done; \
 	done
 
+.PHONY: chaos-input
+chaos-input: ## Throw bad messages at a running ingester for a minute (make test does for seconds)
+	$(REQUIRE) TCPLEDGER_TEST_CHAOS_SECONDS=60 go test -count=1 -v -timeout 10m -run '^(TestChaosInput|TestPoisonOnTheBuildsTopicIsPassed)$$' ./ingester ./agent/symbols
+
 .PHONY: bench
 bench: ## Run the benchmarks that match BENCH
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -p 1 ./...
