@@ -8,6 +8,10 @@ type rule struct {
 	applies func(*Connection) bool
 }
 
+// RulesVersion is the version of the rules that Decide follows: the column rules of connections. It grows with every release that
+// decides any evidence differently.
+const RulesVersion = 1
+
 // shutdownBoth is sk_shutdown after close(): both directions.
 const shutdownBoth = 3
 

@@ -98,6 +98,7 @@ func connectionColumns() []column[row.Connection] {
 		named("reset_reason", func(r *R) string { return r.Ended.ResetReason }),
 		u32OrNull("reset_reason_raw", func(r *R) schema.Optional { return r.Ended.ResetReasonRaw }),
 		named("last_state", func(r *R) string { return r.Ended.LastState.String() }),
+	}, evidenceColumns(), []column[R]{
 		u64("bytes_sent", func(r *R) uint64 { return r.Ended.BytesSent() }),
 		u64("bytes_received", func(r *R) uint64 { return r.Ended.BytesReceived(finReceived(r)) }),
 		u32("bytes_unsent", func(r *R) uint32 { return r.Ended.BytesUnsent() }),
@@ -113,6 +114,22 @@ func connectionColumns() []column[row.Connection] {
 		u64("stack_id", func(r *R) uint64 { return r.Ended.StackID }),
 		u64("user_stack_id", func(r *R) uint64 { return r.Ended.UserStackID }),
 	}, endColumns(rec))
+}
+
+// evidenceColumns are what the verdict was decided from, beside what the other columns hold.
+func evidenceColumns() []column[row.Connection] {
+	type R = row.Connection
+	return []column[R]{
+		u16("rules", func(*R) uint16 { return schema.RulesVersion }),
+		u32("evidence", func(r *R) uint32 { return uint32(r.Ended.Flags) }),
+		named("first_fin", func(r *R) string { return r.Ended.FirstFin.String() }),
+		u32("first_fin_evidence", func(r *R) uint32 { return uint32(r.Ended.FirstFinFlags) }),
+		named("error_soft", func(r *R) string { return schema.ErrnoName(r.Ended.ErrorSoft) }),
+		u8("shutdown", func(r *R) uint8 { return r.Ended.Shutdown }),
+		u32("timer_retries", func(r *R) uint32 { return r.Ended.TimerRetries }),
+		u32("probes_out", func(r *R) uint32 { return r.Ended.ProbesOut }),
+		u32("send_window", func(r *R) uint32 { return r.Ended.SendWindow }),
+	}
 }
 
 func eventColumns() []column[row.Event] {

@@ -93,6 +93,7 @@ func TestEveryEnding(t *testing.T) {
 			c.eventually(1, "SELECT count() FROM tcpledger.checkpoints WHERE phase = 'end'")
 			c.requireComplete()
 			c.requireFilled()
+			c.requireDecidedAgain()
 			c.ingester.stop()
 			require.Zero(t, c.count("SELECT count() FROM tcpledger.dead_letters"))
 		})

@@ -18,7 +18,7 @@ func copyTree(t *testing.T) string {
 	t.Helper()
 	from, to := filepath.Join("..", "..", ".."), t.TempDir()
 	for _, name := range []string{"go.mod", "go.sum", "schema", "bpf", "agent", "internal",
-		"docs/losses.md", "docs/agent.md", "docs/tables.md"} {
+		"docs/losses.md", "docs/agent.md", "docs/verdicts.md", "docs/tables.md"} {
 		require.NoError(t, filepath.WalkDir(filepath.Join(from, name), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
 				return err

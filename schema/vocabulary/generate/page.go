@@ -22,6 +22,7 @@ type page struct {
 var pages = []page{
 	{"docs/losses.md", "totals", totalsTable},
 	{"docs/agent.md", "kinds", kindsTable},
+	{"docs/verdicts.md", "flags", evidenceTable},
 }
 
 func (p *page) begins() string {
@@ -81,6 +82,16 @@ func kindsTable() string {
 			budget = strconv.Itoa(k.Budget)
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, on, budget, k.Doc)
+	}
+	b.WriteString("\n")
+	return b.String()
+}
+
+func evidenceTable() string {
+	var b strings.Builder
+	b.WriteString("\n| bit | fact | what it says |\n|---|---|---|\n")
+	for i, v := range vocabulary.Evidence.Values {
+		fmt.Fprintf(&b, "| %d | `%s` | %s |\n", uint64(1)<<i, v.Name, v.Doc)
 	}
 	b.WriteString("\n")
 	return b.String()
