@@ -82,6 +82,8 @@ func (o *options) registerCapture(flags *pflag.FlagSet) {
 	flags.IntVar(&c.StacksPerSecond, "stacks-per-second", c.StacksPerSecond, "kernel `stacks` taken a second and CPU; -1 for no limit")
 	flags.StringSliceVar(&o.enable, "enable", nil, "capture this `kind` of record too; repeatable; kinds: "+kindNames())
 	flags.StringSliceVar(&o.disable, "disable", nil, "do not capture this `kind` of record; repeatable")
+	program.Completions(flags, "enable", schema.CaptureKinds())
+	program.Completions(flags, "disable", schema.CaptureKinds())
 	flags.StringSliceVar(&o.budgets, "budget", nil, "at most this many records of a kind a second and CPU, `KIND=N`, 0 for no limit; repeatable")
 	flags.StringSliceVar(&c.IgnoredDrops, "drop-reasons-ignored", c.IgnoredDrops,
 		"drop `reasons` that are no loss, by the kernel's names (NO_SOCKET joins the default if the kernel reports the reset instead)")

@@ -49,7 +49,7 @@ Every setting is a flag. The same setting has, in this order of strength:
 4. the default.
 
 An unknown key is an error that names the nearest known one. ` + "`--dump`" + ` prints the effective settings and where each came from, secrets
-masked; ` + "`--check`" + ` builds everything, starts nothing and exits with 0, or with 2 and one line. A key that was renamed works on, and the
+masked; ` + "`--check`" + ` builds everything, starts nothing and exits with 0, or with 2 and one line that says why. A key that was renamed works on, and the
 program says its new name.
 
 `

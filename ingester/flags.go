@@ -43,8 +43,8 @@ func (f *flags) register(set *pflag.FlagSet) {
 	f.maxBatch = 64 << 20
 	set.Var(&f.maxBatch, "max-batch-bytes", "read a batch of messages up to so many unpacked `bytes`; the rest of a larger one is a dead letter")
 	program.Bounds(set, "max-batch-bytes", &f.maxBatch, 1<<20, 1<<30)
-	set.BoolVar(&f.migrate, "migrate", true, "create and migrate the tables at start; false waits until `tcpledger migrate --apply` did")
-	f.compression = program.Choice(set, "clickhouse-compression", "none", "compress inserts: none (fastest on a near server) or lz4", "none", "lz4")
+	set.BoolVar(&f.migrate, "migrate", true, "create and migrate the tables at the start; if false, wait for tcpledger migrate --apply")
+	f.compression = program.Choice(set, "clickhouse-compression", "none", "compress inserts by this `method`: none (fastest on a near server) or lz4", "none", "lz4")
 }
 
 func (f *flags) check() error {

@@ -3,12 +3,16 @@
 package program
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
+
+const completionsAnnotation = "tcpledger_completions"
 
 // choice is a flag that takes one of a few words.
 type choice struct {
@@ -16,15 +20,38 @@ type choice struct {
 	allowed []string
 }
 
-func newChoice(value string, allowed ...string) *choice {
-	return &choice{value: value, allowed: allowed}
-}
-
 // Choice declares a flag that takes one of the allowed words; value is the default. The result is read after Load.
 func Choice(flags *pflag.FlagSet, name, value, usage string, allowed ...string) *string {
-	c := newChoice(value, allowed...)
+	c := &choice{value: value, allowed: allowed}
 	flags.Var(c, name, usage)
+	Completions(flags, name, allowed)
 	return &c.value
+}
+
+// Completions makes shells offer these words for the flag called name, declared in flags before.
+func Completions[W any](flags *pflag.FlagSet, name string, words []W) {
+	texts := make([]string, len(words))
+	for i, w := range words {
+		texts[i] = fmt.Sprint(w)
+	}
+	annotate(flags.Lookup(name), completionsAnnotation, strings.Join(texts, " "))
+}
+
+// registerCompletions gives the words of Completions to cobra, for every command of the tree.
+func registerCompletions(root *cobra.Command) error {
+	var failed error
+	complete := func(cmd *cobra.Command) func(*pflag.Flag) {
+		return func(f *pflag.Flag) {
+			if words := strings.Fields(annotation(f, completionsAnnotation)); len(words) > 0 {
+				failed = errors.Join(failed, cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)))
+			}
+		}
+	}
+	root.LocalFlags().VisitAll(complete(root))
+	for _, child := range root.Commands() {
+		failed = errors.Join(failed, registerCompletions(child))
+	}
+	return failed
 }
 
 func (c *choice) String() string { return c.value }

@@ -82,6 +82,14 @@ func TestUsageErrorFoundLate(t *testing.T) {
 	require.NoError(t, program.UsageError(nil))
 }
 
+// A shell that completes a flag of few words offers these words and no files.
+func TestShellsCompleteChoices(t *testing.T) {
+	p := newProbe(cobra.ShellCompNoDescRequestCmd, "--log-format", "")
+	code, stderr := p.run()
+	require.Zero(t, code, stderr)
+	require.Equal(t, "text\njson\n:4\n", p.out.String())
+}
+
 func TestErrorOfManyLinesIsPrintedAsOne(t *testing.T) {
 	p := newProbe()
 	p.root.RunE = func(*cobra.Command, []string) error { return errors.Join(errors.New("one"), errors.New("two")) }

@@ -68,7 +68,7 @@ func Load(cmd *cobra.Command) error {
 	if failed != nil {
 		return usageError{failed}
 	}
-	for _, old := range append(environment.old(), file.old()...) {
+	for _, old := range slices.Concat(usedOldNames(flags), environment.old(), file.old()) {
 		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", cmd.Root().Name(), old) // nothing is to fail for it
 	}
 	return nil

@@ -149,7 +149,7 @@ func TestWrongConfiguration(t *testing.T) {
 		want      []string
 	}{
 		{name: "unknown flag", args: []string{"--flush-row", "1"}, want: []string{"--flush-row", "did you mean --flush-rows?"}},
-		{name: "unknown command", args: []string{"othr"}, want: []string{`unknown command "othr"`}},
+		{name: "unknown command", args: []string{"othr"}, want: []string{`unknown command "othr" for "tcpledger-probe" (did you mean other?)`}},
 		{name: "unknown variable", env: "TCPLEDGER_FLUSH_ROW=1", want: []string{"TCPLEDGER_FLUSH_ROW ", "did you mean TCPLEDGER_FLUSH_ROWS?"}},
 		{name: "unknown key", file: "host-id: a\nflush-row: 1\n", want: []string{"probe.yaml:2", `"flush-row"`, "did you mean flush-rows?"}},
 		{name: "key of one run", file: "check: true\n", want: []string{"probe.yaml:1", `"check"`}},

@@ -43,13 +43,13 @@ type HTTPFlags struct {
 func (f *HTTPFlags) Register(flags *pflag.FlagSet, listen string) {
 	flags.StringVar(&f.Listen, "listen", listen, "`host:port` of /metrics and /healthz; empty for none")
 	RegisterAllowedHosts(flags, &f.AllowedHosts)
-	flags.BoolVar(&f.Pprof, "pprof", false, "serve /debug/pprof/ there too")
+	flags.BoolVar(&f.Pprof, "pprof", false, "serve /debug/pprof/ on --listen too")
 }
 
 // RegisterAllowedHosts declares --allowed-hosts for a program that declares its own --listen.
 func RegisterAllowedHosts(flags *pflag.FlagSet, hosts *[]string) {
 	flags.StringSliceVar(hosts, "allowed-hosts", nil,
-		"answer requests for these `host` names too where --listen is loopback, and for no others where it is not; repeatable")
+		"answer requests for these `host` names too; if --listen is no loopback address, for no others; repeatable")
 }
 
 // HTTP describes a program's metrics and health server. GET /metrics, /healthz (Health), /debug/pprof/ if Pprof, and

@@ -36,7 +36,10 @@ func Main(root *cobra.Command) int {
 	context.AfterFunc(ctx, stop)
 
 	var reached progress
-	err := root.ExecuteContext(context.WithValue(ctx, progressKey{}, &reached))
+	err := registerCompletions(root)
+	if err == nil {
+		err = root.ExecuteContext(context.WithValue(ctx, progressKey{}, &reached))
+	}
 	if err == nil || errors.Is(err, errDone) || (ctx.Err() != nil && errors.Is(err, context.Canceled)) {
 		return exitOK
 	}
@@ -49,6 +52,9 @@ func Main(root *cobra.Command) int {
 
 // oneLine joins the lines of a message: cobra's suggestions and joined errors have several.
 func oneLine(s string) string {
+	if before, commands, ok := strings.Cut(s, "\n\nDid you mean this?\n"); ok {
+		s = fmt.Sprintf("%s (did you mean %s?)", before, strings.Join(strings.Fields(commands), " or "))
+	}
 	lines := strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' })
 	for i := range lines {
 		lines[i] = strings.TrimSpace(lines[i])

@@ -57,7 +57,7 @@ func TestOldNamesWorkAndAreNamed(t *testing.T) {
 	for source, line := range map[string]string{
 		"file":        "is called kafka-group now\n",
 		"environment": "tcpledger-probe: environment TCPLEDGER_GROUP: group is called kafka-group now\n",
-		"flag":        "",
+		"flag":        "tcpledger-probe: --group is called --kafka-group now\n",
 	} {
 		t.Run(source, func(t *testing.T) {
 			var args []string

@@ -116,10 +116,6 @@ func (o *Options) checkPorts() error {
 	var all error
 	asked := make(map[int]string)
 	for _, flag := range flags {
-		if flag.port < 1 || flag.port > 65535 {
-			all = errors.Join(all, fmt.Errorf("%s %d is no port (1 to 65535)", flag.name, flag.port))
-			continue
-		}
 		if other, twice := asked[flag.port]; twice {
 			all = errors.Join(all, fmt.Errorf("%s and %s are both %d", other, flag.name, flag.port))
 			continue

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"tcpledger/internal/program"
 	"tcpledger/schema"
@@ -36,19 +37,26 @@ func Command() *cobra.Command {
 	program.Checked(command)
 	flags := command.Flags()
 	flags.StringVar(&o.Data, "data", defaultData(), "data `directory`")
-	flags.IntVar(&o.KafkaPort, "kafka-port", 9092, "`port` of the embedded Kafka")
-	flags.IntVar(&o.ClickHousePort, "clickhouse-port", 9000, "native `port` of the embedded ClickHouse")
-	flags.IntVar(&o.ClickHouseHTTPPort, "clickhouse-http-port", 8123, "HTTP `port` of the embedded ClickHouse")
-	flags.IntVar(&o.ConsolePort, "console-port", 8321, "`port` of the console")
-	flags.IntVar(&o.AgentPort, "agent-port", 8322, "`port` of the agent's metrics")
-	flags.IntVar(&o.IngesterPort, "ingester-port", 8323, "`port` of the ingester's metrics")
-	const ports = "1 to 65535"
-	program.ShowBounds(flags, map[string]string{"kafka-port": ports, "clickhouse-port": ports, "clickhouse-http-port": ports,
-		"console-port": ports, "agent-port": ports, "ingester-port": ports})
+	portFlag(flags, &o.KafkaPort, "kafka-port", 9092, "`port` of the embedded Kafka")
+	portFlag(flags, &o.ClickHousePort, "clickhouse-port", 9000, "native `port` of the embedded ClickHouse")
+	portFlag(flags, &o.ClickHouseHTTPPort, "clickhouse-http-port", 8123, "HTTP `port` of the embedded ClickHouse")
+	portFlag(flags, &o.ConsolePort, "console-port", 8321, "`port` of the console")
+	portFlag(flags, &o.AgentPort, "agent-port", 8322, "`port` of the agent's metrics")
+	portFlag(flags, &o.IngesterPort, "ingester-port", 8323, "`port` of the ingester's metrics")
 	flags.BoolVar(&o.NoAgent, "no-agent", false, "capture nothing on this machine")
 	flags.StringSliceVar(&o.Enable, "enable", nil, "capture this `kind` too (repeatable)")
 	flags.StringSliceVar(&o.Disable, "disable", nil, "do not capture this `kind` (repeatable)")
+	program.Completions(flags, "enable", schema.CaptureKinds())
+	program.Completions(flags, "disable", schema.CaptureKinds())
 	return command
+}
+
+// maxPort is the largest number of a port.
+const maxPort = 65535
+
+func portFlag(flags *pflag.FlagSet, port *int, name string, value int, usage string) {
+	flags.IntVar(port, name, value, usage)
+	program.Bounds(flags, name, port, 1, maxPort)
 }
 
 // kinds makes sure that the agent will know what it is asked to capture.

@@ -28,9 +28,8 @@ func TestWhatCannotStartSaysWhyBeforeAnythingStarts(t *testing.T) {
 			o.ClickHouseHTTPPort = used
 		},
 		fmt.Sprintf("--kafka-port and --console-port are both %d", good.KafkaPort): func(o *Options) { o.ConsolePort = o.KafkaPort },
-		"--ingester-port 70000 is no port":                                         func(o *Options) { o.IngesterPort = 70000 },
-		"data directory " + file:                                                   func(o *Options) { o.Data = filepath.Join(file, "data") },
-		"tcpledger-ingester is not beside":                                         func(o *Options) { o.Exe, o.NoAgent = "/nowhere/tcpledger", true },
+		"data directory " + file:           func(o *Options) { o.Data = filepath.Join(file, "data") },
+		"tcpledger-ingester is not beside": func(o *Options) { o.Exe, o.NoAgent = "/nowhere/tcpledger", true },
 	} {
 		o := good
 		spoil(&o)
@@ -51,6 +50,15 @@ func TestUnknownKindsAreRefusedBeforeAnythingStarts(t *testing.T) {
 		command.SilenceUsage, command.SilenceErrors = true, true
 		require.ErrorContains(t, command.ExecuteContext(t.Context()), flag+`: unknown kind "everything"`)
 		require.NoDirExists(t, data)
+	}
+}
+
+func TestANumberThatIsNoPortIsAUsageError(t *testing.T) {
+	command := Command()
+	for _, flag := range []string{"--kafka-port", "--clickhouse-port", "--clickhouse-http-port", "--console-port", "--agent-port", "--ingester-port"} {
+		for _, port := range []string{"0", "70000"} {
+			require.ErrorContains(t, command.ParseFlags([]string{flag, port}), "must be from 1 to 65535", flag)
+		}
 	}
 }
 
