@@ -35,12 +35,13 @@ type Key struct {
 	From string
 }
 
-// Measure is a column that a rollup sums up: From is the aggregate over the rows of its source, Merge the format of the one over
-// cells that are as fresh as their unit is recounted.
+// Measure is a column that a rollup sums up. From is the aggregate over the rows of its source, Finish the format of what makes the
+// column of it ("" for nothing), Merge the format of the aggregate over cells that are as fresh as their unit is recounted.
 type Measure struct {
 	Column
-	From  string
-	Merge string
+	From   string
+	Finish string
+	Merge  string
 }
 
 const (
@@ -184,19 +185,35 @@ func (r *Rollup) fresh() string {
 			columns = append(columns, k.From+" AS "+k.Name)
 		}
 	}
+	finished := []string{r.keyNames()}
 	for _, m := range r.Measures {
-		columns = append(columns, m.From+" AS "+m.Name)
+		if m.Finish == "" {
+			columns, finished = append(columns, m.From+" AS "+m.Name), append(finished, m.Name)
+		} else {
+			columns, finished = append(columns, m.From+" AS all_"+m.Name), append(finished, fmt.Sprintf(m.Finish, "all_"+m.Name)+" AS "+m.Name)
+		}
 	}
-	fives := "arrayJoin(due)"
+	return fmt.Sprintf("SELECT %s FROM\n            (\n                SELECT %s\n                FROM {db}.%s{local} FINAL\n                WHERE %s IN (SELECT %s)\n                GROUP BY ALL\n            )",
+		strings.Join(finished, ", "), strings.Join(columns, ", "), r.Source, r.sourceTime(), r.sourceDue())
+}
+
+// sourceTime is the expression over the source that its primary key begins with.
+func (r *Rollup) sourceTime() string {
+	switch r.Source {
+	case "connections":
+		return "toStartOfFiveMinutes(closed_at)"
+	case "events":
+		return "toStartOfFiveMinutes(at)"
+	}
+	return "bucket"
+}
+
+// sourceDue are the five minutes of the units that are due.
+func (r *Rollup) sourceDue() string {
 	if r.Unit == oneHour {
-		fives = "arrayJoin(due) + 300 * arrayJoin(range(12))"
+		return "arrayJoin(due) + 300 * arrayJoin(range(12))"
 	}
-	five := map[string]string{"connections": "toStartOfFiveMinutes(closed_at)", "events": "toStartOfFiveMinutes(at)"}[r.Source]
-	if five == "" {
-		five = "bucket"
-	}
-	return fmt.Sprintf("SELECT %s\n            FROM {db}.%s{local} FINAL\n            WHERE %s IN (SELECT %s)\n            GROUP BY ALL",
-		strings.Join(columns, ", "), r.Source, five, fives)
+	return "arrayJoin(due)"
 }
 
 // View is the refreshable view that keeps the rollup.

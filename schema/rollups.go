@@ -24,13 +24,16 @@ const (
 
 // summed is a column that a rollup sums up: From is the aggregate over the rows of its source.
 func summed(name, from, doc string) Measure {
-	return Measure{col(name, "UInt64", codecNumbers, doc), from, mergeSum}
+	return Measure{Column: col(name, "UInt64", codecNumbers, doc), From: from, Merge: mergeSum}
 }
 
-// histogram counts values by the power of two that they reach: 10 is 1,024 to 2,047.
+// histogram counts values by the power of two that they reach: 10 is 1,024 to 2,047. The values of a cell are collected and counted
+// then: a third of the time of sumMap.
 func histogram(name, value, doc string) Measure {
-	return Measure{col(name, "Map(UInt8, UInt64)", codecPlain, doc),
-		"sumMap(map(assumeNotNull(if(" + value + " IS NULL, 255, toUInt8(floor(log2(greatest(" + value + ", 1)))))), toUInt64(1)))", mergeMap}
+	return Measure{Column: col(name, "Map(UInt8, UInt64)", codecPlain, doc),
+		From:   "groupArray(assumeNotNull(if(" + value + " IS NULL, 255, toUInt8(floor(log2(greatest(" + value + ", 1)))))))",
+		Finish: "mapFromArrays(arraySort(arrayDistinct(%s)) AS powers_of_%[1]s, arrayMap(x -> countEqual(%[1]s, x), powers_of_%[1]s))",
+		Merge:  mergeMap}
 }
 
 var (
@@ -82,7 +85,7 @@ func again(measures []Measure) []Measure {
 		case mergeSum:
 			out[i].From = "sum(" + out[i].Name + ")"
 		case mergeMap:
-			out[i].From = "sumMap(" + out[i].Name + ")"
+			out[i].From, out[i].Finish = "sumMap("+out[i].Name+")", ""
 		}
 	}
 	return out
@@ -121,7 +124,7 @@ func closes1h() *Rollup {
 func hostCloses1h() *Rollup {
 	return &Rollup{
 		Name: "host_closes_1h", Doc: "How connections ended by hour and host",
-		Source: "connections", Noted: "connections", Unit: oneHour, Every: everyHours, Limit: 6, Edition: 1,
+		Source: "connections", Noted: "connections", Unit: oneHour, Every: everyHours, Limit: 3, Edition: 1,
 		Keys: slices.Concat([]Key{keyHour}, keys("host"), closeKeys), Measures: closeMeasures, Primary: "(hour, host)", Parts: "toYYYYMM(hour)",
 	}
 }
@@ -129,7 +132,7 @@ func hostCloses1h() *Rollup {
 func paths1h() *Rollup {
 	return &Rollup{
 		Name: "paths_1h", Doc: "How connections ended by hour and code path; join stacks by stack_id",
-		Source: "connections", Noted: "connections", Unit: oneHour, Every: everyHours, Limit: 6, Edition: 1,
+		Source: "connections", Noted: "connections", Unit: oneHour, Every: everyHours, Limit: 3, Edition: 1,
 		Keys:     slices.Concat([]Key{keyHour}, keys("stack_id", "cause", "role", "initiator", "reset")),
 		Measures: slices.Concat([]Measure{countEndings}, sums, []Measure{durations}), Primary: "hour", Parts: "toYear(hour)",
 	}
@@ -139,11 +142,11 @@ func paths1h() *Rollup {
 const maxPeerHosts = "32"
 
 func peers1h() *Rollup {
-	hosts := Measure{col("hosts", "Array(LowCardinality(String))", codecPlain, "Hosts that had such connections; at most "+maxPeerHosts+" are named"),
-		"arraySort(groupUniqArray(" + maxPeerHosts + ")(host))", "arraySort(groupUniqArrayArrayIf(" + maxPeerHosts + ")(%s, fresh = recount))"}
+	hosts := Measure{Column: col("hosts", "Array(LowCardinality(String))", codecPlain, "Hosts that had such connections; at most "+maxPeerHosts+" are named"),
+		From: "arraySort(groupUniqArray(" + maxPeerHosts + ")(host))", Merge: "arraySort(groupUniqArrayArrayIf(" + maxPeerHosts + ")(%s, fresh = recount))"}
 	return &Rollup{
 		Name: "peers_1h", Doc: "How connections with a remote address ended by hour: found by the address",
-		Source: "connections", Noted: "connections", Unit: oneHour, Every: everyHours, Limit: 6, Edition: 1,
+		Source: "connections", Noted: "connections", Unit: oneHour, Every: everyHours, Limit: 3, Edition: 1,
 		Keys:     slices.Concat(keys("remote_ip"), []Key{keyHour}, keys("role", "service_port", "cause", "initiator", "reset")),
 		Measures: slices.Concat([]Measure{countEndings}, sums, []Measure{hosts}), Primary: "(remote_ip, hour)", Parts: "toMonday(hour)",
 	}

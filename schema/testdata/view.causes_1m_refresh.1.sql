@@ -33,10 +33,13 @@ FROM
         SELECT bucket, minute, cause, initiator, reset, endings, weight, clocks_off, bytes_sent, bytes_received, bytes_unsent, bytes_unread, retransmits, true AS fresh
         FROM
         (
-            SELECT bucket, minute, cause, initiator, reset, sum(endings) AS endings, sum(weight) AS weight, sum(clocks_off) AS clocks_off, sum(bytes_sent) AS bytes_sent, sum(bytes_received) AS bytes_received, sum(bytes_unsent) AS bytes_unsent, sum(bytes_unread) AS bytes_unread, sum(retransmits) AS retransmits
-            FROM tcpledger.closes_1m FINAL
-            WHERE bucket IN (SELECT arrayJoin(due))
-            GROUP BY ALL
+            SELECT bucket, minute, cause, initiator, reset, endings, weight, clocks_off, bytes_sent, bytes_received, bytes_unsent, bytes_unread, retransmits FROM
+            (
+                SELECT bucket, minute, cause, initiator, reset, sum(endings) AS endings, sum(weight) AS weight, sum(clocks_off) AS clocks_off, sum(bytes_sent) AS bytes_sent, sum(bytes_received) AS bytes_received, sum(bytes_unsent) AS bytes_unsent, sum(bytes_unread) AS bytes_unread, sum(retransmits) AS retransmits
+                FROM tcpledger.closes_1m FINAL
+                WHERE bucket IN (SELECT arrayJoin(due))
+                GROUP BY ALL
+            )
         )
         UNION ALL
         SELECT bucket, minute, cause, initiator, reset, endings, weight, clocks_off, bytes_sent, bytes_received, bytes_unsent, bytes_unread, retransmits, false AS fresh
@@ -46,4 +49,4 @@ FROM
 )
 GROUP BY bucket, minute, cause, initiator, reset
 SETTINGS final = 0, do_not_merge_across_partitions_select_final = 1
-COMMENT 'Computes causes_1m where connections got rows (edition 1, text b558f463411e)';
+COMMENT 'Computes causes_1m where connections got rows (edition 1, text 18dbcd301825)';

@@ -35,10 +35,13 @@ FROM
         SELECT hour, cause, role, service_port, initiator, reset, owner_comm, service, endings, weight, clocks_off, bytes_sent, bytes_received, bytes_unsent, bytes_unread, retransmits, durations, connects, true AS fresh
         FROM
         (
-            SELECT toStartOfHour(bucket) AS hour, cause, role, service_port, initiator, reset, owner_comm, service, sum(endings) AS endings, sum(weight) AS weight, sum(clocks_off) AS clocks_off, sum(bytes_sent) AS bytes_sent, sum(bytes_received) AS bytes_received, sum(bytes_unsent) AS bytes_unsent, sum(bytes_unread) AS bytes_unread, sum(retransmits) AS retransmits, sumMap(durations) AS durations, sumMap(connects) AS connects
-            FROM tcpledger.closes_1m FINAL
-            WHERE bucket IN (SELECT arrayJoin(due) + 300 * arrayJoin(range(12)))
-            GROUP BY ALL
+            SELECT hour, cause, role, service_port, initiator, reset, owner_comm, service, endings, weight, clocks_off, bytes_sent, bytes_received, bytes_unsent, bytes_unread, retransmits, durations, connects FROM
+            (
+                SELECT toStartOfHour(bucket) AS hour, cause, role, service_port, initiator, reset, owner_comm, service, sum(endings) AS endings, sum(weight) AS weight, sum(clocks_off) AS clocks_off, sum(bytes_sent) AS bytes_sent, sum(bytes_received) AS bytes_received, sum(bytes_unsent) AS bytes_unsent, sum(bytes_unread) AS bytes_unread, sum(retransmits) AS retransmits, sumMap(durations) AS durations, sumMap(connects) AS connects
+                FROM tcpledger.closes_1m FINAL
+                WHERE bucket IN (SELECT arrayJoin(due) + 300 * arrayJoin(range(12)))
+                GROUP BY ALL
+            )
         )
         UNION ALL
         SELECT hour, cause, role, service_port, initiator, reset, owner_comm, service, endings, weight, clocks_off, bytes_sent, bytes_received, bytes_unsent, bytes_unread, retransmits, durations, connects, false AS fresh
@@ -48,4 +51,4 @@ FROM
 )
 GROUP BY hour, cause, role, service_port, initiator, reset, owner_comm, service
 SETTINGS final = 0, do_not_merge_across_partitions_select_final = 1
-COMMENT 'Computes closes_1h where connections got rows (edition 1, text c526525a0a0a)';
+COMMENT 'Computes closes_1h where connections got rows (edition 1, text a5e40291b04d)';

@@ -35,10 +35,13 @@ FROM
         SELECT bucket, minute, cause, role, service_port, initiator, reset, owner_comm, service, endings, weight, clocks_off, bytes_sent, bytes_received, bytes_unsent, bytes_unread, retransmits, durations, connects, true AS fresh
         FROM
         (
-            SELECT toStartOfFiveMinutes(closed_at) AS bucket, toStartOfMinute(closed_at) AS minute, cause, role, service_port, initiator, reset, owner_comm, service, count() AS endings, sum(weight) AS weight, countIf(clock_off) AS clocks_off, sum(bytes_sent) AS bytes_sent, sum(bytes_received) AS bytes_received, sum(bytes_unsent) AS bytes_unsent, sum(bytes_unread) AS bytes_unread, sum(retransmits) AS retransmits, sumMap(map(assumeNotNull(if(duration_us IS NULL, 255, toUInt8(floor(log2(greatest(duration_us, 1)))))), toUInt64(1))) AS durations, sumMap(map(assumeNotNull(if(connect_us IS NULL, 255, toUInt8(floor(log2(greatest(connect_us, 1)))))), toUInt64(1))) AS connects
-            FROM tcpledger.connections FINAL
-            WHERE toStartOfFiveMinutes(closed_at) IN (SELECT arrayJoin(due))
-            GROUP BY ALL
+            SELECT bucket, minute, cause, role, service_port, initiator, reset, owner_comm, service, endings, weight, clocks_off, bytes_sent, bytes_received, bytes_unsent, bytes_unread, retransmits, mapFromArrays(arraySort(arrayDistinct(all_durations)) AS powers_of_all_durations, arrayMap(x -> countEqual(all_durations, x), powers_of_all_durations)) AS durations, mapFromArrays(arraySort(arrayDistinct(all_connects)) AS powers_of_all_connects, arrayMap(x -> countEqual(all_connects, x), powers_of_all_connects)) AS connects FROM
+            (
+                SELECT toStartOfFiveMinutes(closed_at) AS bucket, toStartOfMinute(closed_at) AS minute, cause, role, service_port, initiator, reset, owner_comm, service, count() AS endings, sum(weight) AS weight, countIf(clock_off) AS clocks_off, sum(bytes_sent) AS bytes_sent, sum(bytes_received) AS bytes_received, sum(bytes_unsent) AS bytes_unsent, sum(bytes_unread) AS bytes_unread, sum(retransmits) AS retransmits, groupArray(assumeNotNull(if(duration_us IS NULL, 255, toUInt8(floor(log2(greatest(duration_us, 1))))))) AS all_durations, groupArray(assumeNotNull(if(connect_us IS NULL, 255, toUInt8(floor(log2(greatest(connect_us, 1))))))) AS all_connects
+                FROM tcpledger.connections FINAL
+                WHERE toStartOfFiveMinutes(closed_at) IN (SELECT arrayJoin(due))
+                GROUP BY ALL
+            )
         )
         UNION ALL
         SELECT bucket, minute, cause, role, service_port, initiator, reset, owner_comm, service, endings, weight, clocks_off, bytes_sent, bytes_received, bytes_unsent, bytes_unread, retransmits, durations, connects, false AS fresh
@@ -48,4 +51,4 @@ FROM
 )
 GROUP BY bucket, minute, cause, role, service_port, initiator, reset, owner_comm, service
 SETTINGS final = 0, do_not_merge_across_partitions_select_final = 1
-COMMENT 'Computes closes_1m where connections got rows (edition 1, text b9209e3b88f2)';
+COMMENT 'Computes closes_1m where connections got rows (edition 1, text e65e259d9abe)';

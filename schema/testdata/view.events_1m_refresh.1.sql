@@ -28,10 +28,13 @@ FROM
         SELECT bucket, minute, kind, reason, error, direction, role, service_port, events, weight, length, true AS fresh
         FROM
         (
-            SELECT toStartOfFiveMinutes(at) AS bucket, toStartOfMinute(at) AS minute, kind, reason, error, direction, role, service_port, count() AS events, sum(weight) AS weight, sum(length) AS length
-            FROM tcpledger.events FINAL
-            WHERE toStartOfFiveMinutes(at) IN (SELECT arrayJoin(due))
-            GROUP BY ALL
+            SELECT bucket, minute, kind, reason, error, direction, role, service_port, events, weight, length FROM
+            (
+                SELECT toStartOfFiveMinutes(at) AS bucket, toStartOfMinute(at) AS minute, kind, reason, error, direction, role, service_port, count() AS events, sum(weight) AS weight, sum(length) AS length
+                FROM tcpledger.events FINAL
+                WHERE toStartOfFiveMinutes(at) IN (SELECT arrayJoin(due))
+                GROUP BY ALL
+            )
         )
         UNION ALL
         SELECT bucket, minute, kind, reason, error, direction, role, service_port, events, weight, length, false AS fresh
@@ -41,4 +44,4 @@ FROM
 )
 GROUP BY bucket, minute, kind, reason, error, direction, role, service_port
 SETTINGS final = 0, do_not_merge_across_partitions_select_final = 1
-COMMENT 'Computes events_1m where events got rows (edition 1, text 6ee8c423a620)';
+COMMENT 'Computes events_1m where events got rows (edition 1, text 19282ad0e4a6)';

@@ -12,7 +12,7 @@ WITH (
         GROUP BY unit
         HAVING noted_at > made_at - INTERVAL 60 SECOND AND unit <= now() - INTERVAL 62 MINUTE
         ORDER BY unit >= now() - INTERVAL 15 MINUTE DESC, made_at, unit
-        LIMIT 6
+        LIMIT 3
     )
 ) AS due
 SELECT hour, stack_id, cause, role, initiator, reset,
@@ -34,10 +34,13 @@ FROM
         SELECT hour, stack_id, cause, role, initiator, reset, endings, weight, clocks_off, bytes_sent, bytes_received, bytes_unsent, bytes_unread, retransmits, durations, true AS fresh
         FROM
         (
-            SELECT toStartOfHour(closed_at) AS hour, stack_id, cause, role, initiator, reset, count() AS endings, sum(weight) AS weight, countIf(clock_off) AS clocks_off, sum(bytes_sent) AS bytes_sent, sum(bytes_received) AS bytes_received, sum(bytes_unsent) AS bytes_unsent, sum(bytes_unread) AS bytes_unread, sum(retransmits) AS retransmits, sumMap(map(assumeNotNull(if(duration_us IS NULL, 255, toUInt8(floor(log2(greatest(duration_us, 1)))))), toUInt64(1))) AS durations
-            FROM tcpledger.connections FINAL
-            WHERE toStartOfFiveMinutes(closed_at) IN (SELECT arrayJoin(due) + 300 * arrayJoin(range(12)))
-            GROUP BY ALL
+            SELECT hour, stack_id, cause, role, initiator, reset, endings, weight, clocks_off, bytes_sent, bytes_received, bytes_unsent, bytes_unread, retransmits, mapFromArrays(arraySort(arrayDistinct(all_durations)) AS powers_of_all_durations, arrayMap(x -> countEqual(all_durations, x), powers_of_all_durations)) AS durations FROM
+            (
+                SELECT toStartOfHour(closed_at) AS hour, stack_id, cause, role, initiator, reset, count() AS endings, sum(weight) AS weight, countIf(clock_off) AS clocks_off, sum(bytes_sent) AS bytes_sent, sum(bytes_received) AS bytes_received, sum(bytes_unsent) AS bytes_unsent, sum(bytes_unread) AS bytes_unread, sum(retransmits) AS retransmits, groupArray(assumeNotNull(if(duration_us IS NULL, 255, toUInt8(floor(log2(greatest(duration_us, 1))))))) AS all_durations
+                FROM tcpledger.connections FINAL
+                WHERE toStartOfFiveMinutes(closed_at) IN (SELECT arrayJoin(due) + 300 * arrayJoin(range(12)))
+                GROUP BY ALL
+            )
         )
         UNION ALL
         SELECT hour, stack_id, cause, role, initiator, reset, endings, weight, clocks_off, bytes_sent, bytes_received, bytes_unsent, bytes_unread, retransmits, durations, false AS fresh
@@ -47,4 +50,4 @@ FROM
 )
 GROUP BY hour, stack_id, cause, role, initiator, reset
 SETTINGS final = 0, do_not_merge_across_partitions_select_final = 1
-COMMENT 'Computes paths_1h where connections got rows (edition 1, text b692bee5c8e1)';
+COMMENT 'Computes paths_1h where connections got rows (edition 1, text 13090ecaee22)';

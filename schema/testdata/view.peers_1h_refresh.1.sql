@@ -12,7 +12,7 @@ WITH (
         GROUP BY unit
         HAVING noted_at > made_at - INTERVAL 60 SECOND AND unit <= now() - INTERVAL 62 MINUTE
         ORDER BY unit >= now() - INTERVAL 15 MINUTE DESC, made_at, unit
-        LIMIT 6
+        LIMIT 3
     )
 ) AS due
 SELECT remote_ip, hour, role, service_port, cause, initiator, reset,
@@ -34,10 +34,13 @@ FROM
         SELECT remote_ip, hour, role, service_port, cause, initiator, reset, endings, weight, clocks_off, bytes_sent, bytes_received, bytes_unsent, bytes_unread, retransmits, hosts, true AS fresh
         FROM
         (
-            SELECT remote_ip, toStartOfHour(closed_at) AS hour, role, service_port, cause, initiator, reset, count() AS endings, sum(weight) AS weight, countIf(clock_off) AS clocks_off, sum(bytes_sent) AS bytes_sent, sum(bytes_received) AS bytes_received, sum(bytes_unsent) AS bytes_unsent, sum(bytes_unread) AS bytes_unread, sum(retransmits) AS retransmits, arraySort(groupUniqArray(32)(host)) AS hosts
-            FROM tcpledger.connections FINAL
-            WHERE toStartOfFiveMinutes(closed_at) IN (SELECT arrayJoin(due) + 300 * arrayJoin(range(12)))
-            GROUP BY ALL
+            SELECT remote_ip, hour, role, service_port, cause, initiator, reset, endings, weight, clocks_off, bytes_sent, bytes_received, bytes_unsent, bytes_unread, retransmits, hosts FROM
+            (
+                SELECT remote_ip, toStartOfHour(closed_at) AS hour, role, service_port, cause, initiator, reset, count() AS endings, sum(weight) AS weight, countIf(clock_off) AS clocks_off, sum(bytes_sent) AS bytes_sent, sum(bytes_received) AS bytes_received, sum(bytes_unsent) AS bytes_unsent, sum(bytes_unread) AS bytes_unread, sum(retransmits) AS retransmits, arraySort(groupUniqArray(32)(host)) AS hosts
+                FROM tcpledger.connections FINAL
+                WHERE toStartOfFiveMinutes(closed_at) IN (SELECT arrayJoin(due) + 300 * arrayJoin(range(12)))
+                GROUP BY ALL
+            )
         )
         UNION ALL
         SELECT remote_ip, hour, role, service_port, cause, initiator, reset, endings, weight, clocks_off, bytes_sent, bytes_received, bytes_unsent, bytes_unread, retransmits, hosts, false AS fresh
@@ -47,4 +50,4 @@ FROM
 )
 GROUP BY remote_ip, hour, role, service_port, cause, initiator, reset
 SETTINGS final = 0, do_not_merge_across_partitions_select_final = 1
-COMMENT 'Computes peers_1h where connections got rows (edition 1, text 0038f5508c50)';
+COMMENT 'Computes peers_1h where connections got rows (edition 1, text 64ac1aedab27)';
