@@ -59,12 +59,13 @@ func run(cmd *cobra.Command, f *flags) error {
 	health.Add("clickhouse", clickhouseDown.Err)
 	symbolsDown := program.NewOutage(log, "clickhouse (symbols)")
 
-	consumer := consume.New(consume.Config{Brokers: f.kafka.Brokers, Group: f.group, Transport: transport, Dialer: dialer,
-		Topics: []string{schema.TopicEvents, schema.TopicMeta, schema.TopicSymbols}, MaxBatch: int64(f.maxBatch), Log: log, Outage: kafkaDown, Registry: registry})
 	symbols, err := symbolize.New(db, symbolsDown, registry)
 	if err != nil {
 		return err
 	}
+	consumer := consume.New(consume.Config{Brokers: f.kafka.Brokers, Group: f.group, Transport: transport, Dialer: dialer,
+		Topics: []string{schema.TopicEvents, schema.TopicMeta, schema.TopicSymbols}, MaxBatch: int64(f.maxBatch),
+		Rewind: symbols.Rewind, Log: log, Outage: kafkaDown, Registry: registry})
 	rows := store.New(native, db.Name, clickhouseDown, registry)
 	ingest := pipeline.New(pipeline.Config{Consumer: consumer, Store: rows, SymbolsStored: symbols.Stored,
 		FlushInterval: f.flushInterval, FlushRows: f.flushRows, Log: log, Registry: registry})

@@ -5,6 +5,7 @@ package symbols
 import (
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/segmentio/kafka-go"
@@ -23,10 +24,10 @@ func TestPoisonOnTheBuildsTopicIsPassed(t *testing.T) {
 	there, err := schema.EncodeBuild(&schema.Build{BuildID: kernelID, Module: "kernel", Pieces: 1, Symbols: 1})
 	require.NoError(t, err)
 	for _, batch := range [][]byte{
-		fetchtest.Bomb(t, fetchtest.Zstd, 1, 400<<20),
-		fetchtest.Bomb(t, fetchtest.Gzip, 10, 40<<20),
-		fetchtest.Batch(0, 1, fetchtest.Record{Value: []byte("x"), ClaimHeaders: 1 << 40}.Append(nil)),
-		fetchtest.Batch(0, 1, fetchtest.Record{Value: there}.Append(nil)),
+		fetchtest.At(time.Now(), fetchtest.Bomb(t, fetchtest.Zstd, 1, 400<<20)),
+		fetchtest.At(time.Now(), fetchtest.Bomb(t, fetchtest.Gzip, 10, 40<<20)),
+		fetchtest.At(time.Now(), fetchtest.Batch(0, 1, fetchtest.Record{Value: []byte("x"), ClaimHeaders: 1 << 40}.Append(nil))),
+		fetchtest.At(time.Now(), fetchtest.Batch(0, 1, fetchtest.Record{Value: there}.Append(nil))),
 	} {
 		fetchtest.Produce(t, client, schema.TopicBuilds, 0, batch)
 	}
@@ -36,6 +37,21 @@ func TestPoisonOnTheBuildsTopicIsPassed(t *testing.T) {
 	u.wait(t, resultAlready, 1)
 	require.GreaterOrEqual(t, testutil.ToFloat64(u.metrics.malformed), 3.0)
 	require.Less(t, allocated()-before, uint64(64<<20), "all that was ever allocated")
+}
+
+// The word that a table was sent is not believed for ever, nor if it is of tomorrow: the table is sent again.
+func TestOldWordIsNotBelieved(t *testing.T) {
+	for _, at := range []time.Time{time.Now().Add(-31 * 24 * time.Hour), time.Now().Add(48 * time.Hour)} {
+		broker := newBroker(t).ListenAddrs()[0]
+		source := small()
+		there, err := schema.EncodeBuild(&schema.Build{BuildID: kernelID, Module: "kernel", Pieces: 1, Symbols: 1})
+		require.NoError(t, err)
+		fetchtest.Produce(t, &kafka.Client{Addr: kafka.TCP(broker)}, schema.TopicBuilds, 0,
+			fetchtest.At(at, fetchtest.Batch(0, 1, fetchtest.Record{Value: there}.Append(nil))))
+		u := start(t, broker, source)
+		u.Need(source.stack(kernelID))
+		u.wait(t, resultPublished, 1)
+	}
 }
 
 // allocated is all memory that was ever taken from the heap.

@@ -106,8 +106,22 @@ func (t *topics) bounds(ctx context.Context) (first, end int64, err error) {
 	return 0, 0, fmt.Errorf("no partition 0: %w", kafka.UnknownTopicOrPartition)
 }
 
-// records gives each value of a batch from the offset next on, and the offset after them. Its error is fetch.ErrUnreadable.
+// maxBelief is how long the word that a table was sent is believed. After that somebody sends it again: the word may be forged, or
+// the tables be lost with a ClickHouse.
+const maxBelief = 30 * 24 * time.Hour
+
+// believed reports whether a message of that time is believed. A time of tomorrow is forged.
+func believed(at time.Time) bool {
+	age := time.Since(at)
+	return age < maxBelief && age > -24*time.Hour
+}
+
+// records gives each value of a batch from the offset next on, and the offset after them, which is all it gives of a batch that is
+// not believed. Its error is fetch.ErrUnreadable.
 func records(batch *fetch.Batch, next int64, each func(value []byte)) (int64, error) {
+	if !believed(batch.Time) {
+		return max(next, batch.Last+1), nil
+	}
 	for record, err := range batch.Records(limits) {
 		if err != nil {
 			return next, err

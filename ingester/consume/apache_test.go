@@ -84,6 +84,7 @@ func flippedByte(t *testing.T, broker *apachekafka.Broker) {
 	for topic := range places {
 		c, lines := newConsumer(t, brokers, topic, topic)
 		g := next(t, c)
+		require.Len(t, g.origins.current[topic], 32, "it knows the topic's id")
 		receive(t, g)
 		require.Equal(t, "before", string(receive(t, g).Value), topic)
 		m := receive(t, g)

@@ -23,12 +23,14 @@ import (
 )
 
 // Config says what to read and how. Transport and Dialer are the consumer's alone. MaxBatch bounds the bytes that a batch of
-// messages may unpack to.
+// messages may unpack to. Rewind, if not nil, is asked after each join: it names the topics to read from their beginning, since
+// what was read of them is not stored any more.
 type Config struct {
 	Brokers   []string
 	Group     string
 	Topics    []string
 	MaxBatch  int64
+	Rewind    func(ctx context.Context) ([]string, error)
 	Transport *kafka.Transport
 	Dialer    *kafka.Dialer
 	Log       *slog.Logger
@@ -119,7 +121,11 @@ func (c *Consumer) Next(ctx context.Context) (*Generation, error) {
 		if err == nil {
 			c.config.Outage.Recovered()
 			c.metrics.generations.Inc()
-			return c.start(joined), nil
+			o, err := c.origins(ctx, joined)
+			if err != nil {
+				return nil, err
+			}
+			return c.start(joined, o), nil
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()

@@ -213,3 +213,57 @@ func TestTopicMadeAnewIsRead(t *testing.T) {
 	require.Equal(t, int64(0), receive(t, next(t, c)).Offset)
 	require.Equal(t, 1, lines.count("the partition is shorter"))
 }
+
+// A topic that was made anew and is longer than what was committed of the old one is read from its beginning too, also while
+// somebody reads it.
+func TestLongerTopicMadeAnewIsRead(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "t"))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	brokers := cluster.ListenAddrs()
+	remake := func(messages ...kafka.Message) {
+		client := kafka.Client{Addr: kafka.TCP(brokers...)}
+		deleted, err := client.DeleteTopics(t.Context(), &kafka.DeleteTopicsRequest{Topics: []string{"t"}})
+		require.NoError(t, err)
+		require.NoError(t, deleted.Errors["t"])
+		made, err := client.CreateTopics(t.Context(), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: "t", NumPartitions: 1, ReplicationFactor: 1}}})
+		require.NoError(t, err)
+		require.NoError(t, made.Errors["t"])
+		send(t, brokers, "t", messages...)
+	}
+	commitAt := func(offset int64, id string) { // as an older ingester, or one of the old topic
+		client := kafka.Client{Addr: kafka.TCP(brokers...)}
+		answer, err := client.OffsetCommit(t.Context(), &kafka.OffsetCommitRequest{GroupID: "g", GenerationID: -1,
+			Topics: map[string][]kafka.OffsetCommit{"t": {{Offset: offset, Metadata: id}}}})
+		require.NoError(t, err)
+		require.NoError(t, answer.Topics["t"][0].Error)
+	}
+	send(t, brokers, "t", kafka.Message{Value: []byte("old 0")}, kafka.Message{Value: []byte("old 1")})
+	c, lines := newConsumer(t, brokers, "g", "t")
+	g := next(t, c)
+	require.Equal(t, "old 0", string(receive(t, g).Value))
+	require.NoError(t, g.Commit(map[string]map[int]int64{"t": {0: 1}}))
+	old := g.origins.current["t"]
+	require.Len(t, old, 32)
+	require.NoError(t, c.Close())
+
+	remake(kafka.Message{Value: []byte("new 0")}, kafka.Message{Value: []byte("new 1")}, kafka.Message{Value: []byte("new 2")})
+	commitAt(1, old) // a broker may keep the offsets of a topic that is gone
+	g = next(t, c)
+	require.Equal(t, "new 0", string(receive(t, g).Value))
+	require.Equal(t, 1, lines.count("made anew since its offset was committed"))
+	require.NoError(t, g.Commit(map[string]map[int]int64{"t": {0: 1}}))
+	require.NoError(t, c.Close())
+
+	g = next(t, c)
+	require.Equal(t, "new 1", string(receive(t, g).Value), "its own offset is believed")
+	remake(kafka.Message{Value: []byte("newest 0")}, kafka.Message{Value: []byte("newest 1")}, kafka.Message{Value: []byte("newest 2")})
+	<-g.Ended().Done() // it notices within seconds
+	require.NoError(t, c.Close())
+	commitAt(1, g.origins.current["t"])
+	require.Equal(t, "newest 0", string(receive(t, next(t, c)).Value))
+	require.NoError(t, c.Close())
+
+	commitAt(2, "")
+	require.Equal(t, "newest 2", string(receive(t, next(t, c)).Value), "an offset without an id is believed: an older ingester's")
+}

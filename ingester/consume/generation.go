@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 )
@@ -14,24 +15,31 @@ import (
 type Generation struct {
 	consumer   *Consumer
 	joined     *kafka.Generation
+	origins    origins
 	partitions map[string]map[int]*partition
 	messages   chan Message
 	ended      context.Context
 }
 
 // start begins to read the partitions, one goroutine each. The goroutines end with the generation, which waits for them.
-func (c *Consumer) start(joined *kafka.Generation) *Generation {
+func (c *Consumer) start(joined *kafka.Generation, o origins) *Generation {
 	ended, end := context.WithCancel(context.Background())
-	g := &Generation{consumer: c, joined: joined, partitions: map[string]map[int]*partition{}, messages: make(chan Message), ended: ended}
+	g := &Generation{consumer: c, joined: joined, origins: o, partitions: map[string]map[int]*partition{}, messages: make(chan Message), ended: ended}
 	for topic, assigned := range joined.Assignments {
 		g.partitions[topic] = map[int]*partition{}
 		for _, a := range assigned {
 			p := &partition{generation: g, topic: topic, id: a.ID, next: a.Offset, lag: c.metrics.lag.WithLabelValues(topic, strconv.Itoa(a.ID))}
-			p.committed.Store(a.Offset)
+			if why := o.beginning(topic, a); why != "" {
+				c.config.Log.Warn("reading a partition from its beginning", "why", why, "topic", topic, "partition", a.ID, "committed", a.Offset)
+				c.metrics.anew.WithLabelValues(topic).Inc()
+				p.next = kafka.FirstOffset
+			}
+			p.committed.Store(p.next)
 			g.partitions[topic][a.ID] = p
 			joined.Start(func(context.Context) { p.run(ended) })
 		}
 	}
+	joined.Start(func(context.Context) { g.watch(ended) })
 	joined.Start(func(alive context.Context) {
 		<-alive.Done()
 		end() // the library's context never reports an error from Err; ended does
@@ -58,7 +66,7 @@ func (g *Generation) Partitions() int {
 // Commit stores the offset to go on from of each topic and partition. After an error the offsets may not be stored: the
 // messages may be read again.
 func (g *Generation) Commit(offsets map[string]map[int]int64) error {
-	if err := g.joined.CommitOffsets(offsets); err != nil {
+	if err := g.commit(offsets); err != nil {
 		g.consumer.metrics.commitErrors.Inc()
 		return fmt.Errorf("commit offsets: %w", err)
 	}
@@ -67,6 +75,34 @@ func (g *Generation) Commit(offsets map[string]map[int]int64) error {
 			if p := g.partitions[topic][id]; p != nil {
 				p.committed.Store(offset)
 				p.setLag()
+			}
+		}
+	}
+	return nil
+}
+
+// commitTimeout bounds one commit.
+const commitTimeout = 10 * time.Second
+
+// commit stores offsets with the ids of their topics. It fails once the generation is over.
+func (g *Generation) commit(offsets map[string]map[int]int64) error {
+	ctx, cancel := context.WithTimeout(g.ended, commitTimeout)
+	defer cancel()
+	request := &kafka.OffsetCommitRequest{GroupID: g.joined.GroupID, GenerationID: int(g.joined.ID), MemberID: g.joined.MemberID,
+		Topics: map[string][]kafka.OffsetCommit{}}
+	for topic, partitions := range offsets {
+		for id, offset := range partitions {
+			request.Topics[topic] = append(request.Topics[topic], kafka.OffsetCommit{Partition: id, Offset: offset, Metadata: g.origins.of(topic, id)})
+		}
+	}
+	answer, err := g.consumer.client.OffsetCommit(ctx, request)
+	if err != nil {
+		return err
+	}
+	for topic, partitions := range answer.Topics {
+		for _, p := range partitions {
+			if p.Error != nil {
+				return fmt.Errorf("partition %d of %s: %w", p.Partition, topic, p.Error)
 			}
 		}
 	}

@@ -8,6 +8,7 @@ type metrics struct {
 	lag          *prometheus.GaugeVec
 	skipped      *prometheus.CounterVec
 	unreadable   *prometheus.CounterVec
+	anew         *prometheus.CounterVec
 	generations  prometheus.Counter
 	commitErrors prometheus.Counter
 }
@@ -21,6 +22,8 @@ func newMetrics(registry prometheus.Registerer, topics []string) *metrics {
 			Help: "Messages that Kafka deleted before they were read."}, []string{"topic"}),
 		unreadable: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tcpledger_ingester_messages_unreadable_total",
 			Help: "Offsets of batches that nobody can read; each batch is a dead letter."}, []string{"topic"}),
+		anew: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tcpledger_ingester_partitions_anew_total",
+			Help: "Partitions that were read from their beginning again: their topic was made anew, or ClickHouse was."}, []string{"topic"}),
 		generations: prometheus.NewCounter(prometheus.CounterOpts{Name: "tcpledger_ingester_rebalances_total",
 			Help: "Generations of the consumer group that this ingester was a member of."}),
 		commitErrors: prometheus.NewCounter(prometheus.CounterOpts{Name: "tcpledger_ingester_commit_errors_total",
@@ -29,7 +32,8 @@ func newMetrics(registry prometheus.Registerer, topics []string) *metrics {
 	for _, topic := range topics {
 		m.skipped.WithLabelValues(topic)
 		m.unreadable.WithLabelValues(topic)
+		m.anew.WithLabelValues(topic)
 	}
-	registry.MustRegister(m.lag, m.skipped, m.unreadable, m.generations, m.commitErrors)
+	registry.MustRegister(m.lag, m.skipped, m.unreadable, m.anew, m.generations, m.commitErrors)
 	return m
 }

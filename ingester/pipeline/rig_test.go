@@ -109,7 +109,7 @@ func (r *rig) startWith(group string, flushRows int, interval time.Duration) *ru
 	require.NoError(r.t, err)
 	p := New(Config{
 		Consumer: consume.New(consume.Config{Brokers: r.brokers, Group: group, Transport: transport, Dialer: dialer, Log: log, Registry: registry,
-			Topics: []string{schema.TopicEvents, schema.TopicMeta, schema.TopicSymbols}, MaxBatch: 64 << 20, Outage: program.NewOutage(log, "kafka")}),
+			Topics: []string{schema.TopicEvents, schema.TopicMeta, schema.TopicSymbols}, MaxBatch: 64 << 20, Rewind: symbols.Rewind, Outage: program.NewOutage(log, "kafka")}),
 		Store: store.New(native, r.db.Name, outage, registry), SymbolsStored: symbols.Stored,
 		FlushInterval: interval, FlushRows: flushRows, Log: log, Registry: registry,
 	})

@@ -153,6 +153,20 @@ func TestAnotherIngesterResolvesFromClickHouse(t *testing.T) {
 	r.eventually(2, "SELECT count() FROM %s.stacks FINAL WHERE fp != 0")
 }
 
+// A ClickHouse that was made anew beside an old topic gets the symbol tables again, though the group has read them.
+func TestNewClickHouseGetsTheSymbolsAgain(t *testing.T) {
+	r := newRig(t)
+	first := r.start("g")
+	pieces := kernelSymbols(t, kernelBuild, "")
+	r.send(schema.TopicSymbols, 0, pieces...)
+	r.eventually(60_003, "SELECT count() FROM %s.symbols FINAL")
+	first.stop(t)
+	require.NoError(t, r.db.Exec(t.Context(), "TRUNCATE TABLE "+r.db.Name+".symbols"))
+	r.start("g")
+	r.send(schema.TopicMeta, 0, stackMessage(t, kernelStack(kernelBuild)))
+	r.eventually(1, "SELECT count() FROM %s.stacks FINAL WHERE fp != 0")
+}
+
 // Without symbols all goes on: addresses in hex, and no fingerprint.
 func TestStacksWithoutSymbols(t *testing.T) {
 	r := newRig(t)

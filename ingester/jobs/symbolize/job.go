@@ -12,6 +12,7 @@ import (
 	"tcpledger/ingester/jobs"
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/retry"
+	"tcpledger/schema"
 )
 
 // schedule is how often the job looks for stacks to resolve. Another ingester may have stored what this one can resolve, so
@@ -34,7 +35,7 @@ type Job struct {
 	wake    chan struct{}
 }
 
-// New makes the job. It reads and writes by db, which nothing else should use meanwhile. outage hears of failed passes.
+// New makes the job. It reads and writes by db, which is its own. outage hears of failed passes.
 func New(db *clickhouse.DB, outage retry.Outage, registry prometheus.Registerer) (*Job, error) {
 	t, err := newTables(db)
 	if err != nil {
@@ -108,4 +109,20 @@ func question(ctx context.Context, what string, ask func(context.Context) error)
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
+}
+
+// Rewind names the symbols topic if no symbol is stored: ClickHouse was made anew beside an older topic, which keeps every table
+// for ever. It tries until ctx ends.
+func (j *Job) Rewind(ctx context.Context) (topics []string, err error) {
+	err = retry.Until(ctx, schedule.Retry, j.outage, func(ctx context.Context) error {
+		return question(ctx, "look for symbols", func(ctx context.Context) error {
+			var stored uint64
+			err := j.db.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM (SELECT 1 FROM %s.%s LIMIT 1)", j.db.Name, schema.Symbols().Name)).Scan(&stored)
+			if err == nil && stored == 0 {
+				topics = []string{schema.TopicSymbols}
+			}
+			return err
+		})
+	})
+	return topics, err
 }

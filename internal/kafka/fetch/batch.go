@@ -15,10 +15,12 @@ import (
 var ErrUnreadable = errors.New("unreadable batch")
 
 // Batch is one batch of records. First and Last are the offsets that it takes, as its header says. Raw is the whole batch, a
-// part of Answer.Records. Append is the broker's time of the batch, zero if the topic has the senders' times.
+// part of Answer.Records. Time is the latest time in the batch, the broker's or its sender's; Append is the broker's, zero if
+// the topic has the senders' times.
 type Batch struct {
 	First   int64
 	Last    int64
+	Time    time.Time
 	Append  time.Time
 	Control bool // the mark of a transaction's end: it takes offsets but has no messages
 	Raw     []byte
@@ -91,8 +93,9 @@ func parse(data []byte) (b Batch, whole bool, err error) {
 	}
 	attributes := binary.BigEndian.Uint16(data[attributesAt:])
 	b.codec, b.Control = int8(attributes&codecMask), attributes&controlMask != 0
+	b.Time = time.UnixMilli(int64(binary.BigEndian.Uint64(data[maxTimeAt:])))
 	if attributes&appendTimeMask != 0 {
-		b.Append = time.UnixMilli(int64(binary.BigEndian.Uint64(data[maxTimeAt:])))
+		b.Append = b.Time
 	}
 	b.count = int32(binary.BigEndian.Uint32(data[countAt:]))
 	return b, true, nil

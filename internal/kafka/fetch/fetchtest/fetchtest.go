@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/snappy"
@@ -35,6 +36,8 @@ const (
 	crcAt        = 17
 	attributesAt = 21
 	lastAt       = 23
+	firstTimeAt  = 27
+	maxTimeAt    = 35
 	producerAt   = 43
 	countAt      = 57
 	// HeadSize is where the records of a batch begin.
@@ -76,6 +79,13 @@ func Batch(codec int, count int, packed []byte) []byte {
 	}
 	binary.BigEndian.PutUint32(b[countAt:], uint32(count))
 	return Seal(append(b, packed...))
+}
+
+// At gives a batch the time of its sender.
+func At(at time.Time, b []byte) []byte {
+	binary.BigEndian.PutUint64(b[firstTimeAt:], uint64(at.UnixMilli()))
+	binary.BigEndian.PutUint64(b[maxTimeAt:], uint64(at.UnixMilli()))
+	return Seal(b)
 }
 
 // Seal makes a batch's length and checksum right.
