@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -46,7 +45,7 @@ func startCommand(t *testing.T, environment []string, name string, arguments ...
 	command.Stdout, command.Stderr = &r.said, &r.said
 	require.NoError(t, command.Start())
 	t.Cleanup(func() {
-		_ = command.Process.Signal(syscall.SIGTERM)
+		_ = command.Process.Kill()
 		_ = command.Wait() // how it ends is not what is tested
 		if t.Failed() {
 			t.Logf("%s said:\n%s", name, r.said.String())

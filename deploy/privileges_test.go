@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"kernel.org/pub/linux/libs/security/libcap/cap"
@@ -121,6 +123,31 @@ func TestAgentGivesUpCapSyslog(t *testing.T) {
 			require.NoError(t, command.Wait())
 		})
 	}
+}
+
+// /status names the session, which one needs to forge this host's rows: other machines get it from no address.
+func TestAgentShowsItsStatusToItsOwnHostOnly(t *testing.T) {
+	needKernel(t)
+	own := ""
+	addresses, err := net.InterfaceAddrs()
+	require.NoError(t, err)
+	for _, a := range addresses {
+		if network, ok := a.(*net.IPNet); ok && network.IP.IsGlobalUnicast() && network.IP.To4() != nil {
+			own = network.IP.String()
+		}
+	}
+	if own == "" {
+		t.Skip("this machine has no address but loopback")
+	}
+	agent := startCommand(t, nil, "sh", "-c", `exec "$1" --brokers 127.0.0.1:1 --listen "0.0.0.0:${3##*:}"`, "sh", program(t, "tcpledger-agent"))
+	require.Eventually(t, func() bool { code, _ := agent.get("/status"); return code == 200 }, time.Minute, 50*time.Millisecond)
+	_, port, err := net.SplitHostPort(agent.listen)
+	require.NoError(t, err)
+	agent.listen = net.JoinHostPort(own, port)
+	code, body := agent.get("/status")
+	require.Equal(t, 403, code, body)
+	code, _ = agent.get("/metrics")
+	require.Equal(t, 200, code)
 }
 
 // capabilities is a set of /proc/PID/status.
