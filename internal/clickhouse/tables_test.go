@@ -102,7 +102,7 @@ func TestLossesOfAWindow(t *testing.T) {
 		('2026-03-04 10:13:00', 'was away', 3, 'periodic', map('own_connection', 101), now64(6)),
 		('2026-03-04 10:13:00', 'quiet', 4, 'periodic', map('own_connection', 7), now64(6)))`)
 	got := lines(t, db, "SELECT * FROM tcpledger.losses(from = '2026-03-04 10:00:00', to = '2026-03-04 10:15:00') ORDER BY ALL")
-	require.Equal(t, "began unnumbered own_connection 1\nh numbered ring_full 5\nh unnumbered over_budget_drop 2\nh unnumbered own_connection 4\nwas away unnumbered own_connection 1", got)
+	require.Equal(t, "began unnumbered own_connection 1\nh numbered ring_full 5\nh unnumbered over_budget_drop 2\nh unnumbered own_connection 5\nwas away unnumbered own_connection 1", got)
 }
 
 // The row with the most resolved frames stays, also when another host sends the stack again.
