@@ -24,6 +24,7 @@ import (
 	"tcpledger/internal/devstack/port"
 	"tcpledger/internal/program"
 	"tcpledger/internal/program/kafkaconn"
+	"tcpledger/test/browser"
 	"tcpledger/test/tables"
 )
 
@@ -124,7 +125,7 @@ func TestConsoleOnRealRows(t *testing.T) {
 }
 
 func inBrowser(t *testing.T, base string) {
-	chromium := browser(t)
+	chromium := browser.Find(t)
 	var refreshes atomic.Int32
 	target, err := url.Parse(base)
 	require.NoError(t, err)
@@ -148,16 +149,16 @@ func inBrowser(t *testing.T, base string) {
 	}))
 	t.Cleanup(front.Close)
 	shot := filepath.Join(t.TempDir(), "page.png")
-	dom, log := open(t, chromium, front.URL+"/", "--screenshot="+shot, "--window-size=1280,1000")
-	require.Empty(t, complaints(log))
+	dom, log := browser.Open(t, chromium, front.URL+"/", "--screenshot="+shot, "--window-size=1280,1000")
+	require.Empty(t, browser.Complaints(log))
 	require.Equal(t, 30, strings.Count(dom, `class="cause"`))
 	require.GreaterOrEqual(t, refreshes.Load(), int32(2), "the page puts what is new in its place by itself")
 	require.Contains(t, dom, "&lt;script&gt;alert(1)&lt;/script&gt; [321]")
 	before := refreshes.Load()
-	dom, _ = open(t, chromium, front.URL+"/?from=-2h&to=-1h")
+	dom, _ = browser.Open(t, chromium, front.URL+"/?from=-2h&to=-1h")
 	require.Contains(t, dom, "does not change")
 	require.Equal(t, before, refreshes.Load(), "a window of the past is asked for once")
-	dom, _ = open(t, chromium, front.URL+"/phone")
+	dom, _ = browser.Open(t, chromium, front.URL+"/phone")
 	require.Contains(t, dom, "<title>390 of 390</title>", "the page does not scroll sideways")
 }
 
