@@ -46,7 +46,11 @@ func check(ctx context.Context, o *Options) (*dirlock.Lock, error) {
 			return nil, fmt.Errorf("%s is not beside %s: run `make build`", program, o.Exe)
 		}
 	}
-	if err := o.checkPrivileges(); err != nil {
+	err := o.checkPrivileges()
+	if err != nil {
+		return nil, err
+	}
+	if o.note, err = o.checkConfinement(); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, leaveWait)

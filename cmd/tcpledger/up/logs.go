@@ -20,6 +20,9 @@ func (r *run) openLogs() error {
 	if err := os.MkdirAll(r.logDir(), 0o700); err != nil {
 		return fmt.Errorf("logs: %w", err)
 	}
+	if err := os.Chmod(r.logDir(), 0o700); err != nil { // of a version that left it open to others
+		return fmt.Errorf("logs: %w", err)
+	}
 	for _, name := range []string{"kafka", "clickhouse", "ingester", "agent"} {
 		r.logs[name] = &lumberjack.Logger{Filename: filepath.Join(r.logDir(), name+".log"), MaxSize: maxLogMB, MaxBackups: 1}
 	}

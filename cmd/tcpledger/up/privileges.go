@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
+
+	"tcpledger/internal/devstack/confine"
 )
 
 // agentNeeds are the capabilities without which the agent loads nothing.
@@ -71,4 +73,19 @@ func (o *Options) agentHasFileCapabilities() bool {
 		}
 	}
 	return true
+}
+
+// checkConfinement makes sure that the embedded ClickHouse can be confined: anybody on this machine may ask it to read and write
+// files. It returns what a person should know if it is confined less than it could be.
+func (o *Options) checkConfinement() (note string, err error) {
+	switch err := confine.Supported(); {
+	case err == nil:
+		return "", nil
+	case confine.OwnUser() != 0:
+		return fmt.Sprintf("%v: the embedded ClickHouse is confined by its own user alone", err), nil
+	case o.UnconfinedEngine:
+		return fmt.Sprintf("%v: everybody on this machine can read and write your files through the embedded ClickHouse", err), nil
+	default:
+		return "", fmt.Errorf("%w: everybody on this machine could read and write your files through the embedded ClickHouse. Run as root (the engine then gets a user of its own), or accept it with --unconfined-engine", err)
+	}
 }

@@ -73,6 +73,9 @@ func (r *run) up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if r.o.note != "" {
+		r.say("%s", r.o.note)
+	}
 	r.say("data in %s, logs in %s", r.o.Data, r.logDir())
 	for _, s := range r.services(engine) {
 		r.started = append(r.started, s)

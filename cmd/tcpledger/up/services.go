@@ -84,7 +84,7 @@ func (r *run) startKafka(ctx context.Context) (*child.Process, error) {
 func (r *run) startClickHouse(engine clickhouse.Engine) func(context.Context) (*child.Process, error) {
 	return func(ctx context.Context) (*child.Process, error) {
 		server, err := clickhouse.Start(ctx, clickhouse.Options{Engine: engine, DataDir: filepath.Join(r.o.Data, "clickhouse"),
-			TCPPort: r.o.ClickHousePort, HTTPPort: r.o.ClickHouseHTTPPort, Exe: r.o.Exe, Output: r.logs["clickhouse"]})
+			TCPPort: r.o.ClickHousePort, HTTPPort: r.o.ClickHouseHTTPPort, Unconfined: r.o.UnconfinedEngine, Exe: r.o.Exe, Output: r.logs["clickhouse"]})
 		if err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ package clickhouse
 
 import (
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tcpledger/internal/devstack/clickhouse/front"
+	"tcpledger/internal/devstack/confine"
+	"tcpledger/internal/devstack/port"
 	"tcpledger/schema"
 )
 
@@ -40,10 +43,11 @@ type serverConfig struct {
 	Pool             int   `xml:"background_pool_size"`
 	SchedulePool     int   `xml:"background_schedule_pool_size"`
 	MergeTree        tags  `xml:"merge_tree"`
+	// Backups is the folder of BACKUP TO File('NAME').
+	Backups string `xml:"backups>allowed_path"`
 }
 
-// usersConfig has the one user, default, without a password. Only the front may come as that user: it has EngineHost as its own
-// address too, which a browser does not have.
+// usersConfig has the one user, default, without a password, from this machine only.
 type usersConfig struct {
 	XMLName xml.Name `xml:"clickhouse"`
 	Profile tags     `xml:"profiles>default"`
@@ -99,37 +103,53 @@ func profile() tags {
 	return out
 }
 
-// writeConfig writes the engine's configuration into dir and returns its path.
-func writeConfig(dir string) (string, error) {
+// The engine's files in its folder.
+const (
+	configFile = "config.xml"
+	usersFile  = "users.xml"
+	logDir     = "log"
+)
+
+// writeConfig writes the engine's configuration into dir, which the engine sees as seen, and gives all of dir to the engine's user
+// if it has one.
+func writeConfig(dir, seen string, uid int) error {
 	memory, err := memoryLimit()
 	if err != nil {
-		return "", err
+		return err
 	}
 	server := serverConfig{
 		ListenHost:   front.EngineHost,
-		Users:        filepath.Join(dir, "users.xml"),
+		Users:        filepath.Join(seen, usersFile),
 		ShutdownWait: 2,
 		MaxMemory:    memory,
 		MarkCache:    64 << 20,
 		Pool:         2,
 		SchedulePool: 4,
 		MergeTree:    mergeTree,
+		Backups:      filepath.Join(seen, "backups"),
 	}
-	server.Logger.Log = filepath.Join(dir, "log", "server.log")
-	server.Logger.ErrorLog = filepath.Join(dir, "log", "error.log")
+	server.Logger.Log = filepath.Join(seen, logDir, "server.log")
+	server.Logger.ErrorLog = filepath.Join(seen, logDir, "error.log")
 	server.Logger.Size, server.Logger.Count = "10M", 2
 
 	users := usersConfig{Profile: profile()}
-	users.User.IP, users.User.Profile, users.User.Quota, users.User.Access = front.EngineHost, "default", "default", 1
+	users.User.IP, users.User.Profile, users.User.Quota, users.User.Access = port.Address, "default", "default", 1
 
-	if err := os.MkdirAll(filepath.Join(dir, "log"), 0o700); err != nil {
-		return "", err
+	if err := os.MkdirAll(filepath.Join(dir, logDir), 0o700); err != nil {
+		return err
 	}
-	path := filepath.Join(dir, "config.xml")
-	if err := writeXML(path, server); err != nil {
-		return "", err
+	if err := errors.Join(writeXML(filepath.Join(dir, configFile), server), writeXML(filepath.Join(dir, usersFile), users)); err != nil {
+		return err
 	}
-	return path, writeXML(server.Users, users)
+	if uid == 0 {
+		return os.Chmod(dir, 0o700)
+	}
+	for _, written := range []string{configFile, usersFile, logDir} {
+		if err := os.Lchown(filepath.Join(dir, written), uid, uid); err != nil {
+			return err
+		}
+	}
+	return confine.Give(dir, uid)
 }
 
 func writeXML(path string, value any) error {

@@ -15,6 +15,7 @@ import (
 	"tcpledger/internal/devstack/child"
 	"tcpledger/internal/devstack/clickhouse/chdb"
 	"tcpledger/internal/devstack/clickhouse/front"
+	"tcpledger/internal/devstack/confine"
 	"tcpledger/internal/devstack/dirlock"
 	"tcpledger/internal/devstack/port"
 )
@@ -48,7 +49,7 @@ func Serve(o Options, input io.Reader) error {
 		return err
 	}
 	ended := make(chan error, 3) // one for each goroutine
-	if err := o.serveFront(at, ended); err != nil {
+	if err := o.serveFront(engine, at, ended); err != nil {
 		return errors.Join(err, engine.Kill())
 	}
 	go func() {
@@ -68,35 +69,101 @@ func Serve(o Options, input io.Reader) error {
 	}
 }
 
-// startEngine starts the engine on two free ports of its own address. The lock stays held for as long as the engine lives.
+// startEngine starts the confined engine on two free ports of its own address. The lock stays held for as long as the engine
+// lives.
 func (o Options) startEngine(dir string, lock *dirlock.Lock) (*child.Process, front.Front, error) {
 	ports, err := port.FreeSeveral(2)
 	if err != nil {
 		return nil, front.Front{}, err
 	}
 	at := front.Front{Native: net.JoinHostPort(front.EngineHost, strconv.Itoa(ports[0])), HTTP: net.JoinHostPort(front.EngineHost, strconv.Itoa(ports[1]))}
-	config, err := writeConfig(dir)
+	rules, err := o.rules(dir, ports)
 	if err != nil {
 		return nil, at, err
 	}
+	seen := dir
+	if rules.UID != 0 {
+		seen = confine.Mount
+	}
+	if err := writeConfig(dir, seen, rules.UID); err != nil {
+		return nil, at, err
+	}
+	binary, err := os.Open(o.Engine.Path)
+	if err != nil {
+		return nil, at, err
+	}
+	defer func() { _ = binary.Close() }() // the engine has its own
 	args := []string{
-		"--path=" + dir,
-		"--config-file=" + config,
+		"--path=" + seen,
+		"--config-file=" + filepath.Join(seen, configFile),
 		"--log-level=information",
 		"--tcp_port=" + strconv.Itoa(ports[0]),
 		"--http_port=" + strconv.Itoa(ports[1]),
 		"--query", query,
 	}
-	command := child.Command{Name: "engine", Path: o.Engine.Path, Args: append([]string{"local"}, args...), Output: os.Stderr, Keep: []*os.File{lock.File()}}
+	command := child.Command{Name: "engine", Path: self, Output: os.Stderr, Keep: []*os.File{lock.File(), binary}}
 	if o.Engine.Library {
-		command.Path, command.Args = "/proc/self/exe", chdb.Args(o.Engine.Path, args...)
+		command.Args = rules.Args(self, chdb.Args(keptBinary, args...)...)
+	} else {
+		command.Args = rules.Args(keptBinary, append([]string{"local"}, args...)...)
 	}
 	engine, err := child.Start(command)
 	return engine, at, err
 }
 
-// serveFront opens the two ports that clients use and serves on them. A failure to serve goes to ended.
-func (o Options) serveFront(at front.Front, ended chan<- error) error {
+const (
+	// self is this program, whoever may pass the folders that it lies in.
+	self = "/proc/self/exe"
+	// keptBinary is the engine's file, which is the second that the child keeps.
+	keptBinary = "/proc/self/fd/4"
+)
+
+// rules say what the engine can touch: its folder, its own file, what any program reads of the system. It cannot run programs and
+// connects nowhere.
+func (o Options) rules(dir string, ports []int) (confine.Rules, error) {
+	own, err := os.Executable()
+	if err != nil {
+		return confine.Rules{}, err
+	}
+	uid := confine.OwnUser()
+	return confine.Rules{
+		UID:        uid,
+		Dir:        dir,
+		Write:      []string{"/dev/null"},
+		Read:       append([]string{o.Engine.Path}, system...),
+		Execute:    []string{own, o.Engine.Path, "/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"},
+		Bind:       ports,
+		Unconfined: o.Unconfined || uid != 0,
+	}, nil
+}
+
+// system is what the engine reads of the machine.
+var system = []string{"/usr", "/lib", "/lib64", "/proc", "/sys", "/dev/zero", "/dev/random", "/dev/urandom", "/etc/ld.so.cache", "/etc/localtime",
+	"/etc/timezone", "/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/hosts", "/etc/host.conf", "/etc/resolv.conf", "/etc/ssl/openssl.cnf"}
+
+// listeners is how many sockets the engine listens on.
+const listeners = 2
+
+var (
+	errNotListening = errors.New("the engine does not listen yet")
+	// listensWithin bounds the engine's start; it reads its data first.
+	listensWithin = 5 * time.Minute
+)
+
+// serveFront waits for the engine's own ports and closes them to others, then opens the two that clients use and serves on them. A
+// failure to serve goes to ended.
+func (o Options) serveFront(engine *child.Process, at front.Front, ended chan<- error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), listensWithin)
+	defer cancel()
+	err := engine.Await(ctx, func(context.Context) error {
+		if closed, err := front.Close(engine.PID()); err != nil || closed == listeners {
+			return err
+		}
+		return errNotListening
+	})
+	if err != nil {
+		return err
+	}
 	native, err := net.Listen("tcp4", port.Join(o.TCPPort))
 	if err != nil {
 		return err

@@ -28,6 +28,8 @@ type Options struct {
 	DataDir string
 	// TCPPort and HTTPPort are on 127.0.0.1.
 	TCPPort, HTTPPort int
+	// Unconfined lets the engine run on a kernel without Landlock, also as the user of this process.
+	Unconfined bool
 	// Exe has the hidden command; empty is this program itself.
 	Exe string
 	// Output gets what the child prints; nil keeps only its last lines.
@@ -58,10 +60,9 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	var err error
 	server.Process, err = child.StartAndAwait(ctx, child.Command{
 		Name: "clickhouse", Path: o.Exe, Output: o.Output,
-		Env: []string{"TZ=UTC"},
 		Args: []string{
 			commandName, "--data", o.DataDir, "--engine", o.Engine.Path, "--library=" + strconv.FormatBool(o.Engine.Library),
-			"--port", strconv.Itoa(o.TCPPort), "--http-port", strconv.Itoa(o.HTTPPort),
+			"--unconfined=" + strconv.FormatBool(o.Unconfined), "--port", strconv.Itoa(o.TCPPort), "--http-port", strconv.Itoa(o.HTTPPort),
 		},
 	}, server.ping)
 	if err != nil {
@@ -112,6 +113,7 @@ func Command() *cobra.Command {
 	flags.StringVar(&o.DataDir, "data", "", "data directory")
 	flags.StringVar(&o.Engine.Path, "engine", "", "libchdb.so or a clickhouse program")
 	flags.BoolVar(&o.Engine.Library, "library", false, "the engine is a library")
+	flags.BoolVar(&o.Unconfined, "unconfined", false, "run without Landlock if the kernel has none")
 	flags.IntVar(&o.TCPPort, "port", 0, "native port on 127.0.0.1")
 	flags.IntVar(&o.HTTPPort, "http-port", 0, "HTTP port on 127.0.0.1")
 	return command

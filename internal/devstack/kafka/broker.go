@@ -6,8 +6,10 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -44,6 +46,9 @@ func Open(dir string, port int, log io.Writer) (*Broker, error) {
 	lock, err := dirlock.Acquire(ctx, dir)
 	if err != nil {
 		return nil, err
+	}
+	if err := os.Chmod(dir, 0o700); err != nil { // of a version that left it open to others
+		return nil, errors.Join(err, lock.Release())
 	}
 	cluster, err := kfake.NewCluster(
 		kfake.Ports(port),

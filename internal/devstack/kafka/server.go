@@ -12,6 +12,7 @@ import (
 
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"tcpledger/internal/devstack/child"
 	"tcpledger/internal/devstack/port"
@@ -84,7 +85,10 @@ func Command() *cobra.Command {
 		Short:  "run the embedded Kafka until standard input ends",
 		Hidden: true,
 		Args:   cobra.NoArgs,
-		RunE:   func(*cobra.Command, []string) error { return Serve(dir, port, os.Stdin, os.Stderr) },
+		RunE: func(*cobra.Command, []string) error {
+			unix.Umask(0o077) // the log is its user's alone
+			return Serve(dir, port, os.Stdin, os.Stderr)
+		},
 	}
 	command.Flags().StringVar(&dir, "data", "", "data directory")
 	command.Flags().IntVar(&port, "port", 0, "port on 127.0.0.1")

@@ -6,9 +6,11 @@ package port
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -54,20 +56,30 @@ func Free() (int, error) {
 	return ports[0], nil
 }
 
-// FreeSeveral returns n different ports that nothing listens on now.
+// Free ports are looked for below those that the kernel gives to outgoing connections, which come and go.
+const (
+	firstFree = 10_000
+	lastFree  = 32_000
+)
+
+// FreeSeveral returns n different ports that nothing listens on now, on any loopback address.
 func FreeSeveral(n int) ([]int, error) {
-	ports := make([]int, n)
-	for i := range ports {
-		listener, err := net.Listen("tcp4", Join(0))
+	ports := make([]int, 0, n)
+	for tries := 0; len(ports) < n; tries++ {
+		candidate := firstFree + rand.IntN(lastFree-firstFree)
+		listener, err := net.Listen("tcp4", net.JoinHostPort("0.0.0.0", strconv.Itoa(candidate)))
+		if err != nil && tries < lastFree-firstFree {
+			continue
+		}
 		if err != nil {
+			return nil, fmt.Errorf("no free port: %w", err)
+		}
+		if err := listener.Close(); err != nil {
 			return nil, err
 		}
-		defer func() { _ = listener.Close() }() // each stays open until all are found, so that they differ
-		address, ok := listener.Addr().(*net.TCPAddr)
-		if !ok {
-			return nil, fmt.Errorf("unexpected address %v", listener.Addr())
+		if !slices.Contains(ports, candidate) {
+			ports = append(ports, candidate)
 		}
-		ports[i] = address.Port
 	}
 	return ports, nil
 }

@@ -17,8 +17,11 @@ import (
 	"tcpledger/internal/program"
 )
 
-// EngineHost is the loopback address of the engine, and of the front when it connects to the engine, for nothing else.
-const EngineHost = "127.0.0.2"
+// Loopback addresses for nothing else: the engine listens on EngineHost, and the front connects to it from Host.
+const (
+	EngineHost = "127.0.0.2"
+	Host       = "127.0.0.3"
+)
 
 // maxHeaderTime bounds how long a client may take for the head of an HTTP request.
 const maxHeaderTime = 10 * time.Second
@@ -28,10 +31,9 @@ type Front struct {
 	Native, HTTP string
 }
 
-// dial connects to the engine from EngineHost: the engine's user may come from there only, so that what reaches the engine's own
-// ports past the front is refused.
+// dial connects to the engine, which hears nobody but Host (Close).
 func dial(ctx context.Context, addr string) (net.Conn, error) {
-	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(EngineHost)}}
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(Host)}}
 	return dialer.DialContext(ctx, "tcp4", addr)
 }
 
@@ -44,8 +46,7 @@ func (f Front) ServeHTTP(listener net.Listener) error {
 		},
 		FlushInterval: -1,
 		// An idle connection would hold up the engine's end.
-		Transport: &http.Transport{DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) { return dial(ctx, addr) },
-			DisableKeepAlives: true, DisableCompression: true},
+		Transport: &http.Transport{DialContext: dialHTTP, DisableKeepAlives: true, DisableCompression: true},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			http.Error(w, "the engine does not answer: "+err.Error(), http.StatusBadGateway)
 		},
@@ -53,3 +54,5 @@ func (f Front) ServeHTTP(listener net.Listener) error {
 	server := &http.Server{Handler: program.LocalOnly(proxy), ReadHeaderTimeout: maxHeaderTime}
 	return server.Serve(listener)
 }
+
+func dialHTTP(ctx context.Context, _, addr string) (net.Conn, error) { return dial(ctx, addr) }

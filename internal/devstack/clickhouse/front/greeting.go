@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -25,12 +24,11 @@ const (
 	refusalWithin = 10 * time.Second
 )
 
-// asking is the HTTP client of refusal.
-var asking = &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
-	DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) { return dial(ctx, addr) }}}
-
 // greeting is who a client of the native protocol says it is.
 type greeting struct{ database, user, password string }
+
+// asking is the HTTP client of refusal.
+var asking = &http.Client{Transport: &http.Transport{DialContext: dialHTTP, DisableKeepAlives: true}}
 
 // readGreeting reads a client's first packet, and nothing behind it. Raw is what it read; ok is false if that is no greeting.
 func readGreeting(from io.ByteReader) (raw []byte, g greeting, ok bool) {
@@ -93,14 +91,17 @@ func (r *greetingReader) text() string {
 	return text.String()
 }
 
-// admit reads the greeting of a client and asks, over HTTP at addr, whether the engine accepts its user, password and database:
-// wrong ones end the engine when it sees them in the native protocol. It answers a client that the engine refuses. Of any other
-// client it returns what it read.
-func admit(client io.ReadWriter, addr string) (begun []byte, ok bool) {
+// admit reads the greeting of a client and returns what it read. It asks, over HTTP, whether the engine accepts the user, the
+// password and the database: wrong ones end the engine when it sees them in the native protocol. ok is false for a client that
+// the engine refuses, which is answered, and for one that does not greet.
+func (f Front) admit(client io.ReadWriter) (begun []byte, ok bool) {
 	buffered := bufio.NewReader(client)
 	begun, g, ok := readGreeting(buffered)
-	if ok && g != (greeting{user: "default"}) {
-		if refusal := g.refusal(addr); refusal != nil {
+	if !ok {
+		return nil, false
+	}
+	if g != (greeting{user: "default"}) {
+		if refusal := g.refusal(f.HTTP); refusal != nil {
 			var b proto.Buffer
 			proto.ServerCodeException.Encode(&b)
 			refusal.EncodeAware(&b, 0)

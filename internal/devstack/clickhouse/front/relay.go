@@ -40,7 +40,7 @@ func (f Front) ServeNative(listener net.Listener) error {
 // answer of an engine whose client is gone is read to its end, which cancels the query.
 func (f Front) pass(client net.Conn) {
 	defer func() { _ = client.Close() }()
-	begun, ok := admit(client, f.HTTP)
+	begun, ok := f.admit(client)
 	if !ok {
 		return
 	}
