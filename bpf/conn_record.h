@@ -61,12 +61,14 @@ static __always_inline u8 flavour_of(const struct tcp_sock *tp)
 	return FLAVOUR_TCP;
 }
 
-FUNCTION void fill_end(struct connection *r, const struct sock *sk)
+FUNCTION void fill_end(struct connection *r, const struct sock *sk, const struct conn_state *c)
 {
 	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
 
 	r->error = BPF_CORE_READ(sk, sk_err);
 	r->error_soft = BPF_CORE_READ(sk, sk_err_soft);
+	if (!r->error_reported && !(c->flags & STATE_ERRORS_QUEUED))
+		r->error_reported = queued_error(sk);
 	r->shutdown = BPF_CORE_READ(sk, sk_shutdown);
 	r->linger2 = BPF_CORE_READ(tp, linger2);
 	r->evidence |= holder_evidence(sk) | socket_evidence(sk);
@@ -74,6 +76,8 @@ FUNCTION void fill_end(struct connection *r, const struct sock *sk)
 		r->evidence |= FLAG_LINGER2_OFF;
 	r->flavour = flavour_of(tp);
 	fill_counters(r, tp);
+	if (!r->write_seq)
+		r->evidence |= FLAG_NO_SEQUENCE;
 }
 
 FUNCTION void fill_life(struct connection *r, const struct conn_state *c)
@@ -88,6 +92,7 @@ FUNCTION void fill_life(struct connection *r, const struct conn_state *c)
 	r->first_at = c->first_at;
 	r->first_who = c->first_who;
 	r->first_evidence = c->first_evidence;
+	r->error_reported = c->error_reported;
 }
 
 /* The stack and the context are those of the first FIN, or of the end if it is abnormal. */
@@ -114,7 +119,7 @@ FUNCTION void emit_connection(struct exec_ctx *ec, const struct sock *sk,
 		fill_context(&r->context, state_context(sk, TCP_CLOSE));
 	fill_tuple(&r->tuple, sk, true);
 	fill_life(r, c);
-	fill_end(r, sk);
+	fill_end(r, sk, c);
 	r->evidence |= extra;
 	submit_record(r);
 }

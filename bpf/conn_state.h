@@ -42,6 +42,21 @@ static __always_inline struct conn_state *store_conn(const struct sock *sk, stru
 	return bpf_map_lookup_elem(&conns, &key);
 }
 
+/* connect() in repair mode sends no SYN: it goes on with another socket's connection, of either side. */
+static __always_inline void open_client(const struct sock *sk, struct conn_state *c)
+{
+	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
+
+	if (BPF_CORE_READ_BITFIELD_PROBED(tp, repair)) {
+		c->flags |= STATE_RESTORED;
+		c->opened_at = 0;
+	} else {
+		c->role = ROLE_CLIENT;
+	}
+	if (BPF_CORE_READ(sk, sk_error_queue.qlen))
+		c->flags |= STATE_ERRORS_QUEUED;
+}
+
 /* A connection begins. Its state replaces what an earlier connection of the same sk left. */
 static __always_inline void open_conn(struct exec_ctx *ec, struct sock *sk, u8 state)
 {
@@ -50,7 +65,7 @@ static __always_inline void open_conn(struct exec_ctx *ec, struct sock *sk, u8 s
 	want_cookie(sk);
 	init_conn(ec, &fresh, state);
 	if (state == TCP_SYN_SENT) {
-		fresh.role = ROLE_CLIENT;
+		open_client(sk, &fresh);
 		learn_owner(&fresh, OWNER_CONNECT);
 	} else {
 		fresh.role = ROLE_SERVER;

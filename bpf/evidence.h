@@ -37,6 +37,27 @@ FUNCTION u32 socket_evidence(const struct sock *sk)
 	return ev;
 }
 
+/*
+ * The ICMP error that was queued last for the application. The kernel reports an error
+ * this way, with sk_err 0, if connect() holds the socket. getsockopt(SO_ERROR) leaves
+ * it in the queue.
+ */
+FUNCTION u32 queued_error(const struct sock *sk)
+{
+	const struct sk_buff *skb;
+	const struct sock_exterr_skb *queued;
+	u8 origin;
+
+	if (!BPF_CORE_READ(sk, sk_error_queue.qlen))
+		return 0;
+	skb = BPF_CORE_READ(sk, sk_error_queue.prev);
+	queued = (const void *)__builtin_preserve_access_index(&skb->cb);
+	origin = BPF_CORE_READ(queued, ee.ee_origin);
+	if (origin != SO_EE_ORIGIN_ICMP && origin != SO_EE_ORIGIN_ICMP6)
+		return 0;
+	return BPF_CORE_READ(queued, ee.ee_errno);
+}
+
 static __always_inline u32 state_evidence(const struct conn_state *c)
 {
 	u32 ev = 0;
@@ -49,6 +70,8 @@ static __always_inline u32 state_evidence(const struct conn_state *c)
 		ev |= FLAG_BEGAN_BEFORE;
 	if (c->flags & STATE_SEEDED)
 		ev |= FLAG_SEEDED;
+	if (c->flags & STATE_RESTORED)
+		ev |= FLAG_RESTORED;
 	return ev;
 }
 

@@ -56,6 +56,8 @@ enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2, BPF_RB_AVAIL_DATA = 0 };
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 #define ROOT_CGROUP 1
+#define SO_EE_ORIGIN_ICMP 2
+#define SO_EE_ORIGIN_ICMP6 3
 
 enum tcp_state {
 	TCP_ESTABLISHED = 1,
@@ -132,6 +134,19 @@ struct file {
 	void *private_data;
 };
 
+struct sk_buff_head {
+	struct sk_buff *prev;
+	u32 qlen;
+};
+
+/* What the control block of a queued error holds. */
+struct sock_exterr_skb {
+	struct {
+		u32 ee_errno;
+		u8 ee_origin;
+	} ee;
+};
+
 struct socket {
 	struct file *file;
 	struct sock *sk;
@@ -144,6 +159,7 @@ struct sock {
 	} sk_lock;
 	int sk_err;
 	int sk_err_soft;
+	struct sk_buff_head sk_error_queue;
 	struct socket *sk_socket;
 	u16 sk_protocol;
 	u16 sk_type;
@@ -184,6 +200,7 @@ struct tcp_sock {
 	u32 lsndtime;
 	int linger2;
 	bool is_mptcp;
+	u8 repair : 1;
 };
 
 struct request_sock {

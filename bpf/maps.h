@@ -33,7 +33,8 @@ struct conn_state {
 	u8 role;
 	u8 first_who;
 	u8 first_evidence;
-	u8 pad[2];
+	u8 error_reported;
+	u8 pad;
 };
 
 _Static_assert(sizeof(struct conn_state) == 192, "conn_state");

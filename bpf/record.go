@@ -98,8 +98,10 @@ type Connection struct {
 	Flavour       Flavour
 	OldState      uint8
 	Shutdown      uint8
-	Retransmits   uint8 // icsk_retransmits
-	ProbesOut     uint8 // icsk_probes_out
+	Retransmits   uint8  // icsk_retransmits
+	ProbesOut     uint8  // icsk_probes_out
+	ErrorReported uint32 // the last error that the application was told of before the end, 0: none
+	_             uint32
 }
 
 // Event is everything else that has a number.
@@ -142,7 +144,8 @@ type ConnState struct {
 	Role          Role
 	FirstWho      Side
 	FirstEvidence uint8
-	_             [2]byte
+	ErrorReported uint8
+	_             uint8
 }
 
 // Stack carries frames that found the stack map full. It has no number.

@@ -89,6 +89,8 @@ struct connection {
 	u8 shutdown;
 	u8 retransmits;
 	u8 probes_out;
+	u32 error_reported; /* to the application, before the end */
+	u32 pad;
 };
 
 struct event {
@@ -123,7 +125,7 @@ _Static_assert(sizeof(struct head) == 32, "head");
 _Static_assert(sizeof(struct tuple) == 72, "tuple");
 _Static_assert(sizeof(struct owner) == 48, "owner");
 _Static_assert(sizeof(struct context) == 24, "context");
-_Static_assert(sizeof(struct connection) == 312, "connection");
+_Static_assert(sizeof(struct connection) == 320, "connection");
 _Static_assert(sizeof(struct event) == 216, "event");
 _Static_assert(sizeof(struct stack) == 432, "stack");
 

@@ -42,7 +42,7 @@ type Role uint8
 
 // The values of Role.
 const (
-	RoleUnknown Role = 0 // older than the agent
+	RoleUnknown Role = 0 // older than the agent, or restored by TCP_REPAIR
 	RoleClient  Role = 1
 	RoleServer  Role = 2
 )
@@ -135,6 +135,8 @@ const (
 	FlagNoCloseSeen   Flags = 1 << 13 // the socket was destroyed without -> CLOSE
 	FlagResetUnseen   Flags = 1 << 14 // a reset sent just after -> CLOSE may have gone unseen
 	FlagSeeded        Flags = 1 << 15 // the agent's start found the socket open
+	FlagRestored      Flags = 1 << 16 // TCP_REPAIR made it: another socket began the connection
+	FlagNoSequence    Flags = 1 << 17 // the kernel had given it no sequence number yet (write_seq 0)
 )
 
 // Has reports whether all of these bits are set.
@@ -160,15 +162,17 @@ type StateFlags uint16
 
 // The bits of StateFlags.
 const (
-	StateResetReceived StateFlags = 1 << 0 // before the record
-	StateResetSent     StateFlags = 1 << 1 // before the record
-	StateOwn           StateFlags = 1 << 2 // tcpledger's connection
-	StateBeganBefore   StateFlags = 1 << 3 // older than the agent
-	StateSeeded        StateFlags = 1 << 4 // found by the iterator at the agent's start
-	StateClosed        StateFlags = 1 << 5 // the record is out
-	StateResetLater    StateFlags = 1 << 6 // a reset was sent after the record
-	StateDiscovered    StateFlags = 1 << 7 // first seen in its state: state_at is not when it entered it
-	StateResetAnswer   StateFlags = 1 << 8 // a reset was sent before the record, to refuse a packet
+	StateResetReceived StateFlags = 1 << 0  // before the record
+	StateResetSent     StateFlags = 1 << 1  // before the record
+	StateOwn           StateFlags = 1 << 2  // tcpledger's connection
+	StateBeganBefore   StateFlags = 1 << 3  // older than the agent
+	StateSeeded        StateFlags = 1 << 4  // found by the iterator at the agent's start
+	StateClosed        StateFlags = 1 << 5  // the record is out
+	StateResetLater    StateFlags = 1 << 6  // a reset was sent after the record
+	StateDiscovered    StateFlags = 1 << 7  // first seen in its state: state_at is not when it entered it
+	StateResetAnswer   StateFlags = 1 << 8  // a reset was sent before the record, to refuse a packet
+	StateRestored      StateFlags = 1 << 9  // made by TCP_REPAIR
+	StateErrorsQueued  StateFlags = 1 << 10 // the socket's error queue was not empty when the connection began
 )
 
 // Has reports whether all of these bits are set.

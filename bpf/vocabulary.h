@@ -23,7 +23,7 @@ enum kind {
 };
 
 enum role {
-	ROLE_UNKNOWN = 0, /* older than the agent */
+	ROLE_UNKNOWN = 0, /* older than the agent, or restored by TCP_REPAIR */
 	ROLE_CLIENT = 1,
 	ROLE_SERVER = 2,
 };
@@ -88,6 +88,8 @@ enum flags {
 	FLAG_NO_CLOSE_SEEN = 8192, /* the socket was destroyed without -> CLOSE */
 	FLAG_RESET_UNSEEN = 16384, /* a reset sent just after -> CLOSE may have gone unseen */
 	FLAG_SEEDED = 32768, /* the agent's start found the socket open */
+	FLAG_RESTORED = 65536, /* TCP_REPAIR made it: another socket began the connection */
+	FLAG_NO_SEQUENCE = 131072, /* the kernel had given it no sequence number yet (write_seq 0) */
 };
 
 enum event_flags {
@@ -108,6 +110,8 @@ enum state_flags {
 	STATE_RESET_LATER = 64, /* a reset was sent after the record */
 	STATE_DISCOVERED = 128, /* first seen in its state: state_at is not when it entered it */
 	STATE_RESET_ANSWER = 256, /* a reset was sent before the record, to refuse a packet */
+	STATE_RESTORED = 512, /* made by TCP_REPAIR */
+	STATE_ERRORS_QUEUED = 1024, /* the socket's error queue was not empty when the connection began */
 };
 
 enum total {

@@ -147,6 +147,39 @@ var endings = []struct {
 	{"no port left", Verdict{CauseNoLocalPort, InitiatorKernel, ResetNone}, func(c *Connection) {
 		c.LastState, c.Flags, c.LocalPort, c.SegsOut = StateSynSent, FlagOwned, 0, 0
 	}},
+	{"a bound port that is taken for this peer", Verdict{CauseNoLocalPort, InitiatorKernel, ResetNone}, func(c *Connection) {
+		c.LastState, c.Flags, c.SegsOut = StateSynSent, FlagOwned|FlagNoSequence, 0
+	}},
+	{"connect() that fails with a port and a sequence number", Verdict{CauseUnknown, InitiatorUnknown, ResetNone}, func(c *Connection) {
+		c.LastState, c.Flags, c.SegsOut, c.WriteSeq = StateSynSent, FlagOwned, 0, 7
+	}},
+	{"the application took the refusal from the socket", Verdict{CauseRefused, InitiatorPeer, ResetNone}, func(c *Connection) {
+		c.LastState, c.Flags, c.Shutdown, c.ErrorReported = StateSynSent, closedFile, 3, errConnRefused
+	}},
+	{"the refusal is there, and nobody was told", Verdict{CauseRefused, InitiatorPeer, ResetNone}, func(c *Connection) {
+		c.LastState, c.Flags, c.Shutdown, c.ErrorSoft = StateSynSent, closedFile, 3, errConnRefused
+	}},
+	{"the application took the error of the firewall from the socket", Verdict{CauseUnreachable, InitiatorKernel, ResetNone}, func(c *Connection) {
+		c.LastState, c.Flags, c.Shutdown, c.ErrorReported = StateSynSent, closedFile, 3, errAccess
+	}},
+	{"a pending error, both FINs acknowledged", Verdict{CauseLocalClose, InitiatorLocal, ResetNone}, func(c *Connection) {
+		c.LastState, c.Error, c.Flags = StateFinWait2, errHostUnreach, FlagFinReceived|FlagSockDead
+		firstFin(c, SideLocal, closedFile)
+	}},
+	{"a pending error, the peer closed", Verdict{CausePeerClose, InitiatorPeer, ResetNone}, func(c *Connection) {
+		c.LastState, c.Error, c.Flags = StateLastAck, errConnRefused, FlagFinReceived
+		firstFin(c, SidePeer, 0)
+	}},
+	{"a pending error and data in retransmission, aborted with SO_LINGER 0", Verdict{CauseLingerAbort, InitiatorLocal, ResetSent}, func(c *Connection) {
+		c.LastState, c.Error, c.Flags, c.Shutdown = StateEstablished, errHostUnreach, closedFile|FlagLinger0|FlagResetAfter, 3
+		c.TimerRetries, c.SndNxt = 3, 100
+	}},
+	{"keepalive, ICMP says why", Verdict{CauseKeepaliveTimeout, InitiatorKernel, ResetSent}, func(c *Connection) {
+		c.LastState, c.Error, c.ProbesOut, c.Flags = StateEstablished, errHostUnreach, 2, FlagResetSent
+	}},
+	{"zero window, ICMP says why", Verdict{CauseZeroWindowTimeout, InitiatorKernel, ResetNone}, func(c *Connection) {
+		c.LastState, c.Error, c.SendWindow, c.WriteSeq, c.SndNxt, c.ProbesOut = StateEstablished, errNetUnreach, 0, 200, 100, 2
+	}},
 	{"nobody answers", Verdict{CauseRetransmitTimeout, InitiatorKernel, ResetNone}, func(c *Connection) {
 		c.LastState, c.Error, c.TimerRetries, c.SndNxt = StateEstablished, errTimedOut, 3, 100
 	}},

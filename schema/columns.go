@@ -109,7 +109,7 @@ func connectionColumns() []Column {
 	}, tupleColumns(), []Column{
 		col("cause", typeName, "", "Why it ended"),
 		col("initiator", typeName, "", "Who moved first: local, peer, kernel or unknown"),
-		col("error", typeName, "", "The error the socket ended with, empty for none"),
+		col("error", typeName, "", "The error that the socket ended with, or that ended its connect(); empty for none"),
 		col("errno", "UInt16", codecNumbers, "Its number"),
 		col("reset", typeName, "", "The reset of the ending: none, sent or received"),
 		col("reset_reason", typeName, "", "The kernel's reason for it, where it has one"),
@@ -119,6 +119,7 @@ func connectionColumns() []Column {
 		col("evidence", "UInt32", codecNumbers, "Facts about the socket at its end, one bit each (docs/verdicts.md)"),
 		col("first_fin", typeName, "", "Who sent the first FIN: none, local or peer"),
 		col("first_fin_evidence", "UInt32", codecNumbers, "The facts at the first FIN, the same bits"),
+		col("error_reported", typeName, "", "The last error that the application was told of before the end, empty for none"),
 		col("error_soft", typeName, "", "The error that the kernel kept for a timeout (sk_err_soft), empty for none"),
 		col("shutdown", "UInt8", codecNumbers, "Directions that were shut down: receive 1, send 2"),
 		col("timer_retries", "UInt32", codecNumbers, "Timeouts in a row without an acknowledgement (icsk_retransmits)"),

@@ -10,8 +10,11 @@ import (
 
 // The errors that decide causes, as Linux numbers them on every architecture tcpledger runs on.
 const (
+	errAccess      = int32(unix.EACCES)
 	errPipe        = int32(unix.EPIPE)
 	errNetUnreach  = int32(unix.ENETUNREACH)
+	errNoProtoOpt  = int32(unix.ENOPROTOOPT)
+	errNoNet       = int32(unix.ENONET)
 	errConnAborted = int32(unix.ECONNABORTED)
 	errConnReset   = int32(unix.ECONNRESET)
 	errTimedOut    = int32(unix.ETIMEDOUT)

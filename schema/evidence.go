@@ -18,3 +18,15 @@ type Evidence struct {
 	ProbesOut      uint32 // icsk_probes_out
 	SendWindow     uint32 // snd_wnd
 }
+
+// EndError is the error of the ending. The application may have taken the error of a connect() from the socket before it closed it, or
+// not have asked: then it is the error that was reported to it, or else the soft one.
+func (c *Connection) EndError() int32 {
+	switch {
+	case c.Error != 0 || c.LastState != StateSynSent:
+		return c.Error
+	case c.ErrorReported != 0:
+		return c.ErrorReported
+	}
+	return c.ErrorSoft
+}

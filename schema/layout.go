@@ -89,6 +89,7 @@ func (r *Connection) visit(c codec) {
 	c.opt(&r.ConnectUS)
 	c.u64(&r.StackID)
 	c.u64(&r.UserStackID)
+	c.i32(&r.ErrorReported)
 	// New fields of a connection and of the structs in it come here, at the end.
 }
 

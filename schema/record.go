@@ -74,6 +74,8 @@ type Connection struct {
 	ConnectUS   Optional
 	StackID     uint64
 	UserStackID uint64
+	// ErrorReported is the last error that the application was told of before the end, 0 for none.
+	ErrorReported int32
 }
 
 // Event is a record of something that happened to a connection or to a packet: a reset, a drop, an error, …

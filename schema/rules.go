@@ -24,12 +24,15 @@ var rules = []rule{
 	{CauseKilled, func(c *Connection) bool { return c.Error == errConnAborted }},
 
 	// connect() that never came to be. An error without a SYN is an older connection's: the socket keeps it until somebody asks.
-	{CauseRefused, connecting(func(c *Connection) bool { return c.Error == errConnRefused && c.SegsOut > 0 })},
-	{CauseConnectTimeout, connecting(func(c *Connection) bool { return c.Error == errTimedOut && c.SegsOut > 0 })},
-	{CauseUnreachable, connecting(func(c *Connection) bool { return unreachable(c.Error) && c.SegsOut > 0 })},
-	{CauseNoLocalPort, connecting(func(c *Connection) bool { return c.Error == 0 && c.LocalPort == 0 && c.SegsOut == 0 })},
+	{CauseRefused, connecting(func(c *Connection) bool { return c.EndError() == errConnRefused && c.SegsOut > 0 })},
+	{CauseConnectTimeout, connecting(func(c *Connection) bool { return c.EndError() == errTimedOut && c.SegsOut > 0 })},
+	{CauseUnreachable, connecting(func(c *Connection) bool { return unreachable(c.EndError()) && c.SegsOut > 0 })},
+	// The kernel gives the socket a sequence number once its ports and addresses are found to be free.
+	{CauseNoLocalPort, connecting(func(c *Connection) bool {
+		return c.EndError() == 0 && c.SegsOut == 0 && (c.LocalPort == 0 || c.Flags.Has(FlagNoSequence))
+	})},
 	{CauseConnectAbandoned, connecting(func(c *Connection) bool {
-		return c.Error == 0 && c.Flags.Has(FlagOwned) && c.SegsOut > 0
+		return c.EndError() == 0 && c.Flags.Has(FlagOwned) && c.SegsOut > 0
 	})},
 	{CauseUnknown, connecting(func(*Connection) bool { return true })},
 
@@ -43,14 +46,14 @@ var rules = []rule{
 	}},
 
 	// Timers gave up. The window decides between them: which timer fired does not show.
-	{CauseKeepaliveTimeout, func(c *Connection) bool { return c.Error == errTimedOut && c.ProbesOut > 0 && !outstanding(c) }},
+	{CauseKeepaliveTimeout, func(c *Connection) bool { return timerError(c) && c.ProbesOut > 0 && !outstanding(c) }},
 	{CauseZeroWindowTimeout, func(c *Connection) bool {
-		return c.Error == errTimedOut && c.SendWindow == 0 && outstanding(c)
+		return timerError(c) && c.SendWindow == 0 && outstanding(c) && (c.Error == errTimedOut || c.ProbesOut > 0)
 	}},
 	{CauseRetransmitTimeout, func(c *Connection) bool {
 		return timerError(c) && c.TimerRetries > 0 && c.BytesUnacked() > 0 && c.SendWindow > 0
 	}},
-	{CauseUnknown, func(c *Connection) bool { return c.Error != 0 }},
+	{CauseUnknown, func(c *Connection) bool { return c.Error != 0 && !pendingError(c) }},
 
 	// No error: the host itself ended it with a reset.
 	{CauseOutOfMemory, func(c *Connection) bool { return c.ResetReason == resetOnMemory && sentReset(c) }},
@@ -124,12 +127,34 @@ func finState(s State) bool { return finWait(s) || s == StateLastAck || s == Sta
 
 func resetError(errno int32) bool { return errno == errConnReset || errno == errPipe }
 
+// unreachable holds for the errors that ICMP and ICMPv6 give beside ECONNREFUSED: a firewall that says "prohibited" is EHOSTUNREACH over
+// IPv4 and EACCES over IPv6.
 func unreachable(errno int32) bool {
-	return errno == errHostUnreach || errno == errNetUnreach || errno == errNetDown || errno == errHostDown
+	switch errno {
+	case errHostUnreach, errNetUnreach, errNetDown, errHostDown, errNoProtoOpt, errAccess, errNoNet:
+		return true
+	}
+	return false
 }
 
-// timerError holds if a timer gave up: ETIMEDOUT, or the soft error of an earlier ICMP message.
-func timerError(c *Connection) bool { return c.Error == errTimedOut || unreachable(c.Error) }
+// timerError holds if a timer gave up: ETIMEDOUT, or the soft error of an earlier ICMP message. While a task closes the socket, such a
+// soft error is no timer's.
+func timerError(c *Connection) bool {
+	return c.Error == errTimedOut || unreachable(c.Error) && !c.Flags.Has(FlagOwned|FlagFileDead)
+}
+
+// pendingError holds if the error is older than the ending: ICMP reported it during the life, the connection went on, and the
+// application did not ask for it. A reset and a timer put errors of their own in its place.
+func pendingError(c *Connection) bool {
+	switch c.Error {
+	case errConnReset, errPipe, errTimedOut, errConnAborted:
+		return false
+	}
+	if c.Flags.Has(FlagResetReceived) {
+		return false
+	}
+	return c.Flags.Has(FlagOwned|FlagFileDead) || c.TimerRetries == 0 && c.ProbesOut == 0
+}
 
 func outstanding(c *Connection) bool { return c.BytesUnsent() > 0 || c.BytesUnacked() > 0 }
 

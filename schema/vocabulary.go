@@ -27,7 +27,7 @@ type Role uint8
 
 // The values of Role.
 const (
-	RoleUnknown Role = 0 // older than the agent
+	RoleUnknown Role = 0 // older than the agent, or restored by TCP_REPAIR
 	RoleClient  Role = 1
 	RoleServer  Role = 2
 )
@@ -141,6 +141,8 @@ const (
 	FlagNoCloseSeen   Flags = 1 << 13 // the socket was destroyed without -> CLOSE
 	FlagResetUnseen   Flags = 1 << 14 // a reset sent just after -> CLOSE may have gone unseen
 	FlagSeeded        Flags = 1 << 15 // the agent's start found the socket open
+	FlagRestored      Flags = 1 << 16 // TCP_REPAIR made it: another socket began the connection
+	FlagNoSequence    Flags = 1 << 17 // the kernel had given it no sequence number yet (write_seq 0)
 )
 
 // Has reports whether all of these bits are set.

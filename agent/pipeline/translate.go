@@ -40,6 +40,8 @@ func (t *translator) connection(in *bpf.Connection, out *schema.Connection) {
 		Counters: counters(in),
 		Role:     schema.Role(in.Role),
 		Flavour:  schema.Flavour(in.Flavour),
+
+		ErrorReported: int32(in.ErrorReported),
 	}
 	if in.OpenedAt != 0 {
 		out.OpenedAt = schema.Some(in.OpenedAt)

@@ -46,7 +46,7 @@ func duration(d time.Duration) string { return oneWord(text.Duration(d)) }
 // connectionDetail is printed behind the cause: the error, the reset with the kernel's reason, the data that never arrived.
 func connectionDetail(c *schema.Connection, v schema.Verdict) string {
 	var parts []string
-	if name := schema.ErrnoName(c.Error); name != "" {
+	if name := schema.ErrnoName(c.EndError()); name != "" {
 		parts = append(parts, name)
 	}
 	if v.Reset != schema.ResetNone {

@@ -4,6 +4,7 @@
 #define TCPLEDGER_ERROR_H
 
 #include "../event.h"
+#include "../evidence.h"
 
 /*
  * An abort by this host reports ECONNRESET too, after the reset it sent.
@@ -19,23 +20,39 @@ static __always_inline bool self_made(const struct sock *sk, const struct conn_s
 	return !BPF_CORE_READ(sk, __sk_common.skc_dport);
 }
 
-/* tcp_disconnect and soft ICMP errors report 0: no error. */
+/*
+ * An ICMP error meets a socket that connect() holds: sk_err stays 0. If nobody holds
+ * the socket, the kernel ends it and reports sk_err next.
+ */
+static __always_inline u32 reported_error(const struct sock *sk, u8 state)
+{
+	u32 error = BPF_CORE_READ(sk, sk_err);
+
+	if (error || state == TCP_CLOSE || !BPF_CORE_READ(sk, sk_lock.owned))
+		return error;
+	return queued_error(sk);
+}
+
+/* tcp_disconnect reports 0: no error. */
 static __always_inline void emit_error(struct exec_ctx *ec, const struct sock *sk)
 {
+	struct conn_state *c = find_conn(sk);
 	struct event_args args = {
 		.sk = sk,
 		.full = true,
-		.conn = find_conn(sk),
+		.conn = c,
 		.state = state_of(sk),
 		.reason = ABSENT32,
-		.error = BPF_CORE_READ(sk, sk_err),
 		.stack = true,
 	};
 
-	if (!args.error || self_made(sk, args.conn, args.error)) {
+	args.error = reported_error(sk, args.state);
+	if (!args.error || self_made(sk, c, args.error)) {
 		count(TOTAL_ERRORS_FILTERED);
 		return;
 	}
+	if (c && !(c->flags & STATE_CLOSED))
+		c->error_reported = args.error;
 	emit_event(ec, KIND_ERROR, &args);
 }
 

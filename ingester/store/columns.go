@@ -92,8 +92,8 @@ func connectionColumns() []column[row.Connection] {
 	}, tupleColumns(rec), []column[R]{
 		named("cause", func(r *R) string { return string(r.Verdict.Cause) }),
 		named("initiator", func(r *R) string { return string(r.Verdict.Initiator) }),
-		named("error", func(r *R) string { return schema.ErrnoName(r.Ended.Error) }),
-		u16("errno", func(r *R) uint16 { return errno(r.Ended.Error) }),
+		named("error", func(r *R) string { return schema.ErrnoName(r.Ended.EndError()) }),
+		u16("errno", func(r *R) uint16 { return errno(r.Ended.EndError()) }),
 		named("reset", func(r *R) string { return string(r.Verdict.Reset) }),
 		named("reset_reason", func(r *R) string { return r.Ended.ResetReason }),
 		u32OrNull("reset_reason_raw", func(r *R) schema.Optional { return r.Ended.ResetReasonRaw }),
@@ -124,6 +124,7 @@ func evidenceColumns() []column[row.Connection] {
 		u32("evidence", func(r *R) uint32 { return uint32(r.Ended.Flags) }),
 		named("first_fin", func(r *R) string { return r.Ended.FirstFin.String() }),
 		u32("first_fin_evidence", func(r *R) uint32 { return uint32(r.Ended.FirstFinFlags) }),
+		named("error_reported", func(r *R) string { return schema.ErrnoName(r.Ended.ErrorReported) }),
 		named("error_soft", func(r *R) string { return schema.ErrnoName(r.Ended.ErrorSoft) }),
 		u8("shutdown", func(r *R) uint8 { return r.Ended.Shutdown }),
 		u32("timer_retries", func(r *R) uint32 { return r.Ended.TimerRetries }),

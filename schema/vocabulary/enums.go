@@ -29,7 +29,7 @@ func (e *Enum) Text(number uint8) string {
 // The enums that the kernel side writes and the tables hold. Values are appended only.
 var (
 	Roles = Enum{Type: "Role", Prefix: "Role", C: "ROLE_", Doc: "says which side of the connection this host was",
-		Values: []Value{{"unknown", "older than the agent"}, {"client", ""}, {"server", ""}}}
+		Values: []Value{{"unknown", "older than the agent, or restored by TCP_REPAIR"}, {"client", ""}, {"server", ""}}}
 	Flavours = Enum{Type: "Flavour", Prefix: "Flavour", C: "FLAVOUR_", Doc: "says what kind of TCP socket it was", First: 1,
 		Values: []Value{{"tcp", ""}, {"mptcp_subflow", ""}}}
 	Sides = Enum{Type: "Side", Prefix: "Side", C: "SIDE_", Doc: "is one end of a connection",

@@ -33,6 +33,8 @@ var (
 			{"no_close_seen", "the socket was destroyed without -> CLOSE"},
 			{"reset_unseen", "a reset sent just after -> CLOSE may have gone unseen"},
 			{"seeded", "the agent's start found the socket open"},
+			{"restored", "TCP_REPAIR made it: another socket began the connection"},
+			{"no_sequence", "the kernel had given it no sequence number yet (write_seq 0)"},
 		}}
 	EventFlags = FlagSet{Type: "EventFlags", Base: "uint8", Prefix: "Event", C: "EVENT_", Doc: "say what the tuple and the state of an event come from",
 		Values: []Value{
@@ -53,6 +55,8 @@ var (
 			{"reset_later", "a reset was sent after the record"},
 			{"discovered", "first seen in its state: state_at is not when it entered it"},
 			{"reset_answer", "a reset was sent before the record, to refuse a packet"},
+			{"restored", "made by TCP_REPAIR"},
+			{"errors_queued", "the socket's error queue was not empty when the connection began"},
 		}}
 )
 

@@ -12,7 +12,7 @@ import (
 )
 
 // againQuery reads what docs/verdicts.md names as the evidence of a row.
-const againQuery = `SELECT cause, initiator, reset, rules, last_state, error, error_soft, reset_reason, shutdown, timer_retries, probes_out,
+const againQuery = `SELECT cause, initiator, reset, rules, last_state, error, error_reported, error_soft, reset_reason, shutdown, timer_retries, probes_out,
 	send_window, local_port, segs_out, bytes_unsent, bytes_unacked, bytes_unread, owner_how, ctx_kind, first_fin, evidence, first_fin_evidence
 	FROM tcpledger.connections`
 
@@ -24,15 +24,15 @@ func (c *chain) requireDecidedAgain() {
 	defer func() { require.NoError(c.t, rows.Close()) }()
 	decided := 0
 	for rows.Next() {
-		var cause, initiator, reset, lastState, errno, soft, how, context, firstFin string
+		var cause, initiator, reset, lastState, errno, told, soft, how, context, firstFin string
 		var rules uint16
 		var unsent, unacked, unread uint32
 		e := &schema.Connection{}
-		require.NoError(c.t, rows.Scan(&cause, &initiator, &reset, &rules, &lastState, &errno, &soft, &e.ResetReason, &e.Shutdown, &e.TimerRetries,
+		require.NoError(c.t, rows.Scan(&cause, &initiator, &reset, &rules, &lastState, &errno, &told, &soft, &e.ResetReason, &e.Shutdown, &e.TimerRetries,
 			&e.ProbesOut, &e.SendWindow, &e.LocalPort, &e.SegsOut, &unsent, &unacked, &unread, &how, &context, &firstFin,
 			(*uint32)(&e.Flags), (*uint32)(&e.FirstFinFlags)))
 		e.LastState = named[schema.State](13, lastState)
-		e.Error, e.ErrorSoft = number(errno), number(soft)
+		e.Error, e.ErrorReported, e.ErrorSoft = number(errno), number(told), number(soft)
 		e.Owner.How, e.Context.Kind = named[schema.OwnerHow](8, how), named[schema.CtxKind](6, context)
 		e.FirstFin = named[schema.Side](3, firstFin)
 		e.WriteSeq, e.SndNxt, e.RcvNxt = unacked+unsent, unacked, unread

@@ -2,6 +2,14 @@
 
 package endings
 
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"tcpledger/schema"
+)
+
 // Scenarios lists the suite.
 func Scenarios() []Scenario {
 	return []Scenario{
@@ -29,6 +37,23 @@ func Scenarios() []Scenario {
 		{Name: "refused v6", Run: refused(v6)},
 		{Name: "refused by ICMP", Run: refusedByICMP},
 		{Name: "unreachable", Run: unreachable},
+		{Name: "own firewall: port unreachable v4", Run: firewallRefuses(v4, "icmp type port-unreachable", syscall.ECONNREFUSED,
+			schema.CauseRefused, schema.InitiatorPeer)},
+		{Name: "own firewall: port unreachable v6", Run: firewallRefuses(v6, "icmpv6 type port-unreachable", syscall.ECONNREFUSED,
+			schema.CauseRefused, schema.InitiatorPeer)},
+		{Name: "own firewall: host unreachable v4", Run: firewallRefuses(v4, "icmp type host-unreachable", syscall.EHOSTUNREACH,
+			schema.CauseUnreachable, schema.InitiatorKernel)},
+		{Name: "own firewall: admin prohibited v4", Run: firewallRefuses(v4, "icmp type admin-prohibited", syscall.EHOSTUNREACH,
+			schema.CauseUnreachable, schema.InitiatorKernel)},
+		{Name: "own firewall: admin prohibited v6", Run: firewallRefuses(v6, "icmpv6 type admin-prohibited", syscall.EACCES,
+			schema.CauseUnreachable, schema.InitiatorKernel)},
+		{Name: "own firewall: closed without asking", Run: firewallUnasked},
+		{Name: "own firewall: error queue emptied", Run: firewallErrorQueue},
+		{Name: "old error, closed in order v4", Run: oldError(v4, unix.IPPROTO_IP, unix.IP_RECVERR, "icmp type host-unreachable")},
+		{Name: "old error, closed in order v6", Run: oldError(v6, unix.IPPROTO_IPV6, unix.IPV6_RECVERR, "icmpv6 type addr-unreachable")},
+		{Name: "old error, aborted", Run: oldErrorAborted},
+		{Name: "bound port taken v4", Run: boundPortTaken(v4)},
+		{Name: "bound port taken v6", Run: boundPortTaken(v6)},
 		{Name: "connect timeout", Run: connectTimeout},
 		{Name: "connect abandoned", Run: connectAbandoned},
 		{Name: "no local port", Run: noLocalPort},

@@ -67,6 +67,11 @@ func perform(c *command) (answer, error) {
 	case "unread":
 		n, err := unix.IoctlGetInt(c.FD, unix.TIOCINQ)
 		return answer{N: n}, err
+	case "take-error":
+		n, err := unix.GetsockoptInt(c.FD, unix.SOL_SOCKET, unix.SO_ERROR)
+		return answer{N: n}, err
+	case "drain-errors":
+		return answer{}, drainErrors(c.FD)
 	case "storm":
 		return storm(c)
 	case "refusals":

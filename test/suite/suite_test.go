@@ -164,7 +164,7 @@ func compare(w *endings.Expect, c *schema.Connection) (word, why string) {
 	differ("cause", w.Cause, v.Cause, v.Cause == schema.CauseUnknown)
 	differ("initiator", w.Initiator, v.Initiator, v.Initiator == schema.InitiatorUnknown)
 	differ("reset", w.Reset, v.Reset, false)
-	differ("error", w.Error, schema.ErrnoName(c.Error), false)
+	differ("error", w.Error, schema.ErrnoName(c.EndError()), false)
 	differ("flavour", w.Flavour.String(), c.Flavour.String(), false)
 	if !w.AnyBytes {
 		differBytes(differ, w, c)
