@@ -141,6 +141,27 @@ func TestMetricsOfThePagesExist(t *testing.T) {
 	require.True(t, isMetric("tcpledger_ingester_lag_messages", texts))
 }
 
+// roomRow is a row of ARCHITECTURE.md's table of rooms: name, contents, imports.
+var roomRow = regexp.MustCompile("(?m)^\\| `([^`]+)/` \\| [^|]+ \\| ([^|]+) \\|$")
+
+// The table of rooms in ARCHITECTURE.md says what the rules say.
+func TestTheTableOfRoomsIsTheRules(t *testing.T) {
+	shown := map[string][]string{}
+	for _, row := range roomRow.FindAllStringSubmatch(pages(t)["ARCHITECTURE.md"], -1) {
+		imports := []string{}
+		if row[2] != "none" {
+			imports = strings.Split(strings.ReplaceAll(row[2], "`", ""), ", ")
+		}
+		slices.Sort(imports)
+		shown[row[1]] = imports
+	}
+	for name, allowed := range rooms {
+		require.Equal(t, slices.Sorted(slices.Values(allowed)), slices.Sorted(slices.Values(shown[name])), "ARCHITECTURE.md about "+name)
+		require.Contains(t, shown, name, "a room that ARCHITECTURE.md does not show")
+	}
+	require.Len(t, shown, len(rooms), "ARCHITECTURE.md shows a room that there is not")
+}
+
 func TestEveryPackageSaysWhatItIs(t *testing.T) {
 	command := exec.CommandContext(t.Context(), "go", "list", "-f", "{{if .GoFiles}}{{if not .Doc}}{{.ImportPath}}{{end}}{{end}}", "./...")
 	command.Dir = root
