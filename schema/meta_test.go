@@ -62,6 +62,19 @@ func TestGoldenSymbols(t *testing.T) {
 	require.Equal(t, &SymbolPiece{BuildID: "ab", Module: "kernel", Pieces: 1, Symbols: sampleSymbols(3)}, got)
 }
 
+// A piece that carries its table's hash, and one that an agent sent before there was one.
+func TestGoldenSymbolsWithHash(t *testing.T) {
+	messages, err := EncodeSymbols("ab", "kernel", sampleSymbols(3))
+	require.NoError(t, err)
+	got, err := DecodeSymbols(golden(t, "symbols.hash.v1.hex", messages[0]))
+	require.NoError(t, err)
+	require.NotZero(t, got.Hash)
+	require.Equal(t, &SymbolPiece{BuildID: "ab", Module: "kernel", Pieces: 1, Symbols: sampleSymbols(3), Hash: got.Hash}, got)
+	today, err := DecodeSymbols(messages[0])
+	require.NoError(t, err)
+	require.Equal(t, got.Hash, today.Hash, "tables are compared by it for years")
+}
+
 func TestSymbolsAreCutIntoPieces(t *testing.T) {
 	want := sampleSymbols(60_000)
 	messages, err := EncodeSymbols("ab", "kernel", want)
