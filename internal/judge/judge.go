@@ -27,6 +27,12 @@ type Judge struct {
 	batch   schema.Batch
 	numbers []number
 	days    []int64
+
+	// Of the numbers of a batch's ranges, one range behind the other: whether a row has it. first is where each range begins,
+	// last the range of the last row.
+	seen  []bool
+	first []int
+	last  int
 }
 
 // New makes a judge.

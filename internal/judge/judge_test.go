@@ -4,6 +4,7 @@ package judge
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -183,6 +184,40 @@ func TestUnknownKinds(t *testing.T) {
 	require.Equal(t, "unknown_kind: kind_200 (and 2 more)", r.String())
 	require.Equal(t, []schema.Range{{Stream: 3, From: 15, To: 15}}, r.Ranges)
 	require.Len(t, b.Connections, 2)
+}
+
+// The quick comparison of rows and ranges and the one that sorts say the same.
+func TestQuickComparisonAgrees(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	same := 0
+	for range 5_000 {
+		var b schema.Batch
+		for range 1 + random.IntN(3) {
+			from := random.Uint64N(4)
+			b.Ranges = append(b.Ranges, schema.Range{Stream: random.Uint32N(3), From: from, To: from + random.Uint64N(3)})
+		}
+		for _, r := range b.Ranges {
+			for seq := r.From; seq <= r.To; seq++ {
+				id := schema.Identity{Stream: r.Stream, Seq: seq}
+				if random.IntN(12) == 0 {
+					id.Seq += random.Uint64N(3)
+				}
+				if random.IntN(2) == 0 {
+					b.Connections = append(b.Connections, schema.Connection{Identity: id})
+				} else {
+					b.Events = append(b.Events, schema.Event{Identity: id})
+				}
+			}
+		}
+		j := New()
+		quick, slow := j.agrees(&b), j.sorted(&b) == ""
+		require.Equal(t, slow, quick, "%v", b)
+		if quick {
+			same++
+		}
+	}
+	require.Greater(t, same, 500)
+	require.Less(t, same, 4_500)
 }
 
 func TestTheJudgeGoesOnAfterAReject(t *testing.T) {
