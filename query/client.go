@@ -37,6 +37,7 @@ type Client struct {
 	conn     driver.Conn
 	database string
 	maxTime  time.Duration
+	rowsOnly bool // leave the rollups out
 }
 
 // New makes a client that asks through conn, which the caller closes. The server gives up a question that takes longer than

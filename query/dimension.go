@@ -62,7 +62,10 @@ func EventDimensions() []Dimension {
 }
 
 // grouping is a list of dimensions as SQL: the key of a group, and what follows GROUP BY.
-type grouping struct{ name, key, by string }
+type grouping struct {
+	name, key, by string
+	columns       []string
+}
 
 func group(by, known []Dimension) (grouping, error) {
 	if len(by) == 0 {
@@ -77,7 +80,7 @@ func group(by, known []Dimension) (grouping, error) {
 		keys = append(keys, "toString("+d.expression()+")")
 		columns = append(columns, d.expression())
 	}
-	return grouping{strings.Join(names, ", "), "[" + strings.Join(keys, ", ") + "]::Array(String)", strings.Join(columns, ", ")}, nil
+	return grouping{strings.Join(names, ", "), "[" + strings.Join(keys, ", ") + "]::Array(String)", strings.Join(columns, ", "), columns}, nil
 }
 
 func list(dimensions []Dimension) string {

@@ -23,6 +23,18 @@ type Totals struct {
 
 // Totals counts the endings of the window.
 func (c *Client) Totals(ctx context.Context, w Window, f Filter) (Totals, error) {
+	need := cellColumns{[]string{"host", "reset"}, []string{"clocks_off"}}
+	if p, ok := c.planned(w, f, need, 0); ok {
+		with, cells, parameters := p.sql(c, need)
+		return one[Totals](ctx, c, Question{"totals", fmt.Sprintf(`%s
+SELECT sum(cells.endings) AS endings, uniqExact(host) AS hosts,
+    sumIf(cells.endings, reset = 'sent') AS resets_sent, sumIf(cells.endings, reset = 'received') AS resets_received,
+    sum(cells.clocks_off) AS clocks_off
+FROM
+(
+%s
+) AS cells`, with, cells), parameters})
+	}
 	where := f.endings(w)
 	return one[Totals](ctx, c, Question{"totals", fmt.Sprintf(`SELECT count() AS endings, uniqExact(host) AS hosts,
     countIf(reset = 'sent') AS resets_sent, countIf(reset = 'received') AS resets_received,
@@ -31,12 +43,14 @@ FROM %s
 WHERE %s`, c.table("connections"), where), where.parameters})
 }
 
-// Counts is what is counted of a group of endings. MedianUS is nil if every connection of the group began before the agent.
+// Counts is what is counted of a group of endings. MedianUS is nil if every connection of the group began before the agent. If it is
+// Rough it comes from a rollup's histogram and is right within a factor of the square root of two; all else is exact.
 type Counts struct {
 	Endings        uint64            `ch:"endings" json:"endings"`
 	ResetsSent     uint64            `ch:"resets_sent" json:"resets_sent"`
 	ResetsReceived uint64            `ch:"resets_received" json:"resets_received"`
 	MedianUS       *float64          `ch:"median_us" json:"median_us"` // of the connections' durations
+	Rough          bool              `ch:"rough" json:"median_rough,omitempty"`
 	Sent           uint64            `ch:"sent" json:"bytes_sent"`
 	Received       uint64            `ch:"received" json:"bytes_received"`
 	Causes         map[string]uint64 `ch:"causes" json:"causes"`
@@ -50,7 +64,7 @@ type Counts struct {
 // counted are the columns of Counts.
 const counted = `count() AS endings,
     countIf(reset = 'sent') AS resets_sent, countIf(reset = 'received') AS resets_received,
-    median(duration_us) AS median_us,
+    median(duration_us) AS median_us, false AS rough,
     sum(bytes_sent) AS sent, sum(bytes_received) AS received,
     sumMap(map(toString(cause), toUInt64(1))) AS causes,
     countIf(initiator = 'local') AS local, countIf(initiator = 'peer') AS peer,
@@ -86,6 +100,21 @@ func (c *Client) Endings(ctx context.Context, w Window, f Filter, top int, by ..
 	g, err := group(by, EndingDimensions())
 	if err != nil {
 		return nil, err
+	}
+	need := counts(g.columns...)
+	if p, ok := c.planned(w, f, need, 0); ok {
+		with, cells, parameters := p.sql(c, need)
+		return ask[Group](ctx, c, Question{"endings by " + g.name, fmt.Sprintf(`%s,
+%s
+SELECT %s AS key,
+    %s
+FROM
+(
+%s
+) AS cells
+GROUP BY %s
+ORDER BY endings DESC, %s
+LIMIT %d`, with, median, g.key, countedOf, cells, g.by, g.by, top), parameters})
 	}
 	where := f.endings(w)
 	return ask[Group](ctx, c, Question{"endings by " + g.name, fmt.Sprintf(`SELECT %s AS key,
@@ -138,6 +167,19 @@ type Rate struct {
 
 // Rates counts endings by cause in slots of so many seconds, which begin at multiples of that in Unix time.
 func (c *Client) Rates(ctx context.Context, w Window, f Filter, slotSeconds int) ([]Rate, error) {
+	need := cellColumns{keys: []string{"cause"}}
+	if p, ok := c.planned(w, f, need, time.Duration(slotSeconds)*time.Second); ok {
+		with, cells, parameters := p.sql(c, need)
+		return ask[Rate](ctx, c, Question{"endings over time", fmt.Sprintf(`%s
+SELECT toInt64(intDiv(toUnixTimestamp(at), %d) * %d) AS slot, toString(cause) AS cause, sum(cells.endings) AS endings
+FROM
+(
+%s
+) AS cells
+GROUP BY slot, cause
+ORDER BY slot, cause
+LIMIT %d`, with, slotSeconds, slotSeconds, cells, maxRows), parameters})
+	}
 	where := f.endings(w)
 	return ask[Rate](ctx, c, Question{"endings over time", fmt.Sprintf(`SELECT toInt64(intDiv(toUnixTimestamp(closed_at), %d) * %d) AS slot, toString(cause) AS cause, count() AS endings
 FROM %s

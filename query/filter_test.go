@@ -83,7 +83,7 @@ func TestConditions(t *testing.T) {
 func TestGroup(t *testing.T) {
 	g, err := group([]Dimension{Owner, Host}, EndingDimensions())
 	require.NoError(t, err)
-	require.Equal(t, grouping{"owner, host", "[toString(owner_comm), toString(host)]::Array(String)", "owner_comm, host"}, g)
+	require.Equal(t, grouping{"owner, host", "[toString(owner_comm), toString(host)]::Array(String)", "owner_comm, host", []string{"owner_comm", "host"}}, g)
 	_, err = group([]Dimension{"1; DROP TABLE x"}, EndingDimensions())
 	require.ErrorContains(t, err, `group by "1; DROP TABLE x": want cause, error, host`)
 	_, err = group([]Dimension{Kind}, EndingDimensions())

@@ -22,23 +22,7 @@ type Path struct {
 // Paths counts endings by code path, the top most frequent. It asks twice: for the paths, then for the frames of those. It looks
 // up the stacks of the window only, whatever the table holds.
 func (c *Client) Paths(ctx context.Context, w Window, f Filter, top int) ([]Path, error) {
-	where := f.endings(w)
-	ended := fmt.Sprintf("%s\n    WHERE %s", c.table("connections"), strings.ReplaceAll(where.String(), "\n", "\n    "))
-	paths, err := ask[Path](ctx, c, Question{"endings by code path", fmt.Sprintf(`SELECT if(fp = 0, stack_id, fp) AS path, min(stack_id) AS stack,
-    %s
-FROM
-(
-    SELECT stack_id, reset, duration_us, bytes_sent, bytes_received, cause, initiator
-    FROM %s
-) AS ended
-LEFT JOIN
-(
-    SELECT stack_id, fp FROM %s
-    WHERE stack_id IN (SELECT stack_id FROM %[2]s)
-) AS named USING (stack_id)
-GROUP BY path
-ORDER BY endings DESC, path
-LIMIT %[4]d`, counted, ended, c.table("stacks"), top), where.parameters})
+	paths, err := c.pathsOf(ctx, w, f, top)
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +40,35 @@ LIMIT %[4]d`, counted, ended, c.table("stacks"), top), where.parameters})
 		paths[i].Symbols = symbols[paths[i].StackID]
 	}
 	return paths, nil
+}
+
+// pathsOf counts endings by code path, without their frames.
+func (c *Client) pathsOf(ctx context.Context, w Window, f Filter, top int) ([]Path, error) {
+	where := f.endings(w)
+	with, columns, parameters := "", counted, where.parameters
+	ended := fmt.Sprintf("SELECT stack_id, reset, duration_us, bytes_sent, bytes_received, cause, initiator\n    FROM %s\n    WHERE %s",
+		c.table("connections"), strings.ReplaceAll(where.String(), "\n", "\n    "))
+	seen := fmt.Sprintf("SELECT stack_id FROM %s\n    WHERE %s", c.table("connections"), strings.ReplaceAll(where.String(), "\n", "\n    "))
+	need := counts("stack_id")
+	if p, ok := c.planned(w, f, need, 0); ok {
+		with, ended, parameters = p.sql(c, need)
+		with, columns = with+",\n"+median+"\n", countedOf
+		seen = "SELECT stack_id FROM\n    (\n" + ended + "\n    )"
+	}
+	return ask[Path](ctx, c, Question{"endings by code path", fmt.Sprintf(`%sSELECT if(fp = 0, stack_id, fp) AS path, min(stack_id) AS stack,
+    %s
+FROM
+(
+    %s
+) AS cells
+LEFT JOIN
+(
+    SELECT stack_id, fp FROM %s
+    WHERE stack_id IN (%s)
+) AS named USING (stack_id)
+GROUP BY path
+ORDER BY endings DESC, path
+LIMIT %d`, with, columns, ended, c.table("stacks"), seen, top), parameters})
 }
 
 // Symbols gives the frames of stacks by their ids, innermost first. A stack that no row describes is left out.

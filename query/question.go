@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -35,6 +36,18 @@ func (q Question) Text() string {
 	}
 	fmt.Fprintf(&b, "session_timezone = '%s';\n", timezone)
 	return b.String()
+}
+
+var tableOf = regexp.MustCompile("`[^`]+`\\.(\\w+)")
+
+// Tables lists the tables and views that the question reads, by name.
+func (q Question) Tables() []string {
+	var names []string
+	for _, found := range tableOf.FindAllStringSubmatch(q.SQL, -1) {
+		names = append(names, found[1])
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 type traceKey struct{}

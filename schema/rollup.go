@@ -5,7 +5,6 @@ package schema
 import (
 	_ "embed"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -94,41 +93,69 @@ func (r *Rollup) Time() string {
 	return "bucket"
 }
 
-// Chained reports whether the rollup sums up another.
-func (r *Rollup) Chained() bool {
-	return slices.ContainsFunc(Rollups(), func(other *Rollup) bool { return other.Name == r.Source })
+// Chained is the rollup that this one sums up, nil if it sums up rows.
+func (r *Rollup) Chained() *Rollup {
+	for _, other := range Rollups() {
+		if other.Name == r.Source {
+			return other
+		}
+	}
+	return nil
 }
 
 // Due is an expression: the units to compute now, as an array. Those that run come first, then those that were computed longest
 // ago, so that a backlog holds up nothing and each of it has its turn.
 func (r *Rollup) Due() string {
-	noted := "SELECT " + r.Unit + "(bucket) AS unit, at AS noted, toDateTime64(0, 3, 'UTC') AS made FROM {db}.touched{local} WHERE source = " + Quote(r.Noted)
-	touched := "SELECT " + r.Unit + "(bucket) FROM {db}.touched{local} WHERE source = " + Quote(r.Noted)
-	margin := slack
-	if r.Chained() {
-		noted = "SELECT " + r.Unit + "(bucket) AS unit, made_at AS noted, toDateTime64(0, 3, 'UTC') AS made FROM {db}." + r.Source +
-			"{local} WHERE bucket IN (SELECT bucket FROM {db}.touched{local} WHERE source = " + Quote(r.Noted) + ")"
+	margin, over := slack, ""
+	if r.Chained() != nil {
 		margin = chainedSlack
 	}
-	over := ""
 	if r.Unit == oneHour {
 		over = " AND unit <= now() - " + settled
 	}
 	return fmt.Sprintf(`(
     SELECT groupArray(unit) FROM
     (
-        SELECT unit, max(noted) AS noted_at, max(made) AS made_at FROM
+        %s
+        HAVING noted_at > made_at - %s%s
+        ORDER BY unit >= now() - %s DESC, made_at, unit
+        LIMIT %d
+    )
+)`, r.notes(""), margin, over, running, r.Limit)
+}
+
+// Behind is an expression: the units of [from, to) whose sums may lack rows, as an array. from and to are expressions that begin
+// units.
+func (r *Rollup) Behind(from, to string) string {
+	own := fmt.Sprintf(`(
+    SELECT groupArray(unit) FROM
+    (
+        %s
+        HAVING noted_at > made_at - %s
+    )
+)`, r.notes(" AND bucket >= "+from+" AND bucket < "+to), slack)
+	if source := r.Chained(); source != nil {
+		return "arrayConcat(" + own + ", arrayMap(b -> " + r.Unit + "(b), " + source.Behind(from, to) + "))"
+	}
+	return own
+}
+
+// notes is a SELECT up to its HAVING: when each unit got rows last, and when it was computed last. and narrows what is read of
+// touched.
+func (r *Rollup) notes(and string) string {
+	touched := "FROM {db}.touched{local} WHERE source = " + Quote(r.Noted) + and
+	noted := "SELECT " + r.Unit + "(bucket) AS unit, at AS noted, toDateTime64(0, 3, 'UTC') AS made " + touched
+	if source := r.Chained(); source != nil {
+		noted = "SELECT " + r.Unit + "(bucket) AS unit, made_at AS noted, toDateTime64(0, 3, 'UTC') AS made FROM {db}." + source.Name +
+			"{local} WHERE bucket IN (SELECT bucket " + touched + ")"
+	}
+	return fmt.Sprintf(`SELECT unit, max(noted) AS noted_at, max(made) AS made_at FROM
         (
             %s
             UNION ALL
-            SELECT %s, toDateTime64(0, 3, 'UTC'), made_at FROM {db}.%s{local} WHERE %[2]s IN (%[4]s)
+            SELECT %s, toDateTime64(0, 3, 'UTC'), made_at FROM {db}.%s{local} WHERE %[2]s IN (SELECT %[4]s(bucket) %[5]s)
         )
-        GROUP BY unit
-        HAVING noted_at > made_at - %[5]s%[6]s
-        ORDER BY unit >= now() - %[7]s DESC, made_at, unit
-        LIMIT %[8]d
-    )
-)`, noted, r.Time(), r.Name, touched, margin, over, running, r.Limit)
+        GROUP BY unit`, noted, r.Time(), r.Name, r.Unit, touched)
 }
 
 // Kept is a condition of Select: a unit whose count would shrink keeps what it has, since its rows may have aged out.
@@ -177,6 +204,11 @@ func (r *Rollup) fresh() string {
 	if r.Fresh != "" {
 		return r.Fresh
 	}
+	return strings.ReplaceAll(r.Cells(r.Source+"{local} FINAL", r.sourceTime()+" IN (SELECT "+r.sourceDue()+")"), "\n", "\n            ")
+}
+
+// Cells is a SELECT that sums up the rows of a table, by the keys of the rollup, that meet a condition.
+func (r *Rollup) Cells(table, where string) string {
 	var columns []string
 	for _, k := range r.Keys {
 		if k.From == k.Name {
@@ -193,8 +225,8 @@ func (r *Rollup) fresh() string {
 			columns, finished = append(columns, m.From+" AS all_"+m.Name), append(finished, fmt.Sprintf(m.Finish, "all_"+m.Name)+" AS "+m.Name)
 		}
 	}
-	return fmt.Sprintf("SELECT %s FROM\n            (\n                SELECT %s\n                FROM {db}.%s{local} FINAL\n                WHERE %s IN (SELECT %s)\n                GROUP BY ALL\n            )",
-		strings.Join(finished, ", "), strings.Join(columns, ", "), r.Source, r.sourceTime(), r.sourceDue())
+	return fmt.Sprintf("SELECT %s FROM\n(\n    SELECT %s\n    FROM {db}.%s\n    WHERE %s\n    GROUP BY ALL\n)",
+		strings.Join(finished, ", "), strings.Join(columns, ", "), table, where)
 }
 
 // sourceTime is the expression over the source that its primary key begins with.
