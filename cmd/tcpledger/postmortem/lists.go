@@ -34,10 +34,13 @@ func countCells(c *query.Counts) []any {
 	return []any{dot(c.Endings), dot(c.ResetsSent), dot(c.ResetsReceived), median(c), text.Dot(c.Sent, text.Bytes), text.Dot(c.Received, text.Bytes)}
 }
 
-// median writes the median duration, "?" if it is not known.
+// median writes the median duration, "?" if it is not known, with ~ before it if it is rough.
 func median(c *query.Counts) string {
 	if c.MedianUS == nil {
 		return "?"
+	}
+	if c.Rough {
+		return "~" + text.Microseconds(*c.MedianUS)
 	}
 	return text.Microseconds(*c.MedianUS)
 }

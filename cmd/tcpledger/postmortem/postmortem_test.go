@@ -17,6 +17,7 @@ import (
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/internal/program"
 	"tcpledger/query"
+	"tcpledger/schema"
 	"tcpledger/test/tables"
 )
 
@@ -50,6 +51,23 @@ func utc(t *testing.T) {
 	local := time.Local
 	time.Local = time.UTC
 	t.Cleanup(func() { time.Local = local })
+}
+
+// A long window is read from rollups, and the report names them.
+func TestTheReportNamesTheRollups(t *testing.T) {
+	utc(t)
+	ch, db := tables.Start(t)
+	tables.Fill(t, db)
+	for _, rollup := range schema.Rollups() {
+		tables.Exec(t, db, "SYSTEM REFRESH VIEW tcpledger."+rollup.Name+"_refresh;\nSYSTEM WAIT VIEW tcpledger."+rollup.Name+"_refresh")
+	}
+	code, out, errs := run(t, ch, "--from", "2026-11-02 00:00", "--to", "2026-11-03 00:00")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "\nSUMS    read from closes_1m, closes_1h, host_closes_1h, paths_1h; counts are exact")
+	code, short, errs := run(t, ch, "--from", "2026-11-02 14:00", "--to", "2026-11-02 14:05")
+	require.Zero(t, code, errs)
+	require.NotContains(t, short, "SUMS")
+	require.Equal(t, strings.Split(short, "\n")[1], strings.Split(out, "\n")[1], "the totals are the same")
 }
 
 func TestOnKnownRows(t *testing.T) {

@@ -5,10 +5,12 @@ package postmortem
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 
 	"tcpledger/query"
+	"tcpledger/schema"
 )
 
 // Report is the answer of a postmortem: the endings and events of a window, what was lost in it, and how far it is known. Each
@@ -29,6 +31,7 @@ type Report struct {
 	Open     Part[[]Open]      `json:"not_yet_known"`
 	Gaps     Part[[]Gap]       `json:"not_watched"`
 	Failed   map[string]string `json:"failed,omitempty"`
+	Rollups  []string          `json:"rollups,omitempty"` // that parts of the report were read from; the others were read from rows
 	SQL      []string          `json:"sql,omitempty"`
 	coverage Part[[]query.Coverage]
 }
@@ -108,6 +111,7 @@ func Collect(ctx context.Context, client *query.Client, w query.Window, f query.
 	all.Wait()
 	r.cover(w)
 	outcomes := r.outcomes()
+	r.Rollups = rollups(outcomes)
 	for _, o := range outcomes {
 		if o.err != nil {
 			if r.Failed == nil {
@@ -120,4 +124,17 @@ func Collect(ctx context.Context, client *query.Client, w query.Window, f query.
 		return nil, r.Totals.Err
 	}
 	return r, nil
+}
+
+// rollups lists the rollups that questions were answered from.
+func rollups(outcomes []outcome) []string {
+	var names []string
+	for _, rollup := range schema.Rollups() {
+		if slices.ContainsFunc(outcomes, func(o outcome) bool {
+			return slices.ContainsFunc(o.sent, func(q query.Question) bool { return slices.Contains(q.Tables(), rollup.Name) })
+		}) {
+			names = append(names, rollup.Name)
+		}
+	}
+	return names
 }

@@ -32,6 +32,9 @@ func (r *Report) WriteText(w io.Writer, l Layout) error {
 	r.writeEvents(&b, l)
 	r.writeLosses(&b, l)
 	r.writeCoverage(&b, l)
+	if len(r.Rollups) > 0 {
+		fmt.Fprintf(&b, "\nSUMS    read from %s; counts are exact, a median with ~ is right within a factor of 1.5\n", strings.Join(r.Rollups, ", "))
+	}
 	if cut(b.String(), l.Width) {
 		fmt.Fprintf(&b, "\nCUT     at the terminal's %d columns; whole through a pipe: tcpledger postmortem … | cat\n", l.Width)
 	}
