@@ -221,7 +221,7 @@ func TestEveryConnectionArrives(t *testing.T) {
 	checkMeta(t, readTopic(t, broker, schema.TopicMeta), stacks)
 }
 
-// TestFullRingIsCounted stops the agent while more ends than its ring holds: what found no room lies in loss ranges, and
+// TestFullRingIsCounted stops the agent while more connections end than its ring holds: the records without room are in loss ranges, and
 // the account is complete all the same.
 func TestFullRingIsCounted(t *testing.T) {
 	needPrivileges(t)

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// needPrivileges skips a test that loads programs where that is not allowed; in CI it fails.
+// needPrivileges skips a test that loads programs if that is not allowed; in CI the test fails.
 func needPrivileges(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() == 0 {

@@ -56,7 +56,7 @@ func ordinary(t *testing.T, binary string, limits []string, privileges ...string
 	return output.String(), err
 }
 
-// needKernel skips where the agent could not run for anybody, unless `make test` says that it must.
+// needKernel skips if the agent could not run for anybody, unless `make test` says that it must.
 func needKernel(t *testing.T) {
 	t.Helper()
 	_, err := os.Stat("/sys/kernel/btf/vmlinux")

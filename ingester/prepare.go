@@ -31,7 +31,7 @@ func prepare(ctx context.Context, db *clickhouse.DB, migrate bool, outage *progr
 			err = awaitMigrations(ctx, db, log)
 		}
 		var newer *clickhouse.NewerError
-		if errors.As(err, &newer) { // an ingester of the version before goes on while others are upgraded, and after a way back
+		if errors.As(err, &newer) { // an ingester of the version before goes on while others are upgraded, and after a downgrade
 			log.Warn("the database is newer than this program", "err", err)
 			err = db.Verify(ctx)
 		}

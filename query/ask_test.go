@@ -18,6 +18,7 @@ import (
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/query"
 	"tcpledger/query/when"
+	"tcpledger/schema"
 	"tcpledger/test/tables"
 )
 
@@ -108,7 +109,7 @@ func literal(cell string) string {
 	if _, err := time.Parse("15:04:05", cell); err == nil {
 		cell = evening.Format(time.DateOnly) + " " + cell
 	}
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(cell) + "'"
+	return schema.Quote(cell)
 }
 
 // ask is what a script asks for.

@@ -74,7 +74,7 @@ type Connection struct {
 	ConnectUS   Optional
 	StackID     uint64
 	UserStackID uint64
-	// ErrorReported is the last error that the application was told of before the end, 0 for none.
+	// ErrorReported is the last error that the application got before the end, 0 for none.
 	ErrorReported int32
 }
 

@@ -23,7 +23,7 @@ import (
 // patience bounds every wait for something that must happen.
 const patience = 10 * time.Second
 
-// privileged skips where the kernel side cannot run, except where it must.
+// privileged skips if the kernel side cannot run, unless it must.
 func privileged(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() == 0 {

@@ -32,7 +32,7 @@ func without(t *testing.T, programs ...string) *watch {
 	return watching(t, c)
 }
 
-// TestMissedRunsAreMadeUpFor: where the kernel skips a program that it finds begun on its CPU, the next one follows.
+// TestMissedRunsAreMadeUpFor: the kernel skips a program that is already running on the CPU; the second program makes up for it.
 func TestMissedRunsAreMadeUpFor(t *testing.T) {
 	privileged(t)
 	namespace(t)

@@ -149,7 +149,7 @@ func checkNumbers(t *testing.T, c *watch) {
 	require.NotZero(t, count)
 	require.NotZero(t, lost, "a ring of one page must overflow")
 	require.Equal(t, numbered, count+lost)
-	if !kernelSince(t, 7, 0) { // where a program can be preempted, two may meet in one scratch
+	if !kernelSince(t, 7, 0) { // a program that is preempted may share a scratch buffer with another
 		require.Zero(t, totals["stack_busy"])
 	}
 }

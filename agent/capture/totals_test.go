@@ -12,7 +12,7 @@ import (
 	"tcpledger/schema"
 )
 
-// The table of the totals says of each program what a skipped run costs: nothing where a second program follows.
+// The table of the totals says what a skipped run of each program costs: nothing if a second program makes up for it.
 func TestTotalsKnowTheSecondPrograms(t *testing.T) {
 	for _, h := range hooks {
 		total, ok := schema.FindTotal(schema.TotalRecursionMisses + h.program)

@@ -83,7 +83,7 @@ func (k *keeper) Tick(uint64) error                 { return nil }
 func (k *keeper) StacksLost() bool                  { return false }
 func (k *keeper) Finish(uint64) error               { return nil }
 
-// live is a pipeline on the running kernel that takes a second for too long.
+// live is a pipeline on the running kernel for which a second past ESTABLISHED is too long.
 type live struct {
 	keeper
 	t       *testing.T

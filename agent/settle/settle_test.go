@@ -30,15 +30,15 @@ type kernel struct {
 	broken error
 }
 
-func (k *kernel) config(most int) Config {
-	return Config{Max: most, Watched: true,
+func (k *kernel) config(maxHeld int) Config {
+	return Config{Max: maxHeld, Watched: true,
 		Lost: func() (uint64, error) { return k.lost, k.broken },
 		Now:  func() (uint64, error) { return k.now, nil }}
 }
 
-func newSettle(t testing.TB, most int) *Settle {
+func newSettle(t testing.TB, maxHeld int) *Settle {
 	t.Helper()
-	s, err := New(new(kernel).config(most))
+	s, err := New(new(kernel).config(maxHeld))
 	require.NoError(t, err)
 	return s
 }
@@ -131,8 +131,8 @@ func TestStackOfDataAfterClose(t *testing.T) {
 func TestAgainstModel(t *testing.T) {
 	for seed := range uint64(50) {
 		rng := rand.New(rand.NewPCG(seed, 2))
-		most := 1 + rng.IntN(300)
-		s := newSettle(t, most)
+		maxHeld := 1 + rng.IntN(300)
+		s := newSettle(t, maxHeld)
 		var out []schema.Connection
 		var merged []bool
 		now, early := uint64(1e9), 0
@@ -142,7 +142,7 @@ func TestAgainstModel(t *testing.T) {
 				s.Hold(connection(uint64(len(merged)+1), now))
 				merged = append(merged, false)
 			} else if n := len(merged); n > 0 {
-				i := max(0, n-1-rng.IntN(2*most))
+				i := max(0, n-1-rng.IntN(2*maxHeld))
 				held := i >= len(out)
 				require.Equal(t, held && !merged[i], s.Reset(reset(uint64(i+1), now, "R"), false))
 				merged[i] = merged[i] || held
@@ -154,7 +154,7 @@ func TestAgainstModel(t *testing.T) {
 				}
 				out = append(out, c)
 			}
-			require.Less(t, int(s.Came()-s.Left()), most)
+			require.Less(t, int(s.Came()-s.Left()), maxHeld)
 			require.Equal(t, uint64(len(out)), s.Left())
 		}
 		require.EqualValues(t, early, s.Stats().Early)

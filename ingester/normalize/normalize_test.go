@@ -68,10 +68,10 @@ func TestOwnerStart(t *testing.T) {
 
 func TestCheckpointsAndLosses(t *testing.T) {
 	b := batch(1_000_000_000)
-	b.Checkpoints = []schema.Checkpoint{{At: 1_000, Streams: []uint32{1}, Next: []uint64{1}, Names: []string{"own"}, Totals: []uint64{7}}}
+	b.Checkpoints = []schema.Checkpoint{{At: 1_000, Streams: []uint32{1}, Next: []uint64{1}, Names: []string{"own_connection"}, Totals: []uint64{7}}}
 	b.Losses = []schema.Loss{{At: 2_000_000, Stream: 9, SeqFrom: 1, SeqTo: 5}}
 	out := rowsOf(b)
-	require.Equal(t, map[string]uint64{"own": 7}, out.Checkpoints[0].Totals)
+	require.Equal(t, map[string]uint64{"own_connection": 7}, out.Checkpoints[0].Totals)
 	require.Equal(t, row.Micros(1_000_001), out.Checkpoints[0].At)
 	require.Equal(t, row.Micros(1_002_000), out.Losses[0].At)
 }

@@ -28,7 +28,7 @@ type line struct {
 }
 
 // silence makes the kernel drop what arrives on the connections that are open, without a reset or an acknowledgement, as a
-// firewall does that forgot them. Connections to come are as ever.
+// firewall does that forgot them. New connections work.
 func (l *line) silence(t *testing.T) {
 	t.Helper()
 	l.mu.Lock()

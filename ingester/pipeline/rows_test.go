@@ -25,7 +25,7 @@ func TestRowsAreExact(t *testing.T) {
 	e.AddEvent(sampleEvent(schema.KindDrop, 5, 42, 9.5))
 	e.AddLoss(&schema.Loss{At: 10_000_000_000, Stream: 5, SeqFrom: 43, SeqTo: 45, Cause: schema.LossRingFull})
 	e.AddCheckpoint(&schema.Checkpoint{At: 11_000_000_000, Phase: schema.CheckpointPeriodic, Streams: []uint32{5}, Next: []uint64{46},
-		Names: []string{"own"}, Totals: []uint64{2}})
+		Names: []string{"own_connection"}, Totals: []uint64{2}})
 	r.send(schema.TopicEvents, 0, finish(t, e, sampleHeader(1)))
 	r.eventually(1, "SELECT count() FROM %s.loss FINAL") // the last table of a flush
 
@@ -49,7 +49,7 @@ func TestRowsAreExact(t *testing.T) {
 		"loss": `{"at":"2026-03-04 12:00:10.000000","host":"web-1","boot_id":"6f1c9a3e-0000-4000-8000-000000000001","session":1,"stream":5,` +
 			`"seq_from":43,"seq_to":45,"lost":3,"cause":"ring_full"}`,
 		"checkpoints": `{"at":"2026-03-04 12:00:11.000000","host":"web-1","boot_id":"6f1c9a3e-0000-4000-8000-000000000001","session":1,"run":7,` +
-			`"phase":"periodic","streams":[5],"next_seqs":[46],"totals":{"own":2},"clock_offset_ns":1772625600000000000,"clock_error_us":2}`,
+			`"phase":"periodic","streams":[5],"next_seqs":[46],"totals":{"own_connection":2},"clock_offset_ns":1772625600000000000,"clock_error_us":2}`,
 	} {
 		var row string
 		require.NoError(t, r.db.QueryRow(t.Context(), "SELECT formatRowNoNewline('JSONEachRow', * EXCEPT received_at) FROM "+r.db.Name+"."+table+

@@ -103,7 +103,7 @@ func TestPartsHaveTheBlocksValues(t *testing.T) {
 	var rows []row.Checkpoint
 	for i := range uint32(7) {
 		rows = append(rows, row.Checkpoint{Source: source, At: now, Phase: string(rune('a' + i)), Stream: []uint32{i, i + 1}, Next: []uint64{uint64(i)},
-			Totals: map[string]uint64{"own": uint64(i), "other": 1}})
+			Totals: map[string]uint64{"own_connection": uint64(i), "stacks_taken": 1}})
 	}
 	require.Empty(t, tab.append(rows))
 	var whole, parts proto.Buffer

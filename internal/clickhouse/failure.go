@@ -56,7 +56,7 @@ var passing = map[int32]bool{
 	999: true, // KEEPER_EXCEPTION
 }
 
-// Code gives the server's error code in err, 0 where err is not an answer of the server.
+// Code gives the server's error code in err, 0 if err is no answer of the server.
 func Code(err error) int32 {
 	if e, ok := ch.AsException(err); ok {
 		return int32(e.Code)

@@ -115,7 +115,7 @@ func TestTheBestResolvedStackStays(t *testing.T) {
 	require.Equal(t, `['tcp_reset+0x1'] 5`, lines(t, db, "SELECT symbols, fp FROM tcpledger.stacks"))
 }
 
-// opened_at follows from the duration; it is NULL where the beginning is unknown.
+// opened_at follows from the duration; it is NULL if the beginning is unknown.
 func TestOpenedAt(t *testing.T) {
 	db := migrated(t)
 	exec(t, db, `INSERT INTO tcpledger.connections (closed_at, duration_us, host, stream, received_at) SELECT toDateTime64('2026-03-04 10:10:00', 6, 'UTC'), 1500001, 'a', 9, now64(6)`)

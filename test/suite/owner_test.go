@@ -179,7 +179,7 @@ func TestOwners(t *testing.T) {
 	w.stop()
 	rows := w.rows(namespaces...)
 	require.Equal(t, len(o.truth), len(rows))
-	// Ports come again: rows and truths of one tuple meet in the order of their beginnings.
+	// Ports are used again: rows and truths of one tuple are paired in the order in which they began.
 	slices.SortFunc(rows, func(a, b *schema.Connection) int { return cmp.Compare(a.OpenedAt.Value, b.OpenedAt.Value) })
 	words := map[string]int{}
 	for _, h := range o.truth {
@@ -216,9 +216,9 @@ func (h *holder) judge(rows []*schema.Connection) (word string, rest []*schema.C
 	return "wrong", rest
 }
 
-// TestRecordWhileTheDescriptorIsHeld: a record comes though the application keeps the dead descriptor, and within two seconds
-// of the connection's end by the kernel's clock: no message before the record's tells of anything later. Refused connects go
-// on beside it, so that there is something to tell.
+// TestRecordWhileTheDescriptorIsHeld: the record of an ending comes though the application keeps the dead descriptor. It comes
+// within two seconds of the kernel's clock: no message before it has a record that is two seconds younger. Refused connects
+// beside it make such records.
 func TestRecordWhileTheDescriptorIsHeld(t *testing.T) {
 	const (
 		endings = 5

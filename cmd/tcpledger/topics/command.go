@@ -94,7 +94,7 @@ func (o *options) runApply(ctx context.Context, out io.Writer, client *kafka.Cli
 	return nil
 }
 
-// show writes the table and reports whether something is to be done. After an apply, what still differs is the brokers' will.
+// show writes the table and reports whether something is to be done. What differs after an apply is what the brokers insist on.
 func show(out io.Writer, states []topics.State, applied bool) (todo bool) {
 	t := text.NewTable(0, []string{"TOPIC", "PARTITIONS", "REPLICAS", "STATE"}, 1, 4)
 	for i := range states {

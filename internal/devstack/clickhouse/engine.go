@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package clickhouse finds, fetches and runs the ClickHouse engine that `tcpledger up` and the tests use: a clickhouse
-// program of this machine where it is new enough, else ClickHouse as a library (chDB) in a child process.
+// program of this machine if it is new enough, else ClickHouse as a library (chDB) in a child process.
 package clickhouse
 
 import (
