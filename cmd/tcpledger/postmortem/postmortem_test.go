@@ -5,6 +5,7 @@ package postmortem
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,10 +65,12 @@ func TestTheReportNamesTheRollups(t *testing.T) {
 	code, out, errs := run(t, ch, "--from", "2026-11-02 00:00", "--to", "2026-11-03 00:00")
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "\nSUMS    read from closes_1m, closes_1h, host_closes_1h, paths_1h; counts are exact")
-	code, short, errs := run(t, ch, "--from", "2026-11-02 14:00", "--to", "2026-11-02 14:05")
+	var endings uint64
+	require.NoError(t, db.QueryRow(t.Context(), "SELECT count() FROM tcpledger.connections FINAL WHERE toDate(closed_at) = '2026-11-02'").Scan(&endings))
+	require.Contains(t, out, fmt.Sprintf("\n%d connections ended on 2 hosts", endings))
+	code, out, errs = run(t, ch, "--from", "2026-11-02 14:00", "--to", "2026-11-02 14:05")
 	require.Zero(t, code, errs)
-	require.NotContains(t, short, "SUMS")
-	require.Equal(t, strings.Split(short, "\n")[1], strings.Split(out, "\n")[1], "the totals are the same")
+	require.NotContains(t, out, "SUMS")
 }
 
 func TestOnKnownRows(t *testing.T) {
