@@ -82,7 +82,7 @@ const maxQuick = 32
 // agrees reports whether the rows have exactly the numbers of the ranges. It is quick: contradicts sorts to say what differs, and for
 // batches with many ranges or unknown rows.
 func (j *Judge) agrees(b *schema.Batch) bool {
-	if len(b.Ranges) > maxQuick {
+	if len(b.Ranges) > maxQuick || overlap(b.Ranges) {
 		return false
 	}
 	j.seen, j.last = j.seen[:0], 0
@@ -102,6 +102,18 @@ func (j *Judge) agrees(b *schema.Batch) bool {
 		}
 	}
 	return len(b.Connections)+len(b.Events) == len(j.seen)
+}
+
+// overlap reports whether two of a few ranges have a number in common.
+func overlap(ranges []schema.Range) bool {
+	for i, a := range ranges {
+		for _, b := range ranges[:i] {
+			if a.Stream == b.Stream && a.From <= b.To && b.From <= a.To {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // mark notes that a row has its number. It is false if no range has it or another row had it.
