@@ -25,8 +25,24 @@ type progressKey struct{}
 // progress records whether Main reached the command itself. An error before that is one of usage.
 type progress struct{ started bool }
 
+// exitError is an error with an exit code of its own.
+type exitError struct {
+	error
+	code int
+}
+
+func (e exitError) Unwrap() error { return e.error }
+
+// ExitError gives err the exit code that Main returns for it: a command whose help says what its codes mean. ExitError of nil is nil.
+func ExitError(code int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return exitError{err, code}
+}
+
 // Main runs the command tree to its end and returns the exit code: 0, 1 for a failure, 2 for a command line or a
-// configuration that cannot work (a restart will not help). It prints the error, if any, as one line on stderr.
+// configuration that cannot work (a restart will not help), or the code of an ExitError. It prints the error, if any, as one line on stderr.
 //
 // The commands' context ends with the first SIGINT or SIGTERM; a second one kills the process. A command that then
 // returns context.Canceled has ended well.
@@ -46,6 +62,10 @@ func Main(root *cobra.Command) int {
 	_, _ = fmt.Fprintf(root.ErrOrStderr(), "%s: %s\n", root.Name(), oneLine(err.Error()))
 	if errors.As(err, new(usageError)) || !reached.started {
 		return exitUsage
+	}
+	var own exitError
+	if errors.As(err, &own) {
+		return own.code
 	}
 	return exitFailed
 }
