@@ -197,6 +197,23 @@ var questions = map[string]question{
 	"dead":    many(letters),
 	"proof":   many(proven),
 	"arrived": one(arrived),
+	"audit": many(func(ctx context.Context, c *query.Client, a ask) ([]query.Audited, error) {
+		audit, err := audited(ctx, c, a)
+		return audit.Sessions, err
+	}),
+	"findings": many(func(ctx context.Context, c *query.Client, a ask) ([]query.Finding, error) {
+		audit, err := audited(ctx, c, a)
+		return audit.Findings, err
+	}),
+}
+
+// audited audits an hour after the rows were stored.
+func audited(ctx context.Context, c *query.Client, a ask) (*query.Audit, error) {
+	audit, err := c.Audit(ctx, a.window, a.filter, query.AuditOptions{Now: time.Now().Add(time.Hour)})
+	if err != nil {
+		return &query.Audit{}, err
+	}
+	return audit, nil
 }
 
 type explainedLoss struct {

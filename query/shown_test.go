@@ -26,6 +26,7 @@ func show(v reflect.Value, by []query.Dimension, out map[string]string) {
 		field := v.Type().Field(i)
 		name := field.Tag.Get("ch")
 		switch {
+		case !field.IsExported():
 		case field.Anonymous:
 			show(v.Field(i), by, out)
 		case name == "key" && len(by) > 0:
