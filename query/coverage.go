@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"tcpledger/schema"
 )
 
 // Coverage says how much of a window a host's checkpoints vouch for. Last is its last checkpoint, the zero of Unix time if there
@@ -22,7 +24,7 @@ type Coverage struct {
 func (c Coverage) Never() bool { return c.Last.Unix() <= 0 }
 
 // Ended reports whether the host's agent ended in order: nothing more is to come.
-func (c Coverage) Ended() bool { return c.Phase == "end" }
+func (c Coverage) Ended() bool { return c.Phase == schema.CheckpointEnd }
 
 // Gaps are the parts of the window before the last checkpoint that no session's checkpoints cover: no agent ran, or it died with
 // what it held. A host without a checkpoint has no gaps: nothing of it is known yet.

@@ -41,7 +41,7 @@ func identityColumns() []Column {
 
 func socketColumns() []Column {
 	return []Column{
-		col("conn", "UInt64", codecDelta, "Number of the connection, unique in the session; 0 where none is known"),
+		col("conn", "UInt64", codecDelta, "Number of the connection, unique in the session; 0 if none is known"),
 		col("cookie", "UInt64", codecDelta, "The kernel's socket cookie; a socket may live several connections"),
 		col("netns", "UInt32", codecPlain, "Inode number of the network namespace, as lsns -t net prints it; reused by the kernel"),
 		col("netns_cookie", "UInt64", codecPlain, "The kernel's cookie of that namespace, never reused in a boot"),
@@ -61,12 +61,12 @@ func tupleColumns() []Column {
 
 func ownerColumns() []Column {
 	return []Column{
-		col("owner_pid", "UInt32", codecPlain, "Process that last used the socket in its own task context; 0 where unknown"),
+		col("owner_pid", "UInt32", codecPlain, "Process that last used the socket in its own task context; 0 if unknown"),
 		col("owner_comm", typeName, "", "Its name"),
-		col("owner_uid", "UInt32", codecPlain, "Its user id; 4294967295 where unknown"),
+		col("owner_uid", "UInt32", codecPlain, "Its user id; 4294967295 if unknown"),
 		col("owner_how", typeName, "", "How it is known: connect, read, write, close, seed, kernel, listener (a hint: name only) or unknown"),
 		col("owner_start", "Nullable("+typeTime+")", codecPlain, "When that process started: tells reused process ids apart"),
-		col("owner_exe", typeName, "", "Its executable, where /proc still had it"),
+		col("owner_exe", typeName, "", "Its executable, if /proc still had it"),
 		col("cgroup_id", "UInt64", codecPlain, "The owner task's cgroup"),
 		col("cgroup_how", typeName, "", "v2, memory (v1 and hybrid hosts) or unknown"),
 		col("container_id", "String", codecPlain, "Container id from the cgroup path"),
@@ -112,14 +112,14 @@ func connectionColumns() []Column {
 		col("error", typeName, "", "The error that the socket ended with, or that ended its connect(); empty for none"),
 		col("errno", "UInt16", codecNumbers, "Its number"),
 		col("reset", typeName, "", "The reset of the ending: none, sent or received"),
-		col("reset_reason", typeName, "", "The kernel's reason for it, where it has one"),
+		col("reset_reason", typeName, "", "The kernel's reason for it, if it gave one"),
 		col("reset_reason_raw", "Nullable(UInt32)", codecPlain, "Its number on that kernel"),
 		col("last_state", typeName, "", "The TCP state before CLOSE"),
 		col("rules", "UInt16", codecNumbers, "Version of the rules that decided cause, initiator and reset; 0 of a row that is older than this column"),
 		col("evidence", "UInt32", codecNumbers, "Facts about the socket at its end, one bit each (docs/verdicts.md)"),
 		col("first_fin", typeName, "", "Who sent the first FIN: none, local or peer"),
 		col("first_fin_evidence", "UInt32", codecNumbers, "The facts at the first FIN, the same bits"),
-		col("error_reported", typeName, "", "The last error that the application was told of before the end, empty for none"),
+		col("error_reported", typeName, "", "The last error that the application got before the end, empty for none"),
 		col("error_soft", typeName, "", "The error that the kernel kept for a timeout (sk_err_soft), empty for none"),
 		col("shutdown", "UInt8", codecNumbers, "Directions that were shut down: receive 1, send 2"),
 		col("timer_retries", "UInt32", codecNumbers, "Timeouts in a row without an acknowledgement (icsk_retransmits)"),
@@ -133,19 +133,19 @@ func connectionColumns() []Column {
 		col("segs_in", "UInt32", codecNumbers, "Segments received"),
 		col("segs_out", "UInt32", codecNumbers, "Segments sent"),
 		col("retransmits", "UInt32", codecNumbers, "Segments retransmitted"),
-		col("srtt_us", "Nullable(UInt32)", codecPlain, "Smoothed round trip; NULL where never measured"),
-		col("last_rx_age_ms", "Nullable(UInt32)", codecPlain, "Since data last arrived; NULL where none did"),
-		col("last_tx_age_ms", "Nullable(UInt32)", codecPlain, "Since data was last sent; NULL where none was"),
+		col("srtt_us", "Nullable(UInt32)", codecPlain, "Smoothed round trip; NULL if never measured"),
+		col("last_rx_age_ms", "Nullable(UInt32)", codecPlain, "Since data last arrived; NULL if none did"),
+		col("last_tx_age_ms", "Nullable(UInt32)", codecPlain, "Since data was last sent; NULL if none was"),
 	}, ownerColumns(), []Column{
-		col("stack_id", "UInt64", codecPlain, "Kernel stack of the moment that named the cause; 0 where none was taken"),
-		col("user_stack_id", "UInt64", codecPlain, "User stack of that moment; 0 where none was taken"),
+		col("stack_id", "UInt64", codecPlain, "Kernel stack of the moment that named the cause; 0 if none was taken"),
+		col("user_stack_id", "UInt64", codecPlain, "User stack of that moment; 0 if none was taken"),
 	}, endColumns())
 }
 
 func eventColumns() []Column {
 	return join([]Column{
 		col("at", typeTime, codecTime, "When it happened"),
-		col("kind", typeName, "", "reset_sent, reset_received, drop, retransmit, retransmit_synack, error, state, skb_consumed or lingering"),
+		col("kind", typeName, "", "What happened, as reset_sent or drop; docs/agent.md lists the kinds"),
 	}, identityColumns(), socketColumns(), tupleColumns(), ownerColumns(), []Column{
 		col("direction", typeName, "", "The packet's: in, out or unknown"),
 		col("state", typeName, "", "The socket's TCP state"),
@@ -158,7 +158,7 @@ func eventColumns() []Column {
 		col("tcp_flags", "UInt8", codecPlain, "The TCP header's flags: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32"),
 		col("length", "UInt32", codecNumbers, "Payload of the packet in bytes"),
 		col("state_us", "Nullable(UInt64)", codecPlain,
-			"Of a lingering event: how long the socket had been in its state; NULL where it was in it before the agent"),
-		col("stack_id", "UInt64", codecPlain, "Kernel stack; 0 where none was taken"),
+			"Of a lingering event: how long the socket had been in its state; NULL if it entered that state before the agent came"),
+		col("stack_id", "UInt64", codecPlain, "Kernel stack; 0 if none was taken"),
 	}, endColumns())
 }
