@@ -22,7 +22,7 @@ const (
 	leaveWait = 5 * time.Second
 )
 
-// Check finds out what would keep the stack from starting, and starts nothing. The data directory is made where needed.
+// Check finds out what would keep the stack from starting, and starts nothing. The data directory is made if it is missing.
 func Check(ctx context.Context, o Options) error {
 	lock, err := check(ctx, &o)
 	if err != nil {

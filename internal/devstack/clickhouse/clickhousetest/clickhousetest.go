@@ -36,7 +36,7 @@ func Start(t testing.TB) (addr, httpAddr string) {
 	return server.Addr(), server.HTTPAddr()
 }
 
-// Options returns options with the machine's engine (fetched where needed), free ports and a directory of the test.
+// Options returns options with the machine's engine (fetched if it is missing), free ports and a directory of the test.
 func Options(t testing.TB) clickhouse.Options {
 	t.Helper()
 	engine, err := clickhouse.Find(context.Background(), os.Stderr)
