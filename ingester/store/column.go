@@ -158,6 +158,7 @@ type sortedMap struct {
 	*proto.ColMap[string, uint64]
 }
 
+// Append appends a row's map in the order of its keys.
 func (m sortedMap) Append(values map[string]uint64) {
 	sorted := make([]proto.KV[string, uint64], 0, len(values))
 	for _, key := range slices.Sorted(maps.Keys(values)) {
@@ -166,6 +167,7 @@ func (m sortedMap) Append(values map[string]uint64) {
 	m.AppendKV(sorted)
 }
 
+// AppendArr appends the maps of several rows.
 func (m sortedMap) AppendArr(all []map[string]uint64) {
 	for _, values := range all {
 		m.Append(values)
