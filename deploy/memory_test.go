@@ -16,7 +16,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
+
+	"tcpledger/test/lab"
 )
 
 // shipped is the memory limit that the unit, the Compose file and the DaemonSet give to the agent.
@@ -111,10 +112,10 @@ func TestAgentStaysWithinTheShippedLimit(t *testing.T) {
 	for _, m := range status.Kernel.Maps {
 		switch m.Name {
 		case "conns":
-			fill[[192]byte](t, m.ID)
+			lab.FillMap[[192]byte](t, m.ID)
 			filled++
 		case "stacks":
-			fill[[384]byte](t, m.ID)
+			lab.FillMap[[384]byte](t, m.ID)
 			filled++
 		}
 	}
@@ -132,25 +133,6 @@ func TestAgentStaysWithinTheShippedLimit(t *testing.T) {
 	require.Less(t, highest, shipped)
 	require.NotContains(t, agent.said.String(), "the settings allow more memory")
 	require.Contains(t, agent.said.String(), "control_group_limit=\"512 MiB\"")
-}
-
-// fill puts entries of zeros into a hash map of the kernel until it is full.
-func fill[V any](t *testing.T, id ebpf.MapID) {
-	t.Helper()
-	m, err := ebpf.NewMapFromID(id)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, m.Close()) }()
-	const chunk = 4096
-	keys, values := make([]uint64, chunk), make([]V, chunk)
-	for from := uint64(0); from < uint64(m.MaxEntries()); from += chunk {
-		for i := range keys {
-			keys[i] = 1<<40 + from + uint64(i)
-		}
-		if _, err := m.BatchUpdate(keys, values, nil); err != nil {
-			require.ErrorIs(t, err, unix.E2BIG, "full: the agent has entries of its own")
-			return
-		}
-	}
 }
 
 // churn makes so many connections over loopback and closes them.

@@ -18,27 +18,35 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pages reads every Markdown page of ours, by its path from the root of the tree.
-func pages(t *testing.T) map[string]string {
+// walk calls each with every file of ours that has the extension, by its path from here and by that from the root of the tree.
+func walk(t *testing.T, extension string, each func(path, within string) error) {
 	t.Helper()
-	found := map[string]string{}
 	require.NoError(t, filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case entry.IsDir() && skipped(path, entry.Name()):
 			return filepath.SkipDir
-		case entry.IsDir() || filepath.Ext(path) != ".md":
+		case entry.IsDir() || filepath.Ext(path) != extension:
 			return nil
 		}
-		text, err := os.ReadFile(path)
+		within, err := filepath.Rel(root, path)
 		if err != nil {
 			return err
 		}
-		name, err := filepath.Rel(root, path)
-		found[name] = string(text)
-		return err
+		return each(path, within)
 	}))
+}
+
+// pages reads every Markdown page of ours, by its path from the root of the tree.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	walk(t, ".md", func(path, within string) error {
+		text, err := os.ReadFile(path)
+		found[within] = string(text)
+		return err
+	})
 	require.Contains(t, found, "README.md")
 	return found
 }

@@ -7,7 +7,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -28,23 +27,13 @@ type source struct {
 func sources(t *testing.T) []source {
 	t.Helper()
 	var all []source
-	require.NoError(t, filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir() && skipped(path, entry.Name()):
-			return filepath.SkipDir
-		case entry.IsDir() || filepath.Ext(path) != ".go":
-			return nil
-		}
-		s := source{set: token.NewFileSet()}
-		if s.path, err = filepath.Rel(root, path); err != nil {
-			return err
-		}
-		s.file, err = parser.ParseFile(s.set, path, nil, parser.ParseComments)
+	walk(t, ".go", func(path, within string) error {
+		s := source{path: within, set: token.NewFileSet()}
+		file, err := parser.ParseFile(s.set, path, nil, parser.ParseComments)
+		s.file = file
 		all = append(all, s)
 		return err
-	}))
+	})
 	require.NotEmpty(t, all)
 	return all
 }
