@@ -19,6 +19,7 @@ const (
 	CauseRefused           Cause = "refused"
 	CauseConnectTimeout    Cause = "connect_timeout"
 	CauseUnreachable       Cause = "unreachable"
+	CauseHandshakeFailed   Cause = "handshake_failed"
 	CauseConnectAbandoned  Cause = "connect_abandoned"
 	CauseNoLocalPort       Cause = "no_local_port"
 	CauseRetransmitTimeout Cause = "retransmit_timeout"
@@ -121,6 +122,7 @@ var causes = []struct {
 	{CauseRefused, FamilyConnect, InitiatorPeer},
 	{CauseUnreachable, FamilyConnect, InitiatorKernel},
 	{CauseConnectTimeout, FamilyConnect, InitiatorKernel},
+	{CauseHandshakeFailed, FamilyConnect, InitiatorKernel},
 	{CauseConnectAbandoned, FamilyConnect, InitiatorLocal},
 	{CauseNoLocalPort, FamilyConnect, InitiatorKernel},
 	{CauseRetransmitTimeout, FamilyTimeout, InitiatorKernel},

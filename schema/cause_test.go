@@ -180,6 +180,27 @@ var endings = []struct {
 	{"zero window, ICMP says why", Verdict{CauseZeroWindowTimeout, InitiatorKernel, ResetNone}, func(c *Connection) {
 		c.LastState, c.Error, c.SendWindow, c.WriteSeq, c.SndNxt, c.ProbesOut = StateEstablished, errNetUnreach, 0, 200, 100, 2
 	}},
+	{"a child of TCP Fast Open whose client never answers", Verdict{CauseHandshakeFailed, InitiatorKernel, ResetNone}, func(c *Connection) {
+		c.LastState, c.Error = StateSynRecv, errTimedOut
+	}},
+	{"ICMP ends a child of TCP Fast Open", Verdict{CauseHandshakeFailed, InitiatorKernel, ResetNone}, func(c *Connection) {
+		c.LastState, c.Error, c.Flags = StateSynRecv, errHostUnreach, FlagNoSocket
+	}},
+	{"a child of TCP Fast Open, never accepted, the listener closed", Verdict{CauseListenerClosed, InitiatorLocal, ResetSent}, func(c *Connection) {
+		c.LastState, c.Flags = StateSynRecv, FlagNoSocket|FlagResetAfter
+	}},
+	{"a worker of io_uring drops the last reference", Verdict{CauseUnknown, InitiatorLocal, ResetNone}, func(c *Connection) {
+		c.LastState, c.Context.Kind, c.Owner.How = StateFinWait2, CtxKernelThread, OwnerConnect
+		firstFin(c, SideLocal, closedFile)
+	}},
+	{"a worker drops the last reference, data unread", Verdict{CauseUnknown, InitiatorUnknown, ResetSent}, func(c *Connection) {
+		c.LastState, c.Flags, c.Shutdown, c.RcvNxt = StateEstablished, closedFile|FlagResetAfter, 3, 10
+		c.Context.Kind, c.Owner.How = CtxKernelThread, OwnerRead
+	}},
+	{"a kernel thread closes its own socket", Verdict{CauseLocalClose, InitiatorLocal, ResetNone}, func(c *Connection) {
+		c.LastState, c.Context.Kind, c.Owner.How = StateFinWait2, CtxKernelThread, OwnerKernel
+		firstFin(c, SideLocal, closedFile)
+	}},
 	{"nobody answers", Verdict{CauseRetransmitTimeout, InitiatorKernel, ResetNone}, func(c *Connection) {
 		c.LastState, c.Error, c.TimerRetries, c.SndNxt = StateEstablished, errTimedOut, 3, 100
 	}},
@@ -243,7 +264,7 @@ func TestEveryCauseIsDecided(t *testing.T) {
 		_, ok := firstMovers[c]
 		require.Equal(t, c != CauseUnknown, ok, "first mover of %s", c)
 	}
-	require.Len(t, Causes(), 22)
+	require.Len(t, Causes(), 23)
 }
 
 func FuzzDecide(f *testing.F) {

@@ -36,6 +36,11 @@ var rules = []rule{
 	})},
 	{CauseUnknown, connecting(func(*Connection) bool { return true })},
 
+	// A handshake on the server's side that never completed: TCP Fast Open has a socket before the client acknowledges.
+	{CauseHandshakeFailed, func(c *Connection) bool {
+		return c.LastState == StateSynRecv && (timerError(c) || c.Error == errConnRefused)
+	}},
+
 	// A reset, real or made by the kernel for data that came after close().
 	{CauseDataAfterClose, func(c *Connection) bool {
 		return resetError(c.Error) && c.Flags.Has(FlagResetReceived) && finWait(c.LastState) && answeredAfter(c)
@@ -78,7 +83,7 @@ var rules = []rule{
 	{CausePeerClose, finished(func(c *Connection) bool { return c.FirstFin == SidePeer })},
 	{CauseUnknown, func(c *Connection) bool { return answerUnseen(c) && !c.Flags.Has(FlagFinReceived) }},
 	{CauseLocalClose, finished(func(c *Connection) bool {
-		return c.FirstFin == SideLocal && c.FirstFinFlags.Has(FlagOwned|FlagFileDead)
+		return c.FirstFin == SideLocal && c.FirstFinFlags.Has(FlagOwned|FlagFileDead) && !closedByWorker(c)
 	})},
 	{CauseLocalShutdown, finished(func(c *Connection) bool {
 		return c.FirstFin == SideLocal && c.FirstFinFlags.Has(FlagOwned) && !c.FirstFinFlags.Has(FlagFileDead)
@@ -95,8 +100,14 @@ func connecting(applies func(*Connection) bool) func(*Connection) bool {
 func closing(applies func(*Connection) bool) func(*Connection) bool {
 	return func(c *Connection) bool {
 		return c.Flags.Has(FlagOwned|FlagFileDead) && (openState(c.LastState) || finState(c.LastState)) &&
-			(sentReset(c) || c.Flags.Has(FlagResetUnseen)) && applies(c)
+			(sentReset(c) || c.Flags.Has(FlagResetUnseen)) && !closedByWorker(c) && applies(c)
 	}
+}
+
+// closedByWorker holds if a kernel thread dropped the last reference to a process's socket: io_uring's work at the end of a ring, or a
+// delayed release. Whether the process closed it or ended does not show.
+func closedByWorker(c *Connection) bool {
+	return c.Context.Kind == CtxKernelThread && c.Owner.How != OwnerKernel
 }
 
 // finished limits a rule to the states in which a clean end arrives at CLOSE.
@@ -118,7 +129,10 @@ func ResetDecides(c *Connection) bool {
 	return c.Error == 0 && finWait(c.LastState) && answeredAfter(c) && c.Flags&(FlagLinger2Off|FlagNoCloseSeen) == 0
 }
 
-func openState(s State) bool { return s == StateEstablished || s == StateCloseWait }
+// openState holds if this host may still send: its FIN did not go. In SYN_RECV that is a child of TCP Fast Open.
+func openState(s State) bool {
+	return s == StateEstablished || s == StateCloseWait || s == StateSynRecv
+}
 
 func finWait(s State) bool { return s == StateFinWait1 || s == StateFinWait2 }
 

@@ -25,11 +25,15 @@ type Expect struct {
 	Sent      uint64
 	Received  uint64
 	Unread    uint32
-	AnyBytes  bool // how much went over the wire is the kernel's business
-	Flavour   schema.Flavour
-	OwnerPID  uint32 // 0: nobody used it in its own context
-	OwnerComm string
-	OwnerHow  []schema.OwnerHow // any of these
+	// Restored: TCP_REPAIR made the socket, and its beginning is not known.
+	Restored bool
+	// MayBeUnknown: the cause is this one or CauseUnknown. No kernel shows which.
+	MayBeUnknown bool
+	AnyBytes     bool // how much went over the wire is the kernel's business
+	Flavour      schema.Flavour
+	OwnerPID     uint32 // 0: nobody used it in its own context
+	OwnerComm    string
+	OwnerHow     []schema.OwnerHow // any of these
 }
 
 // Scenario is one way in which connections end.

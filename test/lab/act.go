@@ -70,6 +70,12 @@ func perform(c *command) (answer, error) {
 	case "take-error":
 		n, err := unix.GetsockoptInt(c.FD, unix.SOL_SOCKET, unix.SO_ERROR)
 		return answer{N: n}, err
+	case "fast-open":
+		return fastOpen(c)
+	case "restore":
+		return restore(c.FD)
+	case "hold-by-ring":
+		return answer{}, holdByRing(c.FD)
 	case "drain-errors":
 		return answer{}, drainErrors(c.FD)
 	case "storm":

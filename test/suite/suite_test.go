@@ -161,6 +161,7 @@ func compare(w *endings.Expect, c *schema.Connection) (word, why string) {
 			wrong = append(wrong, fmt.Sprintf("%s: want %v, got %v", name, want, got))
 		}
 	}
+	differ("restored", w.Restored, c.Flags.Has(schema.FlagRestored) && !c.OpenedAt.Known && !c.ConnectUS.Known, false)
 	differ("cause", w.Cause, v.Cause, v.Cause == schema.CauseUnknown)
 	differ("initiator", w.Initiator, v.Initiator, v.Initiator == schema.InitiatorUnknown)
 	differ("reset", w.Reset, v.Reset, false)
