@@ -19,6 +19,7 @@ struct event_args {
 	u8 old_state;
 	u8 new_state;
 	u8 flags;
+	u8 role;        /* if the connection's state is deleted already */
 	u8 hint;        /* about the context, from the lock */
 	bool full;      /* sk has more than sock_common */
 	bool by_packet; /* addresses come from the packet, not from the socket */
@@ -44,8 +45,15 @@ static __always_inline void fill_event_conn(struct event *e, const struct conn_s
 {
 	e->tuple.conn = c->tuple.conn;
 	e->owner = c->owner;
+	e->role = c->role;
 	if (c->flags & STATE_CLOSED)
 		e->flags |= EVENT_CLOSED;
+}
+
+/* A listener and a request socket are the server's. */
+static __always_inline u8 role_of(const struct event_args *args)
+{
+	return args->state == TCP_LISTEN || args->state == TCP_NEW_SYN_RECV ? ROLE_SERVER : args->role;
 }
 
 static __always_inline void fill_event_packet(struct event *e, const struct packet *p)
@@ -78,6 +86,7 @@ FUNCTION void emit_event(struct exec_ctx *ec, u8 kind, const struct event_args *
 	e->old_state = args->old_state;
 	e->new_state = args->new_state;
 	e->flags = args->flags;
+	e->role = role_of(args);
 	fill_context(&e->context, args->hint);
 	fill_event_tuple(e, args);
 	if (args->conn)

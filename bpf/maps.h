@@ -61,6 +61,7 @@ struct cpu {
 	u64 level;
 	u64 last_destroyed_sk; /* its reset may still follow */
 	u64 last_destroyed_conn; /* 0: it was tcpledger's */
+	u64 last_destroyed_role;
 	u64 overflow_sk; /* the last socket that found the state map full */
 };
 

@@ -123,7 +123,8 @@ type Event struct {
 	NewState  uint8
 	TCPFlags  uint8
 	Flags     EventFlags
-	_         [6]byte
+	Role      Role // of the connection, or server for a listener and a request socket
+	_         [5]byte
 }
 
 // ConnState is what the state map keeps of a connection, as a scan finds it.

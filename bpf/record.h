@@ -110,7 +110,8 @@ struct event {
 	u8 new_state;
 	u8 tcp_flags;
 	u8 flags;
-	u8 pad[6];
+	u8 role;
+	u8 pad[5];
 };
 
 struct stack {

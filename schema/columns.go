@@ -54,7 +54,7 @@ func tupleColumns() []Column {
 		col("local_port", "UInt16", codecNumbers, "Local port"),
 		col("remote_ip", "IPv6", codecPlain, "Remote address, IPv4 mapped"),
 		col("remote_port", "UInt16", codecNumbers, "Remote port"),
-		col("service_port", "UInt16", codecNumbers, "The port that names the service: the remote one for a client, the local one for a server, the lower of both where the role is unknown"),
+		col("service_port", "UInt16", codecNumbers, "The port that names the service: the remote one for a client, the local one for a server, the lower of both if the role is unknown; 0 for an event of no connection"),
 		col("role", typeName, "", "client, server or unknown"),
 	}
 }

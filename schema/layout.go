@@ -109,6 +109,7 @@ func (e *Event) visit(c codec) {
 	c.u32(&e.Length)
 	c.u64(&e.StackID)
 	c.opt(&e.StateUS)
+	c.u8((*uint8)(&e.Role))
 	// New fields of an event and of the structs in it come here, at the end.
 }
 

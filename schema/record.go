@@ -98,6 +98,7 @@ type Event struct {
 	Length    uint32
 	StackID   uint64
 	StateUS   Optional
+	Role      Role
 }
 
 // Loss is a range of numbers that will never become rows, bounds included.

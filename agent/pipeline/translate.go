@@ -64,6 +64,7 @@ func (t *translator) event(in *bpf.Event, out *schema.Event) {
 		Error:     int32(in.Error),
 		TCPFlags:  in.TCPFlags,
 		Length:    in.Length,
+		Role:      schema.Role(in.Role),
 	}
 	if !out.ReasonRaw.Known {
 		return
@@ -84,6 +85,7 @@ func (t *translator) lingering(in *bpf.ConnState, at uint64, out *schema.Event) 
 		Socket:   socket(&in.Tuple),
 		Owner:    t.owner(&in.Owner),
 		State:    schema.State(in.State),
+		Role:     schema.Role(in.Role),
 	}
 	if in.Flags&bpf.StateDiscovered == 0 {
 		out.StateUS = schema.Some((at - in.StateAt) / 1000)

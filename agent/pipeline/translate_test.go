@@ -88,13 +88,13 @@ func TestAbsentIsAbsent(t *testing.T) {
 
 func TestEventIsTranslated(t *testing.T) {
 	in := bpf.Event{Head: bpf.Head{Kind: bpf.KindDrop, Stream: 4, Seq: 6, At: 7, Weight: 1}, Tuple: sampleTuple(), Reason: 3, Error: 104, Length: 1448,
-		Direction: bpf.DirectionIn, State: 1, OldState: 2, NewState: 3, TCPFlags: 0x12}
+		Direction: bpf.DirectionIn, State: 1, OldState: 2, NewState: 3, TCPFlags: 0x12, Role: bpf.RoleServer}
 	var got schema.Event
 	tr := newTranslator(names{})
 	tr.event(&in, &got)
 	want := schema.Event{Kind: schema.KindDrop, Identity: schema.Identity{Stream: 4, Seq: 6, At: 7, Weight: 1}, Socket: got.Socket,
 		Owner: schema.Owner{UID: bpf.Absent32}, Direction: schema.DirectionIn, State: schema.StateEstablished, OldState: schema.StateSynSent,
-		NewState: schema.StateSynRecv, Reason: "NO_SOCKET", ReasonRaw: schema.Some(3), Error: 104, TCPFlags: 0x12, Length: 1448}
+		NewState: schema.StateSynRecv, Reason: "NO_SOCKET", ReasonRaw: schema.Some(3), Error: 104, TCPFlags: 0x12, Length: 1448, Role: schema.RoleServer}
 	require.Equal(t, want, got)
 	require.Equal(t, uint64(77), got.Conn)
 

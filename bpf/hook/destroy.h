@@ -29,6 +29,7 @@ static __always_inline int handle_destroy(void *ctx, struct sock *sk)
 		remember_own(sk);
 	ec.cpu->last_destroyed_sk = key;
 	ec.cpu->last_destroyed_conn = c->flags & STATE_OWN ? 0 : c->tuple.conn;
+	ec.cpu->last_destroyed_role = c->role;
 	bpf_map_delete_elem(&conns, &key);
 	nesting_leave(&ec);
 	return 0;

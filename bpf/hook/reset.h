@@ -19,6 +19,7 @@ static __always_inline bool match_last_destroyed(struct exec_ctx *ec, struct eve
 	if (args->state != TCP_CLOSE)
 		return true;
 	args->conn_number = ec->cpu->last_destroyed_conn;
+	args->role = ec->cpu->last_destroyed_role;
 	if (args->conn_number)
 		return true;
 	count(TOTAL_OWN + KIND_RESET_SENT);

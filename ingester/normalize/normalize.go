@@ -71,8 +71,10 @@ func connection(h *schema.Header, c *schema.Connection, source *row.Source) row.
 
 func event(h *schema.Header, e *schema.Event, source *row.Source) row.Event {
 	r := row.Event{Event: e, Record: row.Record{Source: source, ID: &e.Identity, Socket: &e.Socket, Owner: &e.Owner,
-		Context: &e.Context, At: wall(h, e.At), OwnerStart: ownerStart(h, &e.Owner)}}
-	r.ServicePort = servicePort(r.Role, r.Socket)
+		Context: &e.Context, At: wall(h, e.At), OwnerStart: ownerStart(h, &e.Owner), Role: e.Role}}
+	if e.Conn != 0 || e.Role != schema.RoleUnknown {
+		r.ServicePort = servicePort(r.Role, r.Socket)
+	}
 	return r
 }
 

@@ -59,6 +59,20 @@ func TestServicePort(t *testing.T) {
 	require.Equal(t, uint16(443), servicePort(schema.RoleUnknown, s))
 }
 
+// An event has the role and the service port of its connection; without either it has no service port.
+func TestServicePortOfEvents(t *testing.T) {
+	s := schema.Socket{Conn: 7, LocalPort: 443, RemotePort: 43210}
+	loose := s
+	loose.Conn = 0
+	var out row.Set
+	Batch(&schema.Batch{Events: []schema.Event{{Socket: s, Role: schema.RoleServer}, {Socket: s, Role: schema.RoleClient}, {Socket: s},
+		{Socket: loose}, {Socket: loose, Role: schema.RoleServer}}}, Arrival{}, &row.Source{}, &out)
+	for i, want := range []uint16{443, 43210, 443, 0, 443} {
+		require.Equal(t, want, out.Events[i].ServicePort, i)
+	}
+	require.Equal(t, schema.RoleServer, out.Events[0].Role)
+}
+
 func TestOwnerStart(t *testing.T) {
 	h := &schema.Header{Clock: schema.Clock{Offset: 1_000}}
 	require.Equal(t, schema.Some(3), ownerStart(h, &schema.Owner{Start: 2_500}))

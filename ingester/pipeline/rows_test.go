@@ -43,7 +43,7 @@ func TestRowsAreExact(t *testing.T) {
 			`"probes_out":0,"send_window":0,"rules":1}`,
 		"events": `{"at":"2026-03-04 12:00:09.500000","kind":"drop","host":"web-1","boot_id":"6f1c9a3e-0000-4000-8000-000000000001","session":1,` +
 			`"stream":5,"seq":42,"cpu":1,"conn":0,"cookie":0,"netns":0,"netns_cookie":0,"local_ip":"::ffff:10.0.0.1","local_port":8080,` +
-			`"remote_ip":"::ffff:10.0.0.2","remote_port":55555,"service_port":8080,"role":"unknown","owner_pid":0,"owner_comm":"","owner_uid":0,` +
+			`"remote_ip":"::ffff:10.0.0.2","remote_port":55555,"service_port":8080,"role":"server","owner_pid":0,"owner_comm":"","owner_uid":0,` +
 			`"owner_how":"unknown","owner_start":null,"owner_exe":"","cgroup_id":0,"cgroup_how":"unknown","container_id":"","k8s_namespace":"",` +
 			`"k8s_pod":"","service":"","ctx_pid":0,"ctx_comm":"","ctx_kind":"unknown","direction":"in","state":"SYN_RECV","old_state":"",` +
 			`"new_state":"","reason":"NO_SOCKET","reason_raw":3,"error":"","errno":0,"tcp_flags":18,"length":1448,"state_us":null,"stack_id":0,"weight":3,` +

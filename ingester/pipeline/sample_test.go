@@ -45,7 +45,8 @@ func sampleConnection(stream uint32, seq uint64, seconds float64) *schema.Connec
 func sampleEvent(kind schema.Kind, stream uint32, seq uint64, seconds float64) *schema.Event {
 	return &schema.Event{Kind: kind, Identity: schema.Identity{Stream: stream, Seq: seq, At: uint64(seconds * 1e9), Weight: 3},
 		Socket:    schema.Socket{LocalIP: netip.MustParseAddr("10.0.0.1"), LocalPort: 8080, RemoteIP: netip.MustParseAddr("10.0.0.2"), RemotePort: 55555},
-		Direction: schema.DirectionIn, State: schema.StateSynRecv, Reason: "NO_SOCKET", ReasonRaw: schema.Some(3), TCPFlags: 0x12, Length: 1448}
+		Direction: schema.DirectionIn, State: schema.StateSynRecv, Reason: "NO_SOCKET", ReasonRaw: schema.Some(3), TCPFlags: 0x12, Length: 1448,
+		Role: schema.RoleServer}
 }
 
 // sampleBatch is a message with n connections and n events of one stream, numbered on from seq.

@@ -62,7 +62,7 @@ func (s *service) begin(ctx context.Context) error {
 // end stops the service, waits for it and returns how the stop went.
 func (s *service) end() error {
 	s.cancel()
-	_ = <-s.ended // the end that was asked for
+	<-s.ended
 	return s.stopped
 }
 
