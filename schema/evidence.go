@@ -21,12 +21,12 @@ type Evidence struct {
 
 // EndError is the error of the ending. The application may have taken the error of a connect() from the socket before it closed it, or
 // not have asked: then it is the error that was reported to it, or else the soft one.
-func (c *Connection) EndError() int32 {
+func (r *Connection) EndError() int32 {
 	switch {
-	case c.Error != 0 || c.LastState != StateSynSent:
-		return c.Error
-	case c.ErrorReported != 0:
-		return c.ErrorReported
+	case r.Error != 0 || r.LastState != StateSynSent:
+		return r.Error
+	case r.ErrorReported != 0:
+		return r.ErrorReported
 	}
-	return c.ErrorSoft
+	return r.ErrorSoft
 }
