@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tcpledger/ingester/consume"
+	"tcpledger/ingester/jobs/refreshes"
 	"tcpledger/ingester/jobs/symbolize"
 	"tcpledger/ingester/pipeline"
 	"tcpledger/ingester/store"
@@ -66,6 +67,13 @@ func run(cmd *cobra.Command, f *flags) error {
 	consumer := consume.New(consume.Config{Brokers: f.kafka.Brokers, Group: f.group, Transport: transport, Dialer: dialer,
 		Topics: []string{schema.TopicEvents, schema.TopicMeta, schema.TopicSymbols}, MaxBatch: int64(f.maxBatch),
 		Rewind: symbols.Rewind, Log: log, Outage: kafkaDown, Registry: registry})
+	watch, err := f.clickhouse.Open()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = watch.Close() }()
+	rollups := refreshes.New(watch, program.NewOutage(log, "clickhouse (rollups)"), registry)
+	health.Add("rollups", rollups.Err)
 	rows := store.New(native, db.Name, clickhouseDown, registry)
 	ingest := pipeline.New(pipeline.Config{Consumer: consumer, Store: rows, SymbolsStored: symbols.Stored,
 		FlushInterval: f.flushInterval, FlushRows: f.flushRows, Log: log, Registry: registry})
@@ -86,6 +94,7 @@ func run(cmd *cobra.Command, f *flags) error {
 			return err
 		}
 		g.Go(func() error { return symbols.Run(ctx) })
+		g.Go(func() error { return rollups.Run(ctx) })
 		return ingest.Run(ctx)
 	})
 	return g.Wait()

@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Rollup is a table of sums that ClickHouse computes itself. A refreshable view computes the five minutes, or the hours, that
@@ -140,6 +141,26 @@ func (r *Rollup) Behind(from, to string) string {
 	return own
 }
 
+// Waiting is a SELECT: how many units got rows since they were computed, and the seconds since the oldest of them could be.
+func (r *Rollup) Waiting() string {
+	ready, over := "noted_at", ""
+	if r.Unit == oneHour {
+		ready, over = "greatest(noted_at, unit + "+settled+")", " AND unit <= now() - "+settled
+	}
+	return fmt.Sprintf(`SELECT count(), toInt64(if(count() = 0, 0, greatest(dateDiff('second', min(ready), now()), 0))) FROM
+(
+    SELECT toDateTime(%s) AS ready FROM
+    (
+        %s
+        HAVING noted_at > made_at%s
+    )
+)
+SETTINGS final = 0`, ready, r.notes(""), over)
+}
+
+// ViewName is the name of the view that keeps the rollup.
+func (r *Rollup) ViewName() string { return r.Name + "_refresh" }
+
 // notes is a SELECT up to its HAVING: when each unit got rows last, and when it was computed last. and narrows what is read of
 // touched.
 func (r *Rollup) notes(and string) string {
@@ -229,6 +250,33 @@ func (r *Rollup) Cells(table, where string) string {
 		strings.Join(finished, ", "), strings.Join(columns, ", "), table, where)
 }
 
+// Length is the unit's.
+func (r *Rollup) Length() time.Duration {
+	if r.Unit == oneHour {
+		return time.Hour
+	}
+	return 5 * time.Minute
+}
+
+// SourceTable is the table that is summed up, or the one with most of its rows.
+func (r *Rollup) SourceTable() string {
+	if r.Fresh != "" {
+		return "checkpoints"
+	}
+	return r.Source
+}
+
+// SourceTime is the column of SourceTable that says when a row belongs to.
+func (r *Rollup) SourceTime() string {
+	switch r.SourceTable() {
+	case "connections":
+		return "closed_at"
+	case "events", "checkpoints":
+		return "at"
+	}
+	return "bucket"
+}
+
 // sourceTime is the expression over the source that its primary key begins with.
 func (r *Rollup) sourceTime() string {
 	switch r.Source {
@@ -250,7 +298,7 @@ func (r *Rollup) sourceDue() string {
 
 // View is the refreshable view that keeps the rollup.
 func (r *Rollup) View(t Target) View {
-	return t.materialized(r.Name+"_refresh", r.Edition, "REFRESH EVERY "+r.Every+" APPEND TO {db}."+r.Name+"{local}", r.Select(r.Due(), Kept),
+	return t.materialized(r.ViewName(), r.Edition, "REFRESH EVERY "+r.Every+" APPEND TO {db}."+r.Name+"{local}", r.Select(r.Due(), Kept),
 		"Computes "+r.Name+" where "+r.Noted+" got rows")
 }
 

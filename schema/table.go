@@ -2,6 +2,8 @@
 
 package schema
 
+import "slices"
+
 // Column is one column of a table as it is today. The docs come from it; tests hold the migrations and the ingester's insert
 // blocks to it.
 type Column struct {
@@ -26,6 +28,19 @@ type Table struct {
 	TTL     string
 	Indexes []string
 	Setting string
+}
+
+// Age is the expression that rows age by: when they were stored, or in a rollup the row's own time. It is "" for a table that keeps
+// its rows: there are few, or an operator must not change how long.
+func (t *Table) Age() string {
+	switch {
+	case t.TTL == retentionTTL:
+		return "toDateTime(received_at)"
+	case slices.ContainsFunc(t.Columns, func(c Column) bool { return c.Name == "made_at" }):
+		i := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == "bucket" || c.Name == "hour" })
+		return t.Columns[i].Name
+	}
+	return ""
 }
 
 // Inserted lists the columns of an insert block in order.

@@ -12,6 +12,8 @@ import (
 	"tcpledger/cmd/tcpledger/console"
 	"tcpledger/cmd/tcpledger/decode"
 	"tcpledger/cmd/tcpledger/postmortem"
+	"tcpledger/cmd/tcpledger/retention"
+	"tcpledger/cmd/tcpledger/rollups"
 	"tcpledger/cmd/tcpledger/topics"
 	"tcpledger/cmd/tcpledger/up"
 	"tcpledger/internal/devstack"
@@ -24,7 +26,8 @@ func rootCommand() *cobra.Command {
 	root := program.Command("tcpledger", "A ledger of how every TCP connection ended",
 		"tcpledger keeps a ledger of how every TCP connection on a fleet ended: who ended it, why, in which kernel code path, and on\n"+
 			"whose behalf. It runs the whole of it on this machine (up) and answers from the tables of a fleet.")
-	root.AddCommand(up.Command(), console.Command(), postmortem.Command(), audit.Command(), decode.Command(), migrateCommand(), topics.Command())
+	root.AddCommand(up.Command(), console.Command(), postmortem.Command(), audit.Command(), decode.Command(), migrateCommand(), topics.Command(),
+		rollups.Command(), retention.Command())
 	root.AddCommand(devstack.Commands()...)
 	return root
 }

@@ -167,6 +167,27 @@ func TestTheRollupsEqualTheRows(t *testing.T) {
 		r.equal(t)
 		require.Equal(t, "5000", r.text(t, "SELECT toString(sum(endings)) FROM "+db+".closes_1h FINAL WHERE cause = 'refused'"))
 	})
+	t.Run("a rebuild", func(t *testing.T) {
+		r.exec(t, "INSERT INTO "+db+".closes_1m SELECT * REPLACE (endings + 1 AS endings, now64(3, 'UTC') AS made_at) FROM "+db+".closes_1m FINAL WHERE endings > 0")
+		r.exec(t, "TRUNCATE TABLE "+db+".host_closes_1h")
+		rebuild := func(shrink bool) {
+			for _, rollup := range schema.Rollups() {
+				last := 0
+				require.NoError(t, r.db.Rebuild(t.Context(), rollup, day(), day().Add(24*time.Hour), shrink, func(units, of int) {
+					require.Greater(t, units, last)
+					require.LessOrEqual(t, units, of)
+					last = units
+				}))
+				require.Positive(t, last, rollup.Name)
+			}
+		}
+		count := "SELECT toString(sum(endings)) FROM " + db + ".closes_1m FINAL"
+		wrong := r.text(t, count)
+		rebuild(false)
+		require.Equal(t, wrong, r.text(t, count), "counts become less on request only")
+		rebuild(true)
+		r.equal(t)
+	})
 	t.Run("rows that aged out", func(t *testing.T) {
 		hour := day().Add(9 * time.Hour).Format(time.DateTime)
 		held := func() string {

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"tcpledger/schema"
+)
+
+// Refresh is how the view of a rollup is. Waiting units got rows since they were computed; Lag is the age of the oldest note among
+// them. Rows of the last minute always wait: their notes may be older than they are.
+type Refresh struct {
+	Succeeded *time.Time // nil for never
+	Exception string     // of the last refresh, "" if it succeeded
+	Waiting   uint64
+	Lag       time.Duration
+}
+
+// Refreshes says how each rollup is, by its name. A rollup without its view is missing.
+func (db *DB) Refreshes(ctx context.Context) (map[string]Refresh, error) {
+	var views []struct {
+		View      string     `ch:"view"`
+		Succeeded *time.Time `ch:"last_success_time"`
+		Exception string     `ch:"exception"`
+	}
+	if err := db.Select(ctx, &views, "SELECT view, last_success_time, exception FROM system.view_refreshes WHERE database = ?", db.Name); err != nil {
+		return nil, fmt.Errorf("look at the refreshes: %w", err)
+	}
+	out := map[string]Refresh{}
+	for _, r := range schema.Rollups() {
+		for _, v := range views {
+			if v.View != r.ViewName() {
+				continue
+			}
+			state := Refresh{Succeeded: v.Succeeded, Exception: v.Exception}
+			var seconds int64
+			sql := strings.NewReplacer("{db}", db.Name, "{local}", "").Replace(r.Waiting())
+			if err := db.QueryRow(ctx, sql).Scan(&state.Waiting, &seconds); err != nil {
+				return nil, fmt.Errorf("look at what waits for %s: %w", r.Name, err)
+			}
+			state.Lag = time.Duration(seconds) * time.Second
+			out[r.Name] = state
+		}
+	}
+	return out, nil
+}
