@@ -14,7 +14,7 @@ import (
 
 // nearby is how far from the window a row's time may be for the quick count. What the quick count does not find is looked for at
 // any time.
-const nearby = "1 HOUR"
+const nearby = "15 MINUTE"
 
 // checkpointed is a session as its checkpoints say it, up to a day before and after the window.
 type checkpointed struct {

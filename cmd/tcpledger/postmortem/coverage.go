@@ -39,7 +39,12 @@ func (r *Report) cover(w query.Window) {
 			r.Gaps.Answer = append(r.Gaps.Answer, Gap{c.Host, gap.From, gap.To})
 		}
 	}
-	r.Final = len(hosts) > 0 && len(r.Open.Answer) == 0 && len(r.Gaps.Answer) == 0
+	r.Final = r.covered() && r.Audit.Err == nil && r.Audit.Answer.Verdict == query.Complete
+}
+
+// covered reports whether every host's checkpoints cover the window.
+func (r *Report) covered() bool {
+	return r.coverage.Err == nil && len(r.coverage.Answer) > 0 && len(r.Open.Answer) == 0 && len(r.Gaps.Answer) == 0
 }
 
 func openOf(c query.Coverage, w query.Window) (Open, bool) {
@@ -57,7 +62,9 @@ func (r *Report) writeCoverage(b *strings.Builder, l Layout) {
 	case r.coverage.Err != nil:
 		fmt.Fprintf(b, "\nFINAL   not known: %s\n", reason(r.coverage.Err))
 	case r.Final:
-		b.WriteString("\nFINAL   every host's checkpoints cover the window\n")
+		fmt.Fprintf(b, "\nFINAL   every host's checkpoints cover the window, and all %s that they promise are there\n", count(r.Audit.Answer.Numbers.Promised, "number"))
+	case r.covered():
+		b.WriteString("\nNOT FINAL  every host's checkpoints cover the window; the audit does not find all that they promise\n")
 	case len(r.Open.Answer) == 0 && len(r.Gaps.Answer) == 0:
 		b.WriteString("\nNOT YET KNOWN  no host sent a checkpoint near this window: nothing was watched, or nothing arrived yet\n")
 	default:

@@ -145,7 +145,7 @@ func TestAPartFails(t *testing.T) {
 	drop("stacks")
 	code, out, errs := run(t, ch, window...)
 	require.Equal(t, 1, code)
-	require.Equal(t, "tcpledger: 1 of 8 parts of the report have no answer\n", errs)
+	require.Equal(t, "tcpledger: 1 of 9 parts of the report have no answer\n", errs)
 	require.Regexp(t, `(?m)^BY CODE PATH  no answer: ask endings by code path: code: 60, message: .*stacks.*$`, out)
 	require.Equal(t, without(whole, "BY CODE PATH"), without(out, "BY CODE PATH"), "all else is as it was")
 
@@ -168,7 +168,7 @@ func TestAPartFails(t *testing.T) {
 	drop("events")
 	code, out, errs = run(t, ch, append(window, "--sql")...)
 	require.Equal(t, 1, code)
-	require.Contains(t, errs, "4 of 8 parts")
+	require.Contains(t, errs, "5 of 9 parts")
 	require.Contains(t, out, "13 connections ended on 2 hosts")
 	require.Regexp(t, `(?m)^EVENTS  no answer: ask events by kind, reason: code: 60`, out)
 	require.Regexp(t, `(?m)^LOSSES  no answer: ask losses: code: 60`, out)
@@ -253,4 +253,22 @@ func TestBadInput(t *testing.T) {
 		require.Empty(t, out)
 		require.Contains(t, errs, c.err)
 	}
+}
+
+// A report is final only while the tables hold each number that the checkpoints promise once.
+func TestFinalTakesTheAudit(t *testing.T) {
+	utc(t)
+	ch, db := tables.Start(t)
+	tables.Fill(t, db)
+	window := []string{"--from", "2026-11-02 14:00", "--to", "2026-11-02 14:05", "--host", "web-1"}
+	_, out, _ := run(t, ch, window...)
+	require.Contains(t, out, "\nFINAL   every host's checkpoints cover the window, and all 16 numbers that they promise are there\n")
+
+	require.NoError(t, db.Exec(t.Context(), "DELETE FROM tcpledger.connections WHERE host = 'web-1' AND stream = 4 AND seq = 7"))
+	_, out, _ = run(t, ch, window...)
+	require.NotContains(t, out, "\nFINAL ")
+	require.Contains(t, out, "\nNOT FINAL  ")
+	require.Contains(t, out, "1 number is in no table, the last that were promised; stream 4, 7 to 7")
+	_, out, _ = run(t, ch, append(window, "--format", "json")...)
+	require.Contains(t, out, `"final": false`)
 }

@@ -33,6 +33,7 @@ type Report struct {
 	Failed   map[string]string `json:"failed,omitempty"`
 	Rollups  []string          `json:"rollups,omitempty"` // that parts of the report were read from; the others were read from rows
 	SQL      []string          `json:"sql,omitempty"`
+	Audit    Part[*Audit]      `json:"audit"`
 	coverage Part[[]query.Coverage]
 }
 
@@ -73,7 +74,7 @@ func (p *Part[T]) outcome(name string) outcome { return outcome{name, p.Err, p.s
 // outcomes lists the questions in the order of the report.
 func (r *Report) outcomes() []outcome {
 	return []outcome{r.Totals.outcome("totals"), r.Causes.outcome("by_cause"), r.Owners.outcome("by_owner"), r.Remotes.outcome("by_remote"),
-		r.Paths.outcome("by_path"), r.Events.outcome("events"), r.Losses.outcome("losses"), r.coverage.outcome("coverage")}
+		r.Paths.outcome("by_path"), r.Events.outcome("events"), r.Losses.outcome("losses"), r.coverage.outcome("coverage"), r.Audit.outcome("audit")}
 }
 
 // Collect asks all questions of the report at once; top bounds the rows of each list. A question that fails leaves its part
@@ -107,6 +108,9 @@ func Collect(ctx context.Context, client *query.Client, w query.Window, f query.
 	})
 	all.Go(func() {
 		r.coverage.collect(ctx, func(ctx context.Context) ([]query.Coverage, error) { return client.Coverage(ctx, w, f) })
+	})
+	all.Go(func() {
+		r.Audit.collect(ctx, func(ctx context.Context) (*Audit, error) { return audit(ctx, client, w, f) })
 	})
 	all.Wait()
 	r.cover(w)

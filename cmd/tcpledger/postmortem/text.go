@@ -32,6 +32,7 @@ func (r *Report) WriteText(w io.Writer, l Layout) error {
 	r.writeEvents(&b, l)
 	r.writeLosses(&b, l)
 	r.writeCoverage(&b, l)
+	r.writeAudit(&b)
 	if len(r.Rollups) > 0 {
 		fmt.Fprintf(&b, "\nSUMS    read from %s; counts are exact, a median with ~ is right within a factor of 1.5\n", strings.Join(r.Rollups, ", "))
 	}
