@@ -163,7 +163,7 @@ func TestRebalanceReadsTheUncommittedAgain(t *testing.T) {
 	require.Equal(t, int64(2), receive(t, again).Offset)
 }
 
-// Retention deleted what was to be read next: that is said and counted, and reading goes on.
+// Retention deleted what was to be read next: that is said, counted and handed on as offsets, and reading goes on.
 func TestDeletedMessagesAreCounted(t *testing.T) {
 	brokers := newCluster(t, kfake.SeedTopics(1, "t"))
 	send(t, brokers, "t", kafka.Message{Value: []byte("0")}, kafka.Message{Value: []byte("1")}, kafka.Message{Value: []byte("2")}, kafka.Message{Value: []byte("3")})
@@ -174,7 +174,12 @@ func TestDeletedMessagesAreCounted(t *testing.T) {
 	require.NoError(t, c.Close())
 
 	deleteBefore(t, brokers, "t", 3)
-	require.Equal(t, int64(3), receive(t, next(t, c)).Offset)
+	g = next(t, c)
+	deleted := receive(t, g)
+	require.ErrorIs(t, deleted.Unreadable, ErrDeleted)
+	require.Equal(t, []int64{1, 2}, []int64{deleted.Offset, deleted.Last})
+	require.Empty(t, deleted.Value)
+	require.Equal(t, int64(3), receive(t, g).Offset)
 	require.Equal(t, 2.0, testutil.ToFloat64(c.metrics.skipped.WithLabelValues("t")))
 	require.Equal(t, 1, lines.count("messages were deleted before they were read"))
 }

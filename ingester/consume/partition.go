@@ -121,7 +121,9 @@ func (p *partition) read(ctx context.Context, batch *fetch.Batch) error {
 	if batch.Last < p.next {
 		return nil
 	}
-	p.skipped(batch.First - p.next)
+	if err := p.skipped(ctx, batch.First); err != nil {
+		return err
+	}
 	if !batch.Control {
 		for record, err := range batch.Records(p.generation.consumer.limits) {
 			if err != nil {
@@ -178,7 +180,7 @@ func (p *partition) backInRange(ctx context.Context) error {
 	}
 	switch {
 	case p.next < first:
-		p.skipped(first - p.next)
+		return p.skipped(ctx, first)
 	case p.next > last:
 		p.generation.consumer.config.Log.Warn("the partition is shorter than what was read of it: reading it from its beginning",
 			"topic", p.topic, "partition", p.id, "committed", p.next, "last", last)
@@ -189,14 +191,19 @@ func (p *partition) backInRange(ctx context.Context) error {
 	return nil
 }
 
-// skipped logs and counts messages that Kafka deleted before they were read.
-func (p *partition) skipped(n int64) {
+// ErrDeleted says of a run of messages that Kafka deleted them before they were read.
+var ErrDeleted = errors.New("deleted before they were read")
+
+// skipped hands on the offsets before first that Kafka deleted before they were read, and moves on past them.
+func (p *partition) skipped(ctx context.Context, first int64) error {
+	n := first - p.next
 	if n <= 0 {
-		return
+		return nil
 	}
 	c := p.generation.consumer
 	c.metrics.skipped.WithLabelValues(p.topic).Add(float64(n))
 	c.config.Log.Warn("messages were deleted before they were read", "topic", p.topic, "partition", p.id, "from_offset", p.next, "messages", n)
+	return p.handOn(ctx, &Message{Topic: p.topic, Partition: p.id, Offset: p.next, Last: first - 1, Unreadable: ErrDeleted})
 }
 
 // offset asks for the first or the last offset, or that of a time; -1 if no message is that late.
