@@ -31,6 +31,8 @@ type answers struct {
 	events   answer[query.EventGroup]
 	losses   answer[query.Loss]
 	coverage answer[query.Coverage]
+	audit    *query.Audit // nil for a window that is not over
+	auditErr error
 }
 
 type answer[T any] struct {
@@ -39,14 +41,16 @@ type answer[T any] struct {
 }
 
 // failure says in a line why there is no answer, "" if there is one.
-func (a *answer[T]) failure() string {
+func (a *answer[T]) failure() string { return failure(a.err) }
+
+func failure(err error) string {
 	switch {
-	case a.err == nil:
+	case err == nil:
 		return ""
-	case errors.Is(a.err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded):
 		return "ClickHouse did not answer within " + askTimeout.String()
 	}
-	return text.Line(a.err.Error(), maxFailure)
+	return text.Line(err.Error(), maxFailure)
 }
 
 // settled is the part of a live window whose slots are over: one that is still going on would look like a fall.
@@ -75,6 +79,11 @@ func (c *console) ask(ctx context.Context, w query.Window, f query.Filter, live 
 	all.Go(func() { a.events.rows, a.events.err = c.client.Events(ctx, w, f, eventRows, query.Kind, query.Reason) })
 	all.Go(func() { a.losses.rows, a.losses.err = c.client.Losses(ctx, w, f) })
 	all.Go(func() { a.coverage.rows, a.coverage.err = c.client.Coverage(ctx, w, f) })
+	if !live {
+		all.Go(func() {
+			a.audit, a.auditErr = c.client.Audit(ctx, w, query.Filter{Host: f.Host}, query.AuditOptions{Now: time.Now()})
+		})
+	}
 	all.Wait()
 	return a
 }

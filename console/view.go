@@ -37,6 +37,8 @@ type view struct {
 	Gaps    []gap
 	MoreGap int // gaps that are not shown
 	Hosts   []string
+	Final   bool     // the audit of the window is complete
+	Audit   []string // what the audit found
 }
 
 type ending struct {
@@ -123,7 +125,7 @@ const silence = 30 * time.Second
 func (v *view) fill(a *answers, w query.Window) {
 	zone := v.Now.Location()
 	v.Failed = map[string]string{"chart": a.rates.failure(), "latest": a.latest.failure(), "events": a.events.failure(), "losses": a.losses.failure(),
-		"coverage": a.coverage.failure()}
+		"coverage": a.coverage.failure(), "audit": failure(a.auditErr)}
 	drawn := settled(w, v.Live())
 	v.Chart = newChart(a.rates.rows, drawn, a.slot, zone)
 	v.Tiles = tiles(a, drawn, v.Scope, v.Live())
@@ -138,6 +140,21 @@ func (v *view) fill(a *answers, w query.Window) {
 		v.Losses = append(v.Losses, loss{l.Host, l.Cause, how, text.Count(l.Records)})
 	}
 	v.cover(a.coverage.rows, w)
+	v.audited(a.audit)
+}
+
+// audited shows the verdict of the audit. What the coverage says too is left out.
+func (v *view) audited(a *query.Audit) {
+	if a == nil {
+		return
+	}
+	v.Final = a.Verdict == query.Complete && len(v.Gaps)+len(v.Behind) == 0
+	for _, f := range a.Findings {
+		if f.Verdict == query.Incomplete || f.Case == "two machines" {
+			v.Audit = append(v.Audit, f.Text)
+		}
+	}
+	v.Audit = v.Audit[:min(len(v.Audit), maxGaps)]
 }
 
 // cover shows how far each host is known in the window.
