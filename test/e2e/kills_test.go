@@ -26,6 +26,24 @@ func (c *chain) requireComplete() {
 		require.NotZero(c.t, s.Promised)
 		require.True(c.t, s.Complete(), "%+v", s)
 	}
+	c.requireAudit(sessions)
+}
+
+// requireAudit asks the audit for the same, which counts in another way.
+func (c *chain) requireAudit(sessions []query.Proof) {
+	c.t.Helper()
+	everything := query.Window{From: time.Now().Add(-time.Hour), To: time.Now()}
+	audit, err := query.New(c.db, schema.Database, time.Minute).Audit(c.t.Context(), everything, query.Filter{}, query.AuditOptions{Now: time.Now(), Everywhere: true})
+	require.NoError(c.t, err)
+	require.Len(c.t, audit.Sessions, len(sessions))
+	var promised uint64
+	for _, s := range sessions {
+		promised += s.Promised
+	}
+	total := &audit.Total
+	require.Equal(c.t, promised, total.Promised)
+	require.Equal(c.t, promised, total.Held(), "%+v", audit.Findings)
+	require.Zero(c.t, total.Missing+total.Twice+total.DeadLetters+total.Beyond, "%+v", audit.Findings)
 }
 
 // TestKills kills every part with SIGKILL under load. Afterwards every number is in its table exactly once, and every ending
