@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"tcpledger/schema"
 )
 
 // walk calls each with every file of ours that has the extension, by its path from here and by that from the root of the tree.
@@ -101,6 +103,27 @@ func TestLinksOfThePagesLead(t *testing.T) {
 	}
 	bad := map[string]string{"README.md": "# A b\n[x](no.md) [y](#a-c) [z](#a-b) [w](https://example.org/) [v](docs)\n```\n[u](no.md)\n```\n"}
 	require.Len(t, brokenLinks("README.md", bad), 2)
+}
+
+// A newcomer finds every page of docs from the README.
+func TestTheReadmeLinksEveryPage(t *testing.T) {
+	all := pages(t)
+	for page := range all {
+		if filepath.Dir(page) == "docs" {
+			require.Contains(t, all["README.md"], "]("+page+")", "README.md has no link to this page")
+		}
+	}
+}
+
+// causes is a number of causes that a page names.
+var causes = regexp.MustCompile(`\b(\d+) causes\b`)
+
+func TestPagesCountTheCauses(t *testing.T) {
+	for page, text := range pages(t) {
+		for _, m := range causes.FindAllStringSubmatch(text, -1) {
+			require.Equal(t, strconv.Itoa(len(schema.Causes())), m[1], page)
+		}
+	}
 }
 
 // literals are all the texts in the Go sources that are no tests.
