@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The same answer as the view losses, by five minutes: the loss of a checkpoint is the difference from the one before it in
--- its session, in the five minutes of the later one. Each five minutes have a row that counts the hosts with a checkpoint.
+-- The losses of the view losses, by five minutes: the loss of a checkpoint is the difference from the one before it in its
+-- session, in the five minutes of the later one, so that no loss counts twice. The view counts for its window also the loss up
+-- to the checkpoint after it. Each five minutes have a row that counts the hosts with a checkpoint.
 SELECT bucket, host, kind, cause, sum(lost) AS records
             FROM
             (

@@ -102,7 +102,7 @@ func verify(lib string) error {
 	for line := range strings.Lines(digests) {
 		digest, name, found := strings.Cut(strings.TrimSpace(line), "  ")
 		if !found {
-			return fmt.Errorf("jars.sha256 has a line that is none: %q", line)
+			return fmt.Errorf("jars.sha256 has a line without a checksum: %q", line)
 		}
 		want[name] = digest
 	}
