@@ -77,8 +77,8 @@ func (o *options) registerCapture(flags *pflag.FlagSet) {
 	c := &o.capture
 	flags.StringVar(&o.hostID, "host-id", "", "`name` of this host in every row (default: the hostname)")
 	flags.Var(&c.RingBytes, "ring-bytes", "size of the kernel's ring buffer")
-	flags.IntVar(&c.StateEntries, "state-entries", c.StateEntries, "`connections` known at a time; about 260 bytes of kernel memory each, taken when used")
-	flags.IntVar(&c.StackEntries, "stack-entries", c.StackEntries, "distinct kernel `stacks` held in the kernel; about 400 bytes each")
+	flags.IntVar(&c.StateEntries, "state-entries", c.StateEntries, "`connections` known at a time; 272 bytes of kernel memory each, taken when used")
+	flags.IntVar(&c.StackEntries, "stack-entries", c.StackEntries, "distinct kernel `stacks` held in the kernel; 456 bytes each")
 	flags.IntVar(&c.StacksPerSecond, "stacks-per-second", c.StacksPerSecond, "kernel `stacks` taken a second and CPU; -1 for no limit")
 	flags.StringSliceVar(&o.enable, "enable", nil, "capture this `kind` of record too; repeatable; kinds: "+kindNames())
 	flags.StringSliceVar(&o.disable, "disable", nil, "do not capture this `kind` of record; repeatable")
