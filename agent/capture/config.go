@@ -18,9 +18,9 @@ import (
 type Config struct {
 	// RingBytes is the size of the ring buffer: a power of two, whole pages.
 	RingBytes text.Size
-	// StateEntries bounds the connections known at a time, about 260 bytes each.
+	// StateEntries bounds the connections known at a time, 272 bytes each.
 	StateEntries int
-	// StackEntries bounds the distinct stacks kept between two sweeps, about 400 bytes each.
+	// StackEntries bounds the distinct stacks kept between two sweeps, 456 bytes each.
 	StackEntries int
 	// Kinds are the kinds that are captured.
 	Kinds map[bpf.Kind]bool
