@@ -20,10 +20,11 @@ import (
 	"tcpledger/test/apachekafka"
 )
 
-// What the embedded Kafka cannot do: it checks a batch's bytes when it starts, and keeps the senders' times.
+// What the embedded Kafka cannot do: it checks a batch's bytes when it starts, keeps the senders' times, and lets a session live on.
 func TestOnApacheKafka(t *testing.T) {
 	broker := apachekafka.Start(t)
 	t.Run("clocks that are off", func(t *testing.T) { clocksThatAreOff(t, []string{broker.Addr()}) })
+	t.Run("sessions that end", func(t *testing.T) { sessionsThatEnd(t, broker) })
 	t.Run("a flipped byte on the disk", func(t *testing.T) { flippedByte(t, broker) })
 }
 

@@ -18,10 +18,12 @@ import (
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/internal/devstack/child"
 	"tcpledger/internal/devstack/port"
+	"tcpledger/internal/program/kafkaconn"
 )
 
 const (
@@ -34,12 +36,22 @@ const (
 	clusterID    = "dGNwbGVkZ2VyLXRlc3RzMQ" // 16 bytes in base64
 )
 
+// SessionLifetime bounds a session on the listener that Login reaches (connections.max.reauth.ms): the broker closes a connection
+// that sends a request later than that after its last login.
+const SessionLifetime = 2 * time.Second
+
+const (
+	user     = "ledger"
+	password = "hunter2"
+)
+
 // Broker is one Apache Kafka of a test. It ends with the test.
 type Broker struct {
 	t          testing.TB
 	dir        string // configuration and log
 	lib        string
 	port       int
+	sasl       int // of the listener with logins
 	controller int
 	process    *child.Process
 }
@@ -58,6 +70,8 @@ func Start(t testing.TB) *Broker {
 	b := &Broker{t: t, dir: t.TempDir(), lib: lib}
 	b.port, err = port.Free()
 	require.NoError(t, err)
+	b.sasl, err = port.Free()
+	require.NoError(t, err)
 	b.controller, err = port.Free()
 	require.NoError(t, err)
 	b.format(ctx)
@@ -68,6 +82,15 @@ func Start(t testing.TB) *Broker {
 
 // Addr is "127.0.0.1:port", the same over restarts.
 func (b *Broker) Addr() string { return port.Join(b.port) }
+
+// Login returns the settings of a program that reaches the listener with the sessions.
+func (b *Broker) Login() *kafkaconn.Flags {
+	b.t.Helper()
+	flags, set := new(kafkaconn.Flags), pflag.NewFlagSet("login", pflag.ContinueOnError)
+	flags.Register(set)
+	require.NoError(b.t, set.Parse([]string{"--brokers", port.Join(b.sasl), "--kafka-sasl", "scram-sha-256", "--kafka-user", user, "--kafka-password", password}))
+	return flags
+}
 
 // PID is the java process's id.
 func (b *Broker) PID() int { return b.process.PID() }
@@ -149,7 +172,8 @@ func (b *Broker) format(ctx context.Context) {
 	require.NoError(b.t, os.WriteFile(b.file("log4j2.yaml"), []byte(logging), 0o600))
 	require.NoError(b.t, os.WriteFile(b.file("node.properties"), []byte(b.properties()), 0o600))
 	said, err := exec.CommandContext(ctx, "java", b.java([]string{"-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"},
-		"kafka.tools.StorageTool", "format", "-t", clusterID, "-c", b.file("node.properties"))...).CombinedOutput()
+		"kafka.tools.StorageTool", "format", "-t", clusterID, "-c", b.file("node.properties"),
+		"--add-scram", fmt.Sprintf("SCRAM-SHA-256=[name=%s,password=%s]", user, password))...).CombinedOutput()
 	require.NoError(b.t, err, "%s", said)
 }
 
@@ -173,9 +197,12 @@ func (b *Broker) properties() string {
 		"process.roles=broker,controller",
 		"node.id=1",
 		fmt.Sprintf("controller.quorum.voters=1@127.0.0.1:%d", b.controller),
-		fmt.Sprintf("listeners=PLAINTEXT://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d", b.port, b.controller),
-		fmt.Sprintf("advertised.listeners=PLAINTEXT://127.0.0.1:%d", b.port),
-		"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+		fmt.Sprintf("listeners=PLAINTEXT://127.0.0.1:%d,SASL://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d", b.port, b.sasl, b.controller),
+		fmt.Sprintf("advertised.listeners=PLAINTEXT://127.0.0.1:%d,SASL://127.0.0.1:%d", b.port, b.sasl),
+		"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+		"listener.name.sasl.sasl.enabled.mechanisms=SCRAM-SHA-256",
+		"listener.name.sasl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;",
+		fmt.Sprintf("connections.max.reauth.ms=%d", SessionLifetime.Milliseconds()),
 		"controller.listener.names=CONTROLLER",
 		"inter.broker.listener.name=PLAINTEXT",
 		"log.dirs=" + b.file("log"),

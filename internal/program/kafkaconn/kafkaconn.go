@@ -53,12 +53,11 @@ func (f *Flags) Transport(clientID string, topics ...string) (*kafka.Transport, 
 		return nil, program.UsageError(err)
 	}
 	return &kafka.Transport{
-		Dial:        f.TLS.Dial,
+		Dial:        f.dial(clientID, mechanism),
 		DialTimeout: dialTimeout,
 		IdleTimeout: idleTimeout,
 		MetadataTTL: metadataTTL,
 		ClientID:    clientID,
-		SASL:        mechanism,
 
 		MetadataTopics: topics,
 	}, nil
@@ -71,10 +70,9 @@ func (f *Flags) Dialer(clientID string) (*kafka.Dialer, error) {
 		return nil, program.UsageError(err)
 	}
 	return &kafka.Dialer{
-		ClientID:      clientID,
-		Timeout:       dialTimeout,
-		DialFunc:      f.TLS.Dial,
-		SASLMechanism: mechanism,
+		ClientID: clientID,
+		Timeout:  dialTimeout,
+		DialFunc: f.dial(clientID, mechanism),
 	}, nil
 }
 

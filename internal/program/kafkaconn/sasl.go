@@ -36,22 +36,22 @@ func (f *Flags) sasl() (sasl.Mechanism, error) {
 	if err := f.Password.Check(mechanism == mechanismPlain && !f.TLS.On); err != nil {
 		return nil, err
 	}
-	m := &login{flags: f, mechanism: mechanism}
+	m := &currentMechanism{flags: f, mechanism: mechanism}
 	if _, err := m.now(); err != nil {
 		return nil, err
 	}
 	return m, nil
 }
 
-// login is a mechanism that reads the password anew for each connection.
-type login struct {
+// currentMechanism is a mechanism that reads the password anew for each login.
+type currentMechanism struct {
 	flags     *Flags
 	mechanism string
 }
 
 // Name is what the broker knows the mechanism by.
-func (l *login) Name() string {
-	switch l.mechanism {
+func (c *currentMechanism) Name() string {
+	switch c.mechanism {
 	case mechanismSCRAM256:
 		return scram.SHA256.Name()
 	case mechanismSCRAM512:
@@ -60,9 +60,9 @@ func (l *login) Name() string {
 	return plain.Mechanism{}.Name()
 }
 
-// Start begins the login of one connection.
-func (l *login) Start(ctx context.Context) (sasl.StateMachine, []byte, error) {
-	mechanism, err := l.now()
+// Start begins one login.
+func (c *currentMechanism) Start(ctx context.Context) (sasl.StateMachine, []byte, error) {
+	mechanism, err := c.now()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -70,19 +70,19 @@ func (l *login) Start(ctx context.Context) (sasl.StateMachine, []byte, error) {
 }
 
 // now makes the mechanism with the password of this moment.
-func (l *login) now() (sasl.Mechanism, error) {
-	password, err := l.flags.Password.Read()
+func (c *currentMechanism) now() (sasl.Mechanism, error) {
+	password, err := c.flags.Password.Read()
 	if err != nil {
 		return nil, err
 	}
 	algorithm := scram.SHA512
-	switch l.mechanism {
+	switch c.mechanism {
 	case mechanismPlain:
-		return plain.Mechanism{Username: l.flags.User, Password: password}, nil
+		return plain.Mechanism{Username: c.flags.User, Password: password}, nil
 	case mechanismSCRAM256:
 		algorithm = scram.SHA256
 	}
-	mechanism, err := scram.Mechanism(algorithm, l.flags.User, password)
+	mechanism, err := scram.Mechanism(algorithm, c.flags.User, password)
 	if err != nil {
 		return nil, fmt.Errorf("--kafka-password: %w", err)
 	}
