@@ -57,12 +57,11 @@ func restored(choose func(*lab.Host) netip.Addr) func(testing.TB, *lab.Lab) []Ex
 
 // ringKilled: a process is killed while io_uring alone holds its socket, with a read in flight.
 func ringKilled(t testing.TB, l *lab.Lab) []Expect {
-	p := connect(t, l, v4)
-	if errno := p.client.HoldByRing(); errno != 0 {
-		p.client.Close()
-		p.server.Close()
+	if errno := l.A.Actor(t, "probe").Open(l.B.IPv4).HoldByRing(); errno != 0 {
 		t.Skip("no io_uring on this kernel: " + errno.Error())
 	}
+	p := connect(t, l, v4)
+	require.Zero(t, p.client.HoldByRing())
 	p.client.Close()
 	p.client.Actor.Kill()
 	p.server.Read(1)
