@@ -14,6 +14,7 @@ TEST_PARALLEL ?= 2
 TEST_ARGS ?=
 FUZZTIME ?= 30s
 BENCH ?= .
+ROWS ?= 100000000
 ARGS ?=
 
 # Where a test skips for want of a real part or of privileges, make test fails instead.
@@ -92,6 +93,10 @@ chaos-input: ## Throw bad messages at a running ingester for a minute (make test
 .PHONY: bench
 bench: ## Run the benchmarks that match BENCH
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -p 1 ./...
+
+.PHONY: bench-months
+bench-months: ## Measure questions on a day of ROWS connections and a year of rollups
+	TCPLEDGER_BENCH_ROWS=$(ROWS) go test -v -run '^$$' -bench Months -benchtime 10x -timeout 6h ./test/rollups
 
 .PHONY: clean
 clean: ## Remove what build made
