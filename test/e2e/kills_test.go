@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -44,6 +45,30 @@ func (c *chain) requireAudit(sessions []query.Proof) {
 	require.Equal(c.t, promised, total.Promised)
 	require.Equal(c.t, promised, total.Held(), "%+v", audit.Findings)
 	require.Zero(c.t, total.Missing+total.Twice+total.DeadLetters+total.Beyond, "%+v", audit.Findings)
+}
+
+// requireTamperingIsFound doubles a row of the agent and then deletes both, and asks the audit after each.
+func (c *chain) requireTamperingIsFound() {
+	c.t.Helper()
+	audit := func() *query.Audit {
+		w := query.Window{From: time.Now().Add(-time.Hour), To: time.Now()}
+		a, err := query.New(c.db, schema.Database, time.Minute).Audit(c.t.Context(), w, query.Filter{}, query.AuditOptions{Now: time.Now().Add(time.Hour)})
+		require.NoError(c.t, err)
+		return a
+	}
+	var session, seq uint64
+	var stream uint32
+	require.NoError(c.t, c.db.QueryRow(c.t.Context(), "SELECT session, stream, seq FROM tcpledger.connections FINAL ORDER BY seq DESC LIMIT 1").Scan(&session, &stream, &seq))
+	row := fmt.Sprintf("session = %d AND stream = %d AND seq = %d", session, stream, seq)
+	require.NoError(c.t, c.db.Exec(c.t.Context(), "INSERT INTO tcpledger.connections SELECT * REPLACE (closed_at + toIntervalSecond(1) AS closed_at) FROM tcpledger.connections FINAL WHERE "+row))
+	a := audit()
+	require.Equal(c.t, query.Incomplete, a.Verdict)
+	require.Equal(c.t, []uint64{0, 1}, []uint64{a.Total.Missing, a.Total.Twice}, "%+v", a.Findings)
+
+	require.NoError(c.t, c.db.Exec(c.t.Context(), "DELETE FROM tcpledger.connections WHERE "+row))
+	a = audit()
+	require.Equal(c.t, query.Incomplete, a.Verdict)
+	require.Equal(c.t, []uint64{1, 0}, []uint64{a.Total.Missing, a.Total.Twice}, "%+v", a.Findings)
 }
 
 // TestKills kills every part with SIGKILL under load. Afterwards every number is in its table exactly once, and every ending
@@ -110,4 +135,5 @@ func TestReplay(t *testing.T) {
 	require.Equal(t, connections, c.count("SELECT count() FROM tcpledger.connections"))
 	require.Equal(t, events, c.count("SELECT count() FROM tcpledger.events"))
 	c.requireComplete()
+	c.requireTamperingIsFound()
 }
