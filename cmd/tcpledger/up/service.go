@@ -4,6 +4,7 @@ package up
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -62,8 +63,11 @@ func (s *service) begin(ctx context.Context) error {
 // end stops the service, waits for it and returns how the stop went.
 func (s *service) end() error {
 	s.cancel()
-	<-s.ended
-	return s.stopped
+	err := <-s.ended
+	if errors.Is(err, context.Canceled) || errors.Is(err, suture.ErrTerminateSupervisorTree) {
+		return s.stopped // the end that was asked for
+	}
+	return errors.Join(s.stopped, err)
 }
 
 // Serve is one life of the service, for its supervisor, which runs it again after an error. A service that never answered is
