@@ -278,7 +278,7 @@ func (a *auditor) readRepeats(ctx context.Context) error {
 		if slices.Contains(a.out.absent, t.name) {
 			continue
 		}
-		q := a.question("rows that came again in "+t.name, a.of(repeatsSQL, t.name, t.time, sessions)+unmerged, sessions)
+		q := a.question("rows that came again in "+t.name, a.of(repeatsSQL, t.name, t.time, sessions), sessions)
 		for r, err := range stream[repeat](ctx, a.client, q) {
 			if err != nil {
 				return err

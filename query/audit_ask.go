@@ -121,7 +121,8 @@ WHERE received_at >= <from> - INTERVAL 1 HOUR AND received_at < <to> + INTERVAL 
 ORDER BY topic, partition, offset`
 
 // chunksSQL reads every row once, without FINAL: a bitmap holds a number once, however often it comes. A chunk is cut to what is
-// promised; its numbers become disjoint ranges, without a look at each number if they are one.
+// promised; its numbers become disjoint ranges, without a look at each number if they are one. The join keeps chunks of which nothing is
+// promised: an inner join would filter each row by the promises, which costs more.
 const chunksSQL = `WITH promises AS
 (
     SELECT toString(host) AS host, toString(boot_id) AS boot, session, stream, first, next, top FROM (<promises>)
@@ -149,7 +150,7 @@ FROM
         FROM (<rows>)
         GROUP BY host, boot, session, stream, part
     ) AS r
-    INNER JOIN promises USING (host, boot, session, stream)
+    LEFT JOIN promises USING (host, boot, session, stream)
 )
 ORDER BY host, boot, session, stream, base`
 
@@ -160,6 +161,7 @@ FROM
     FROM <database>.<table>
     WHERE <rows-where><host>
     GROUP BY host, boot_id, session, stream, part
+    SETTINGS final = 0
 )`
 
 // repeatsSQL tells a row that came again from a second row of the same number: the first has the whole identity of the table.
@@ -175,6 +177,7 @@ FROM
     WHERE <rows-where><host>
     GROUP BY host, boot, session, stream, seq
     HAVING times > 1
+    SETTINGS final = 0
 ) AS r
 INNER JOIN promises USING (host, boot, session, stream)
 WHERE seq >= first AND seq < next
@@ -216,10 +219,6 @@ func (a *auditor) of(sql, table, column string, sessions []uint64) string {
 	return strings.NewReplacer("<table>", table, "<time>", column, "<rows-where>", where).Replace(sql)
 }
 
-// unmerged are the settings of a question that counts rows which came again. A filter of each row by the promises would cost more than the
-// join of the few chunks.
-const unmerged = "\nSETTINGS final = 0, enable_join_runtime_filters = 0"
-
 // chunks reads what the rows say.
 func (a *auditor) chunks(ctx context.Context, sessions []uint64) iter.Seq2[*chunk, error] {
 	var parts []string
@@ -232,5 +231,5 @@ func (a *auditor) chunks(ctx context.Context, sessions []uint64) iter.Seq2[*chun
 		return func(func(*chunk, error) bool) {}
 	}
 	sql := strings.Replace(chunksSQL, "<rows>", strings.Join(parts, "\nUNION ALL "), 1)
-	return stream[chunk](ctx, a.client, a.question("numbers of the rows", sql+unmerged, sessions))
+	return stream[chunk](ctx, a.client, a.question("numbers of the rows", sql, sessions))
 }
