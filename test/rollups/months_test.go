@@ -48,6 +48,11 @@ func BenchmarkMonths(b *testing.B) {
 	ask := func(sql string) func(context.Context) error {
 		return func(ctx context.Context) error { return db.Exec(ctx, sql+" FORMAT Null") }
 	}
+	tuple := fmt.Sprintf(tupleQuestion, noon.Format(time.DateTime), noon.Add(time.Minute).Format(time.DateTime))
+	var found uint64
+	require.NoError(b, db.QueryRow(b.Context(), "SELECT count() FROM ("+tuple+")").Scan(&found))
+	b.Logf("the tuple has %d rows", found)
+	require.Positive(b, found)
 	for _, q := range []struct {
 		name string
 		ask  func(context.Context) error
@@ -64,7 +69,7 @@ func BenchmarkMonths(b *testing.B) {
 			_, err := client.Rates(ctx, fullDay, query.Filter{}, 60)
 			return err
 		}},
-		{"a tuple within a minute", ask(fmt.Sprintf(tupleQuestion, noon.Format(time.DateTime), noon.Add(time.Minute).Format(time.DateTime)))},
+		{"a tuple within a minute", ask(tuple)},
 		{"one remote address over a day", ask(fmt.Sprintf(peerQuestion, benchDay.Format(time.DateTime)))},
 		{"one remote address over a quarter", ask(fmt.Sprintf(peerQuestion, benchDay.AddDate(0, 0, -90).Format(time.DateTime)))},
 		{"three months of storms by minute", ask(fmt.Sprintf("SELECT minute, sum(c.endings) FROM tcpledger.causes_1m AS c WHERE cause = 'peer_reset' AND bucket >= '%s' GROUP BY minute ORDER BY minute", benchDay.AddDate(0, 0, -90).Format(time.DateTime)))},
@@ -80,7 +85,7 @@ const tupleQuestion = `SELECT * FROM tcpledger.connections
 WHERE (toStartOfFiveMinutes(closed_at), host, cgroup_id, conn) IN
 (
     SELECT toStartOfFiveMinutes(closed_at), host, cgroup_id, conn FROM tcpledger.connections
-    WHERE closed_at >= '%s' AND closed_at < '%s' AND remote_ip = toIPv6('::ffff:10.9.13.2') AND service_port = 443
+    WHERE closed_at >= '%s' AND closed_at < '%s' AND remote_ip = toIPv6('::ffff:10.9.13.2') AND service_port = 6379
     SETTINGS final = 0
 )`
 
