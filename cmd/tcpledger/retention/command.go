@@ -23,8 +23,8 @@ import (
 
 type options struct {
 	clickhouse clickhouse.Flags
-	keep       map[string]string
-	cold       map[string]string
+	keep       []string // table=time
+	cold       []string // table=time
 	volume     string
 	apply      bool
 }
@@ -48,8 +48,8 @@ With --keep and --cold it shows what would change; --apply changes it. A shorter
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	flags := cmd.Flags()
-	flags.StringToStringVar(&o.keep, "keep", nil, "keep a table's rows for so long, `table=time`: 90d, 2y or forever; may be given again")
-	flags.StringToStringVar(&o.cold, "cold", nil, "move a table's rows to the cold volume after so long, `table=time`: 14d, or never; may be given again")
+	flags.StringSliceVar(&o.keep, "keep", nil, "keep a table's rows for so long, `table=time`: 90d, 2y or forever; may be given again")
+	flags.StringSliceVar(&o.cold, "cold", nil, "move a table's rows to the cold volume after so long, `table=time`: 14d, or never; may be given again")
 	flags.StringVar(&o.volume, "cold-volume", "cold", "`name` of the volume of --cold")
 	flags.BoolVar(&o.apply, "apply", false, "make the changes")
 	o.clickhouse.Register(flags)
@@ -99,27 +99,31 @@ func (o *options) runOn(ctx context.Context, out io.Writer, db *clickhouse.DB) e
 
 // changes are the tables that the flags name, as they would be.
 func (o *options) changes(tables []clickhouse.Retention) ([]clickhouse.Retention, error) {
-	var out []clickhouse.Retention
-	named := slices.Sorted(maps.Keys(o.keep))
-	for _, name := range slices.Sorted(maps.Keys(o.cold)) {
-		if _, ok := o.keep[name]; !ok {
-			named = append(named, name)
-		}
+	keep, err := byTable("--keep", o.keep)
+	if err != nil {
+		return nil, err
 	}
-	for _, name := range named {
+	cold, err := byTable("--cold", o.cold)
+	if err != nil {
+		return nil, err
+	}
+	named := maps.Clone(keep)
+	maps.Copy(named, cold)
+	var out []clickhouse.Retention
+	for _, name := range slices.Sorted(maps.Keys(named)) {
 		i := slices.IndexFunc(tables, func(r clickhouse.Retention) bool { return r.Table == name })
 		if i < 0 || !tables[i].Ages() {
 			return nil, fmt.Errorf("no table %q whose rows age: one of %s", name, ageing(tables))
 		}
 		r := tables[i]
-		if text, ok := o.keep[name]; ok {
+		if text, ok := keep[name]; ok {
 			days, err := parseDays(text, "forever")
 			if err != nil {
 				return nil, fmt.Errorf("--keep %s=%s: %w", name, text, err)
 			}
 			r.Days = days
 		}
-		if text, ok := o.cold[name]; ok {
+		if text, ok := cold[name]; ok {
 			days, err := parseDays(text, "never")
 			if err != nil {
 				return nil, fmt.Errorf("--cold %s=%s: %w", name, text, err)
@@ -133,6 +137,19 @@ func (o *options) changes(tables []clickhouse.Retention) ([]clickhouse.Retention
 			return nil, fmt.Errorf("%s: rows move after %d days and are deleted after %d", name, r.ColdDays, r.Days)
 		}
 		out = append(out, r)
+	}
+	return out, nil
+}
+
+// byTable reads the values of a flag, each table=time.
+func byTable(flag string, values []string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, value := range values {
+		table, time, ok := strings.Cut(value, "=")
+		if _, twice := out[table]; !ok || twice {
+			return nil, fmt.Errorf("%s %s: want table=time, each table once", flag, value)
+		}
+		out[table] = time
 	}
 	return out, nil
 }

@@ -55,6 +55,8 @@ func TestRetention(t *testing.T) {
 		{"want --keep or --cold with it", []string{"--apply"}},
 		{`no table "touched" whose rows age: one of connections`, []string{"--keep", "touched=1d"}},
 		{"want whole days like 90d, 26w or 2y, or forever", []string{"--keep", "loss=90m"}},
+		{"--keep loss=2d: want table=time, each table once", []string{"--keep", "loss=1d,loss=2d"}},
+		{"--cold loss: want table=time, each table once", []string{"--cold", "loss"}},
 		{"rows move after 90 days and are deleted after 90", []string{"--cold", "connections=90d"}},
 		{"No such volume `icy`", []string{"--cold", "connections=3d", "--cold-volume", "icy", "--apply"}},
 	} {
