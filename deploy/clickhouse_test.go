@@ -25,15 +25,16 @@ type server struct{ native, http string }
 
 func startServer(t *testing.T) server {
 	t.Helper()
-	t.Setenv("CLICKHOUSE_WRITER_PASSWORD", passwords["tcpledger"])
-	t.Setenv("CLICKHOUSE_MIGRATOR_PASSWORD", passwords["tcpledger_migrator"])
-	t.Setenv("CLICKHOUSE_READER_PASSWORD", passwords["reader"])
 	options := clickhousetest.Options(t)
-	users, err := os.ReadFile("clickhouse/users.xml")
-	require.NoError(t, err)
+	users := read(t, "clickhouse/users.xml")
+	for user, variable := range map[string]string{"tcpledger": "WRITER", "tcpledger_migrator": "MIGRATOR", "reader": "READER"} {
+		from := `<password from_env="CLICKHOUSE_` + variable + `_PASSWORD"/>`
+		require.Contains(t, users, from)
+		users = strings.ReplaceAll(users, from, "<password>"+passwords[user]+"</password>") // the embedded engine has no environment
+	}
 	directory := filepath.Join(options.DataDir, "users.d")
 	require.NoError(t, os.MkdirAll(directory, 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(directory, "tcpledger.xml"), users, 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(directory, "tcpledger.xml"), []byte(users), 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(directory, "visitor.xml"), []byte(visitor), 0o644))
 	started := clickhousetest.StartAt(t, options)
 	return server{native: started.Addr(), http: started.HTTPAddr()}
@@ -117,10 +118,9 @@ func (s server) denied(t *testing.T, user string, statements ...string) {
 
 // The profile of people who read has the settings that every question of ours sends.
 func TestTheProfileCountsEachRecordOnce(t *testing.T) {
-	users, err := os.ReadFile("clickhouse/users.xml")
-	require.NoError(t, err)
+	users := read(t, "clickhouse/users.xml")
 	for _, s := range schema.FinalSettings() {
-		require.Contains(t, string(users), fmt.Sprintf("<%[1]s>%[2]d</%[1]s>", s.Name, s.Value))
+		require.Contains(t, users, fmt.Sprintf("<%[1]s>%[2]d</%[1]s>", s.Name, s.Value))
 	}
 }
 

@@ -85,6 +85,12 @@ func TestLeastGrants(t *testing.T) {
 		}, time.Minute, 100*time.Millisecond, "no row in %s", table)
 	}
 
+	// The rollups run as the migrator, by ClickHouse itself.
+	require.Eventually(t, func() bool {
+		_, answer := s.ask(t, "default", "SELECT countIf(exception != ''), countIf(last_success_time > 0) > 0 FROM system.view_refreshes WHERE database = 'tcpledger'")
+		return answer == "0\t1"
+	}, time.Minute, 200*time.Millisecond)
+
 	// No password is in what the programs said.
 	for _, said := range []string{agent.said.String(), ingester.said.String(), string(out), migrated} {
 		for _, password := range []string{"secret-of-the-operator", "secret-of-the-agent", "secret-of-the-ingester", passwords["tcpledger"], passwords["tcpledger_migrator"]} {

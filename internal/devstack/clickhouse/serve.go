@@ -5,6 +5,7 @@ package clickhouse
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -155,14 +156,22 @@ var (
 func (o Options) serveFront(engine *child.Process, at front.Front, ended chan<- error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), listensWithin)
 	defer cancel()
+	var open error
 	err := engine.Await(ctx, func(context.Context) error {
-		if closed, err := front.Close(engine.PID()); err != nil || closed == listeners {
-			return err
+		listening, err := front.Close(engine.PID())
+		if errors.Is(err, front.ErrOpen) {
+			open, err = err, nil
 		}
-		return errNotListening
+		if err == nil && listening != listeners {
+			err = errNotListening
+		}
+		return err
 	})
 	if err != nil {
 		return err
+	}
+	if open != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "note:", open)
 	}
 	native, err := net.Listen("tcp4", port.Join(o.TCPPort))
 	if err != nil {

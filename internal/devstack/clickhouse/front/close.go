@@ -26,9 +26,13 @@ var onlyFront = []unix.SockFilter{
 	{Code: unix.BPF_RET | unix.BPF_K},
 }
 
+// ErrOpen says that the engine's own ports are open to web pages too: some kernels let only the privileged set socket filters.
+var ErrOpen = errors.New("this user may set no socket filter, so that a web page that finds the engine's own ports can ask it")
+
 // Close closes the listening sockets of the process, which is a child of this one, to everybody but the front: a web page that is
-// led to the engine's own ports connects from another address, and gets no answer. It returns how many sockets it closed.
-func Close(pid int) (closed int, err error) {
+// led to the engine's own ports connects from another address, and gets no answer. It returns how many sockets listen; the
+// error is ErrOpen if they stay open.
+func Close(pid int) (listening int, err error) {
 	process, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
 		return 0, fmt.Errorf("open the engine's process: %w", err)
@@ -38,6 +42,7 @@ func Close(pid int) (closed int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	var open error
 	for _, link := range links {
 		target, err := os.Readlink(link)
 		if err != nil || !strings.HasPrefix(target, "socket:") {
@@ -45,17 +50,20 @@ func Close(pid int) (closed int, err error) {
 		}
 		number, err := strconv.Atoi(filepath.Base(link))
 		if err != nil {
-			return closed, err
+			return listening, err
 		}
 		listens, err := closeSocket(process, number)
+		if listens && errors.Is(err, unix.EPERM) {
+			open, err = ErrOpen, nil
+		}
 		if err != nil {
-			return closed, fmt.Errorf("close the engine's own ports: %w", err)
+			return listening, fmt.Errorf("close the engine's own ports: %w", err)
 		}
 		if listens {
-			closed++
+			listening++
 		}
 	}
-	return closed, nil
+	return listening, open
 }
 
 // closeSocket gives the process's socket the filter if it listens.
