@@ -111,10 +111,14 @@ func (c *chaos) bystander() {
 
 // goodBatch has ten connections that were closed at a moment, an hour after boot.
 func goodBatch(t testing.TB, host string, stream uint32, seq uint64, at time.Time) []byte {
+	return batchOf(t, 10, host, stream, seq, at)
+}
+
+func batchOf(t testing.TB, rows uint64, host string, stream uint32, seq uint64, at time.Time) []byte {
 	t.Helper()
 	const hour = uint64(time.Hour)
 	e := schema.NewBatchEncoder()
-	for i := range uint64(10) {
+	for i := range rows {
 		e.AddConnection(&schema.Connection{Identity: schema.Identity{Stream: stream, Seq: seq + i, At: hour, Weight: 1}, Flavour: schema.FlavourTCP,
 			Evidence: schema.Evidence{FirstFin: schema.SideLocal, LastState: schema.StateLastAck, Flags: schema.FlagFinReceived}})
 	}
