@@ -26,6 +26,7 @@ var colours = map[schema.Cause]string{
 	schema.CauseConnectTimeout:    "#e3b21b",
 	schema.CauseConnectAbandoned:  "#b59a62",
 	schema.CauseNoLocalPort:       "#8a6d3b",
+	schema.CauseHandshakeFailed:   "#a4552a",
 	schema.CauseRetransmitTimeout: "#8256d0",
 	schema.CauseKeepaliveTimeout:  "#a98be3",
 	schema.CauseZeroWindowTimeout: "#5f3dc4",
