@@ -17,7 +17,7 @@ import (
 func copyTree(t *testing.T) string {
 	t.Helper()
 	from, to := filepath.Join("..", "..", ".."), t.TempDir()
-	for _, name := range []string{"go.mod", "go.sum", "schema", "bpf", "agent", "internal",
+	for _, name := range []string{"go.mod", "go.sum", "schema", "bpf", "agent", "internal", "test",
 		"docs/losses.md", "docs/agent.md", "docs/verdicts.md", "docs/tables.md"} {
 		require.NoError(t, filepath.WalkDir(filepath.Join(from, name), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
