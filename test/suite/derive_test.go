@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"golang.org/x/sys/unix"
 
 	"tcpledger/schema"
 )
@@ -44,7 +45,7 @@ func derive(rows []*schema.Connection, events func(schema.Kind) []*schema.Event)
 		count("TcpExtTCPAbortOnClose", unreadAbort(c, v))
 		count("TcpExtTCPAbortOnData", dataAbort(c, v))
 		count("TcpExtTCPAbortOnLinger", v.Cause == schema.CauseLinger2Timeout && c.ResetReason == reasonOnLinger)
-		count("TcpExtTCPAbortOnTimeout", timedOut(v.Cause))
+		count("TcpExtTCPAbortOnTimeout", timedOut(c, v.Cause))
 		count("TcpExtTCPAbortOnMemory", v.Cause == schema.CauseOutOfMemory)
 		book["TcpRetransSegs"] += int64(c.Retransmits)
 	}
@@ -93,9 +94,14 @@ func dataAbort(c *schema.Connection, v schema.Verdict) bool {
 	return false
 }
 
-func timedOut(cause schema.Cause) bool {
-	return cause == schema.CauseConnectTimeout || cause == schema.CauseRetransmitTimeout ||
-		cause == schema.CauseKeepaliveTimeout || cause == schema.CauseZeroWindowTimeout
+func timedOut(c *schema.Connection, cause schema.Cause) bool {
+	switch cause {
+	case schema.CauseConnectTimeout, schema.CauseRetransmitTimeout, schema.CauseKeepaliveTimeout, schema.CauseZeroWindowTimeout:
+		return true
+	case schema.CauseHandshakeFailed:
+		return c.Error == int32(unix.ETIMEDOUT)
+	}
+	return false
 }
 
 // agree asserts each relation that docs/counters.md states. Before reset reasons (6.10) the kernel shows no resets without
