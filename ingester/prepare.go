@@ -17,8 +17,8 @@ import (
 var preparePolicy = retry.Policy{First: time.Second}
 
 // prepare waits for ClickHouse and makes or migrates its tables. Without migrate it waits until somebody else did. It tries
-// for ever while ClickHouse is away; a refusal of a migration is an error, and so is a database that lacks what the ingester
-// writes.
+// for ever while ClickHouse is away or refuses a statement: somebody can mend a grant or a table, and the outage says which. A
+// server that is too old is an error, and so is a database that lacks what the ingester writes.
 func prepare(ctx context.Context, db *clickhouse.DB, migrate bool, outage *program.Outage, log *slog.Logger) error {
 	if err := db.Wait(ctx, outage); err != nil {
 		return err
@@ -35,7 +35,7 @@ func prepare(ctx context.Context, db *clickhouse.DB, migrate bool, outage *progr
 			log.Warn("the database is newer than this program", "err", err)
 			err = db.Verify(ctx)
 		}
-		if err != nil && !clickhouse.Passing(err) {
+		if err != nil && !clickhouse.Passing(err) && clickhouse.Code(err) == 0 {
 			return retry.Permanent(err)
 		}
 		return err

@@ -5,7 +5,9 @@ package main
 import (
 	"bytes"
 	"log/slog"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -39,4 +41,19 @@ func TestANewerDatabase(t *testing.T) {
 	for _, migrate := range []bool{true, false} {
 		require.ErrorContains(t, prepare(t.Context(), db, migrate, outage, log), "the column events.length is missing")
 	}
+}
+
+// A migration that ClickHouse refuses is waited for: the ingester says why and goes on once somebody has mended it.
+func TestARefusedMigrationIsWaitedFor(t *testing.T) {
+	addr, _ := clickhousetest.Start(t)
+	db := open(t, addr)
+	require.NoError(t, db.Exec(t.Context(), "CREATE DATABASE tcpledger"))
+	require.NoError(t, db.Exec(t.Context(), "CREATE TABLE tcpledger.migrations (somebody UInt8) ENGINE = Memory"))
+	p := start(t, "--brokers", newKafka(t), "--clickhouse", addr)
+	require.Eventually(t, func() bool { return p.said("not available") > 0 }, maxWait, 10*time.Millisecond)
+	require.Equal(t, 1, p.said("UNKNOWN_IDENTIFIER")+p.said("code: 47"), "it says why, once")
+	require.NoError(t, db.Exec(t.Context(), "DROP TABLE tcpledger.migrations SYNC"))
+	eventually(t, db, "SELECT count() FROM system.tables WHERE database = 'tcpledger' AND name = 'losses'", is(1))
+	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
+	require.Equal(t, 0, p.ends(t))
 }
