@@ -31,7 +31,8 @@ import (
 	"tcpledger/internal/devstack/kafka"
 )
 
-// Commands are the hidden commands embedded-clickhouse, embedded-chdb, embedded-confined, embedded-kafka and embedded-reaper.
+// Commands are the hidden commands embedded-clickhouse, embedded-chdb, embedded-confined, embedded-kafka, embedded-network and
+// embedded-reaper.
 func Commands() []*cobra.Command {
-	return []*cobra.Command{clickhouse.Command(), chdb.Command(), confine.Command(), kafka.Command(), child.ReaperCommand()}
+	return []*cobra.Command{clickhouse.Command(), chdb.Command(), confine.Command(), kafka.Command(), child.NetworkCommand(), child.ReaperCommand()}
 }

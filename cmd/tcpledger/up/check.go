@@ -50,7 +50,7 @@ func check(ctx context.Context, o *Options) (*dirlock.Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.note, err = o.checkConfinement(); err != nil {
+	if o.notes, err = o.checkConfinement(ctx); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, leaveWait)

@@ -44,7 +44,7 @@ func Command() *cobra.Command {
 	portFlag(flags, &o.AgentPort, "agent-port", 8322, "`port` of the agent's metrics")
 	portFlag(flags, &o.IngesterPort, "ingester-port", 8323, "`port` of the ingester's metrics")
 	flags.BoolVar(&o.NoAgent, "no-agent", false, "capture nothing on this machine")
-	flags.BoolVar(&o.UnconfinedEngine, "unconfined-engine", false, "let everybody on this machine read and write this user's files through the embedded ClickHouse, on a kernel without Landlock")
+	flags.BoolVar(&o.UnconfinedEngine, "unconfined-engine", false, "run the embedded ClickHouse also where nothing confines it: everybody on this machine may then read and write this user's files, or web pages ask it")
 	flags.StringSliceVar(&o.Enable, "enable", nil, "capture this `kind` too (repeatable)")
 	flags.StringSliceVar(&o.Disable, "disable", nil, "do not capture this `kind` (repeatable)")
 	program.Completions(flags, "enable", schema.CaptureKinds())

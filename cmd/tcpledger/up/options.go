@@ -20,7 +20,7 @@ type Options struct {
 	KafkaPort, ClickHousePort, ClickHouseHTTPPort, ConsolePort, AgentPort, IngesterPort int
 	// NoAgent captures nothing: the rest runs on what is there and what other agents send.
 	NoAgent bool
-	// UnconfinedEngine runs the embedded ClickHouse on a kernel without Landlock, as this user.
+	// UnconfinedEngine runs the embedded ClickHouse also where nothing confines it or keeps web pages from it.
 	UnconfinedEngine bool
 	// Enable and Disable are passed on to the agent.
 	Enable, Disable []string
@@ -29,8 +29,8 @@ type Options struct {
 	// Exe is this program, with the hidden commands; the agent and the ingester lie beside it. Empty is the running one.
 	Exe string
 
-	// note is what check found that a person should know.
-	note string
+	// notes are what check found that a person should know.
+	notes []string
 	// stopWithin replaces each service's time for a clean end; 0 leaves it.
 	stopWithin time.Duration
 }

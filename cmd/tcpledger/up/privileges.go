@@ -3,6 +3,7 @@
 package up
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 
+	"tcpledger/internal/devstack/clickhouse"
 	"tcpledger/internal/devstack/confine"
 )
 
@@ -76,16 +78,23 @@ func (o *Options) agentHasFileCapabilities() bool {
 }
 
 // checkConfinement makes sure that the embedded ClickHouse can be confined: anybody on this machine may ask it to read and write
-// files. It returns what a person should know if it is confined less than it could be.
-func (o *Options) checkConfinement() (note string, err error) {
-	switch err := confine.Supported(); {
-	case err == nil:
-		return "", nil
-	case confine.OwnUser() != 0:
-		return fmt.Sprintf("%v: the embedded ClickHouse is confined by its own user alone", err), nil
-	case o.UnconfinedEngine:
-		return fmt.Sprintf("%v: everybody on this machine can read and write your files through the embedded ClickHouse", err), nil
-	default:
-		return "", fmt.Errorf("%w: everybody on this machine could read and write your files through the embedded ClickHouse. Run as root (the engine then gets a user of its own), or accept it with --unconfined-engine", err)
+// files, and web pages may not ask it at all. It returns what a person should know if it is confined less than it could be.
+func (o *Options) checkConfinement(ctx context.Context) (notes []string, err error) {
+	if err := confine.Supported(); err != nil {
+		switch {
+		case confine.OwnUser() != 0:
+			notes = append(notes, fmt.Sprintf("%v: the embedded ClickHouse is confined by its own user alone", err))
+		case o.UnconfinedEngine:
+			notes = append(notes, fmt.Sprintf("%v: everybody on this machine can read and write your files through the embedded ClickHouse", err))
+		default:
+			return nil, fmt.Errorf("%w: everybody on this machine could read and write your files through the embedded ClickHouse. Run as root (the engine then gets a user of its own), or accept it with --unconfined-engine", err)
+		}
 	}
+	if err := clickhouse.CanClose(ctx, o.Exe); err != nil {
+		if !o.UnconfinedEngine {
+			return nil, fmt.Errorf("%w. Allow user namespaces (sysctl user.max_user_namespaces), run as root, or accept it with --unconfined-engine", err)
+		}
+		notes = append(notes, err.Error())
+	}
+	return notes, nil
 }

@@ -73,8 +73,8 @@ func (r *run) up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.o.note != "" {
-		r.say("%s", r.o.note)
+	for _, note := range r.o.notes {
+		r.say("%s", note)
 	}
 	r.say("data in %s, logs in %s", r.o.Data, r.logDir())
 	for _, s := range r.services(engine) {

@@ -39,6 +39,8 @@ type Command struct {
 	StopSignal os.Signal
 	// DeathSignal is what the kernel sends the child when this process dies; 0 is SIGKILL.
 	DeathSignal syscall.Signal
+	// ownNetwork starts the child in a network namespace of its own, in which nothing is up yet.
+	ownNetwork bool
 }
 
 // Process is a started child.
@@ -59,6 +61,11 @@ func Start(command Command) (*Process, error) {
 	p.cmd.Env = append(program.ChildEnvironment(), command.Env...)
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.ExtraFiles = p.tail, p.tail, command.Keep
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: cmp.Or(command.DeathSignal, syscall.SIGKILL)}
+	if command.ownNetwork {
+		if err := giveNetwork(p.cmd.SysProcAttr); err != nil {
+			return nil, fmt.Errorf("%s: %w", command.Name, err)
+		}
+	}
 	p.cmd.WaitDelay = time.Second
 	stdin, err := p.cmd.StdinPipe()
 	if err != nil {

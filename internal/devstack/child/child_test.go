@@ -30,7 +30,8 @@ func init() { runtime.LockOSThread() }
 func TestMain(m *testing.M) {
 	if RunHidden(&cobra.Command{Use: "echo", RunE: echo}, &cobra.Command{Use: "deaf", RunE: deaf}, &cobra.Command{Use: "capable", RunE: capable},
 		&cobra.Command{Use: "parent", RunE: parent}, &cobra.Command{Use: "fail", RunE: fail},
-		&cobra.Command{Use: "reaping-parent", RunE: reapingParent}, ReaperCommand()) {
+		&cobra.Command{Use: "reaping-parent", RunE: reapingParent}, ReaperCommand(), NetworkCommand(),
+		&cobra.Command{Use: "away", RunE: away}, &cobra.Command{Use: "own-network-parent", RunE: ownNetworkParent}) {
 		return
 	}
 	m.Run()

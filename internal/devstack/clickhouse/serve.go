@@ -45,12 +45,16 @@ func Serve(o Options, input io.Reader) error {
 		return err
 	}
 	defer func() { _ = lock.Release() }()
+	native, http, err := sockets()
+	if err != nil {
+		return err
+	}
 	engine, at, err := o.startEngine(dir, lock)
 	if err != nil {
 		return err
 	}
 	ended := make(chan error, 3) // one for each goroutine
-	if err := o.serveFront(engine, at, ended); err != nil {
+	if err := o.serveFront(engine, at, native, http, ended); err != nil {
 		return errors.Join(err, engine.Kill())
 	}
 	go func() {
@@ -68,6 +72,24 @@ func Serve(o Options, input io.Reader) error {
 		defer cancel()
 		return errors.Join(err, engine.Stop(stopping))
 	}
+}
+
+// firstSocket is the descriptor of the first of the two sockets that this process gets from Start: native, then HTTP.
+const firstSocket = 3
+
+// sockets returns the listeners that clients connect to. Their network may be another than this process's.
+func sockets() (native, http net.Listener, err error) {
+	var both [2]net.Listener
+	for i := range both {
+		file := os.NewFile(uintptr(firstSocket+i), "socket")
+		if both[i], err = net.FileListener(file); err != nil {
+			return nil, nil, fmt.Errorf("the sockets of this process: %w", err)
+		}
+		if err := file.Close(); err != nil { // the engine must not get it
+			return nil, nil, err
+		}
+	}
+	return both[0], both[1], nil
 }
 
 // startEngine starts the confined engine on two free ports of its own address. The lock stays held for as long as the engine
@@ -151,9 +173,8 @@ var (
 	listensWithin = 5 * time.Minute
 )
 
-// serveFront waits for the engine's own ports and closes them to others, then opens the two that clients use and serves on them. A
-// failure to serve goes to ended.
-func (o Options) serveFront(engine *child.Process, at front.Front, ended chan<- error) error {
+// serveFront waits for the engine's own ports, closes them to others, and serves clients. A failure to serve goes to ended.
+func (o Options) serveFront(engine *child.Process, at front.Front, native, http net.Listener, ended chan<- error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), listensWithin)
 	defer cancel()
 	var open error
@@ -170,16 +191,12 @@ func (o Options) serveFront(engine *child.Process, at front.Front, ended chan<- 
 	if err != nil {
 		return err
 	}
-	if open != nil {
+	switch {
+	case open == nil || o.closed:
+	case o.Unconfined:
 		_, _ = fmt.Fprintln(os.Stderr, "note:", open)
-	}
-	native, err := net.Listen("tcp4", port.Join(o.TCPPort))
-	if err != nil {
-		return err
-	}
-	http, err := net.Listen("tcp4", port.Join(o.HTTPPort))
-	if err != nil {
-		return errors.Join(err, native.Close())
+	default:
+		return open
 	}
 	go func() { ended <- at.ServeNative(native) }()
 	go func() { ended <- at.ServeHTTP(http) }()

@@ -4,6 +4,7 @@ package clickhouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -28,12 +29,15 @@ type Options struct {
 	DataDir string
 	// TCPPort and HTTPPort are on 127.0.0.1.
 	TCPPort, HTTPPort int
-	// Unconfined lets the engine run on a kernel without Landlock, also as the user of this process.
+	// Unconfined lets the engine run on a kernel without Landlock, also as the user of this process, and where web pages can reach
+	// its own ports.
 	Unconfined bool
 	// Exe has the hidden command; empty is this program itself.
 	Exe string
 	// Output gets what the child prints; nil keeps only its last lines.
 	Output io.Writer
+	// closed says that the engine's own ports are in a network that nobody else reaches.
+	closed bool
 }
 
 // Server is a running engine. Stop ends it cleanly, Done tells when it has ended.
@@ -42,13 +46,9 @@ type Server struct {
 	options Options
 }
 
-// Start runs the engine in a child process and waits until it answers.
+// Start runs the engine in a child process and waits until it answers. The child has a network of its own if this user may make one:
+// then nobody but the front reaches the engine.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	for _, used := range []int{o.TCPPort, o.HTTPPort} {
-		if err := port.Check(used); err != nil {
-			return nil, fmt.Errorf("clickhouse: %w", err)
-		}
-	}
 	if o.Exe == "" {
 		exe, err := os.Executable()
 		if err != nil {
@@ -56,19 +56,47 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		}
 		o.Exe = exe
 	}
-	server := &Server{options: o}
-	var err error
-	server.Process, err = child.StartAndAwait(ctx, child.Command{
+	o.closed = child.CanHaveNetwork(ctx, o.Exe) == nil
+	command := child.Command{
 		Name: "clickhouse", Path: o.Exe, Output: o.Output,
 		Args: []string{
 			commandName, "--data", o.DataDir, "--engine", o.Engine.Path, "--library=" + strconv.FormatBool(o.Engine.Library),
-			"--unconfined=" + strconv.FormatBool(o.Unconfined), "--port", strconv.Itoa(o.TCPPort), "--http-port", strconv.Itoa(o.HTTPPort),
+			"--unconfined=" + strconv.FormatBool(o.Unconfined), "--closed=" + strconv.FormatBool(o.closed),
 		},
-	}, server.ping)
+	}
+	if o.closed {
+		command = child.InOwnNetwork(o.Exe, command)
+	}
+	sockets, err := o.listen()
+	if err != nil {
+		return nil, fmt.Errorf("clickhouse: %w", err)
+	}
+	command.Keep = sockets
+	server := &Server{options: o}
+	server.Process, err = child.Start(command)
+	for _, socket := range sockets {
+		_ = socket.Close() // the child has its own; if it dies, the port must not stay
+	}
 	if err != nil {
 		return nil, err
 	}
+	if err := server.Await(ctx, server.ping); err != nil {
+		return nil, errors.Join(err, server.Kill())
+	}
 	return server, nil
+}
+
+// listen opens the two sockets that clients connect to, native and HTTP, in this process's network.
+func (o Options) listen() ([]*os.File, error) {
+	native, err := port.Listen(o.TCPPort)
+	if err != nil {
+		return nil, err
+	}
+	http, err := port.Listen(o.HTTPPort)
+	if err != nil {
+		return nil, errors.Join(err, native.Close())
+	}
+	return []*os.File{native, http}, nil
 }
 
 // Addr is where the native protocol is spoken, "127.0.0.1:port".
@@ -114,7 +142,6 @@ func Command() *cobra.Command {
 	flags.StringVar(&o.Engine.Path, "engine", "", "libchdb.so or a clickhouse program")
 	flags.BoolVar(&o.Engine.Library, "library", false, "the engine is a library")
 	flags.BoolVar(&o.Unconfined, "unconfined", false, "run without Landlock if the kernel has none")
-	flags.IntVar(&o.TCPPort, "port", 0, "native port on 127.0.0.1")
-	flags.IntVar(&o.HTTPPort, "http-port", 0, "HTTP port on 127.0.0.1")
+	flags.BoolVar(&o.closed, "closed", false, "nobody else reaches this network")
 	return command
 }

@@ -62,8 +62,8 @@ func TestDataSurvivesKillAndStop(t *testing.T) {
 func TestServesLoopbackOnlyWithItsSettings(t *testing.T) {
 	o := clickhousetest.Options(t)
 	server := clickhousetest.StartAt(t, o)
-	require.ElementsMatch(t, []string{server.Addr(), server.HTTPAddr()}, listening(t, server.PID()))
-	own := listening(t, engine(t, server))
+	require.ElementsMatch(t, []string{server.Addr(), server.HTTPAddr()}, listening(t, server.PID(), os.Getpid()))
+	own := listening(t, engine(t, server), engine(t, server))
 	require.Len(t, own, 2)
 	for _, addr := range own { // the engine's own ports answer nobody but the front
 		require.True(t, strings.HasPrefix(addr, front.EngineHost+":"), addr)
@@ -137,8 +137,8 @@ func engine(t *testing.T, server *clickhouse.Server) int {
 	return pid
 }
 
-// listening returns the addresses that the process's sockets listen on.
-func listening(t *testing.T, pid int) []string {
+// listening returns the addresses that the process's sockets listen on in the network of another.
+func listening(t *testing.T, pid, network int) []string {
 	t.Helper()
 	own := make(map[string]bool)
 	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
@@ -150,7 +150,7 @@ func listening(t *testing.T, pid int) []string {
 	}
 	var found []string
 	for _, table := range []string{"tcp", "tcp6"} {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", pid, table))
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", network, table))
 		require.NoError(t, err)
 		for line := range strings.Lines(string(text)) {
 			fields := strings.Fields(line)

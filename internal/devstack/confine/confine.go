@@ -96,6 +96,10 @@ func (r Rules) become(args []string) error {
 	if err := changeUser(r.UID); err != nil {
 		return fmt.Errorf("confine: run as user %d: %w", r.UID, err)
 	}
+	// Rights that this process passes on to its other children are not the program's.
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
+		return fmt.Errorf("confine: %w", err)
+	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("confine: %w", err)
 	}

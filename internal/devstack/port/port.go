@@ -34,17 +34,27 @@ var ErrNoHolder = errors.New("by a process that cannot be seen")
 // Check returns nil when something can listen on the port of 127.0.0.1. Otherwise the error names the port and, if /proc
 // tells, the process that has it.
 func Check(port int) error {
+	socket, err := Listen(port)
+	if err != nil {
+		return err
+	}
+	return socket.Close()
+}
+
+// Listen returns a socket that listens on the port of 127.0.0.1, for a child process. Its errors are those of Check.
+func Listen(port int) (*os.File, error) {
 	listener, err := net.Listen("tcp4", Join(port))
 	if errors.Is(err, syscall.EADDRINUSE) {
 		if found := holder(port); found != "" {
-			return fmt.Errorf("port %d %w by %s", port, ErrInUse, found)
+			return nil, fmt.Errorf("port %d %w by %s", port, ErrInUse, found)
 		}
-		return fmt.Errorf("port %d %w %w", port, ErrInUse, ErrNoHolder)
+		return nil, fmt.Errorf("port %d %w %w", port, ErrInUse, ErrNoHolder)
 	}
 	if err != nil {
-		return fmt.Errorf("port %d cannot be listened on: %w", port, err)
+		return nil, fmt.Errorf("port %d cannot be listened on: %w", port, err)
 	}
-	return listener.Close()
+	defer func() { _ = listener.Close() }() // the file is its own
+	return listener.(*net.TCPListener).File()
 }
 
 // Free returns a port that nothing listens on now.

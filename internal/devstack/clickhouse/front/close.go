@@ -29,6 +29,20 @@ var onlyFront = []unix.SockFilter{
 // ErrOpen says that the engine's own ports are open to web pages too: some kernels let only the privileged set socket filters.
 var ErrOpen = errors.New("this user may set no socket filter, so that a web page that finds the engine's own ports can ask it")
 
+// CanClose returns ErrOpen if this user may not do what Close does.
+func CanClose() error {
+	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unix.Close(socket) }()
+	err = hearOnlyFront(socket)
+	if errors.Is(err, unix.EPERM) {
+		return ErrOpen
+	}
+	return err
+}
+
 // Close closes the listening sockets of the process, which is a child of this one, to everybody but the front: a web page that is
 // led to the engine's own ports connects from another address, and gets no answer. It returns how many sockets listen; the
 // error is ErrOpen if they stay open.
@@ -80,6 +94,10 @@ func closeSocket(process, number int) (listens bool, err error) {
 	if err != nil || accepts == 0 {
 		return false, err
 	}
+	return true, hearOnlyFront(socket)
+}
+
+func hearOnlyFront(socket int) error {
 	filter := unix.SockFprog{Len: uint16(len(onlyFront)), Filter: &onlyFront[0]}
-	return true, unix.SetsockoptSockFprog(socket, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &filter)
+	return unix.SetsockoptSockFprog(socket, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &filter)
 }
