@@ -62,14 +62,14 @@ func TestKernels(t *testing.T) {
 		})
 		runs = append(runs, own)
 	}
+	slices.SortStableFunc(runs, func(a, b *Run) int { return strings.Compare(sortable(a.Kernel), sortable(b.Kernel)) })
+	if arguments == "" {
+		require.NoError(t, WriteTable(page, Table(scenarios, runs)))
+	}
 	for _, r := range runs { // again at the end, for a reader who sees only that
 		if r.failure != "" {
 			t.Errorf("%s: %s", r.Kernel, r.failure)
 		}
-	}
-	slices.SortStableFunc(runs, func(a, b *Run) int { return strings.Compare(sortable(a.Kernel), sortable(b.Kernel)) })
-	if arguments == "" {
-		require.NoError(t, WriteTable(page, Table(scenarios, runs)))
 	}
 }
 
@@ -83,9 +83,11 @@ func chosen(only string) []Kernel {
 // judge runs the suite. It fails if a scenario is wrong or if the run itself failed.
 func (r *Run) judge(t *testing.T, scenarios []string, run func(line func(string)) error) {
 	var console strings.Builder
+	var said output
 	began := time.Now()
 	err := run(func(line string) {
 		console.WriteString(line + "\n")
+		said.line(line)
 		if r.Line(line) || len(scenarios) == 0 {
 			t.Log(line)
 		}
@@ -93,8 +95,8 @@ func (r *Run) judge(t *testing.T, scenarios []string, run func(line func(string)
 	t.Logf("%s took %s", r.Release, time.Since(began).Round(time.Second))
 	wrongs := r.Wrongs(scenarios)
 	if err != nil || len(wrongs) > 0 {
-		t.Logf("all that was printed:\n%s", console.String())
-		r.failure = fmt.Sprintf("%v\n%s", err, strings.Join(wrongs, "\n"))
+		t.Logf("all that was printed:\n%s\nwrong:\n%s", console.String(), strings.Join(wrongs, "\n"))
+		r.failure = fmt.Sprintf("%v, %d scenarios of %d wrong\n%s", err, len(wrongs), len(scenarios), said.failures())
 		t.Fatal(r.failure)
 	}
 }
