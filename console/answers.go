@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"tcpledger/internal/picture"
 	"tcpledger/internal/text"
 	"tcpledger/query"
 )
@@ -71,7 +72,7 @@ func (c *console) ask(ctx context.Context, w query.Window, f query.Filter, live 
 	if live {
 		w.To = w.To.Add(time.Second) // a host's clock may be ahead of ours
 	}
-	a := &answers{slot: slotOf(drawn)}
+	a := &answers{slot: picture.SlotOf(drawn)}
 	var all sync.WaitGroup
 	all.Go(func() { a.rates.rows, a.rates.err = c.client.Rates(ctx, drawn, f, int(a.slot/time.Second)) })
 	all.Go(func() { a.causes.rows, a.causes.err = c.client.Endings(ctx, drawn, f, causeRows, query.Cause) })

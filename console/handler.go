@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"tcpledger/internal/picture"
 	"tcpledger/internal/program"
 	"tcpledger/query"
 )
@@ -56,7 +57,7 @@ func Handler(o Options) (http.Handler, error) {
 	mux.HandleFunc("GET /now", func(w http.ResponseWriter, r *http.Request) { c.page(w, r, "now.html") })
 	mux.HandleFunc("GET /healthz", c.healthz)
 	mux.Handle("GET /static/", http.FileServerFS(static))
-	mux.HandleFunc("GET /static/causes.css", serveText("text/css; charset=utf-8", palette()))
+	mux.HandleFunc("GET /static/causes.css", serveText("text/css; charset=utf-8", picture.Palette()))
 	return guarded(mux), nil
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/stretchr/testify/require"
 
+	"tcpledger/internal/picture"
 	"tcpledger/query"
 	"tcpledger/schema"
 )
@@ -90,22 +91,6 @@ func TestPageHoldsToItsPolicy(t *testing.T) {
 	}
 }
 
-// Every cause has a colour of its own; a name that is no cause does not become a class.
-func TestEveryCauseHasAColour(t *testing.T) {
-	css, _ := get200(t, noClickHouse(t), "/static/causes.css", http.StatusOK)
-	seen := map[string]schema.Cause{}
-	for _, cause := range schema.Causes() {
-		require.Contains(t, css, ".c-"+string(cause)+" { color: "+colours[cause]+";")
-		require.Regexp(t, `^#[0-9a-f]{6}$`, colours[cause], cause)
-		require.Empty(t, seen[colours[cause]], "%s has the colour of another", cause)
-		seen[colours[cause]] = cause
-		require.Equal(t, "c-"+string(cause), class(string(cause)))
-	}
-	require.Len(t, colours, len(schema.Causes()))
-	require.Contains(t, css, ".c-other {")
-	require.Equal(t, "c-other", class(`x" onload="`))
-}
-
 func known(t *testing.T, edit func(*answers)) *view {
 	t.Helper()
 	now := time.Date(2026, 11, 2, 14, 15, 7, 0, time.UTC)
@@ -118,7 +103,7 @@ func known(t *testing.T, edit func(*answers)) *view {
 	us := uint64(1500)
 	watched := func(until time.Duration) [][]time.Time { return [][]time.Time{{now.Add(-time.Hour), now.Add(-until)}} }
 	a := &answers{
-		slot:  slotOf(drawn),
+		slot:  picture.SlotOf(drawn),
 		rates: answer[query.Rate]{rows: []query.Rate{{Slot: drawn.To.Unix() - 10, Cause: "peer_reset", Endings: 30}, {Slot: drawn.From.Unix(), Cause: "refused", Endings: 2}}},
 		causes: answer[query.Group]{rows: []query.Group{{Key: []string{"peer_reset"}, Counts: query.Counts{Endings: 30, ResetsReceived: 30}},
 			{Key: []string{"refused"}, Counts: query.Counts{Endings: 10}}}},
@@ -172,7 +157,7 @@ func TestPastWindow(t *testing.T) {
 	for minute := 3; minute < 30; minute += 4 {
 		sessions = append(sessions, []time.Time{at(minute), at(minute + 1)})
 	}
-	a := &answers{slot: slotOf(w), coverage: answer[query.Coverage]{rows: []query.Coverage{{Host: "new", Last: time.Unix(0, 0).UTC()}, {Host: "web-1", Last: at(59), Sessions: sessions}}}}
+	a := &answers{slot: picture.SlotOf(w), coverage: answer[query.Coverage]{rows: []query.Coverage{{Host: "new", Last: time.Unix(0, 0).UTC()}, {Host: "web-1", Last: at(59), Sessions: sessions}}}}
 	v.fill(a, w)
 	page := render(t, v)
 	for _, want := range []string{"2026-11-02 13:00:00 to 13:30:00 UTC", "<b>web-1</b> was not watched from 13:01:00 to 13:03:00", "and 3 more times that were not watched",

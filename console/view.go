@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"tcpledger/internal/picture"
 	"tcpledger/internal/text"
 	"tcpledger/query"
 	"tcpledger/query/when"
@@ -29,7 +30,7 @@ type view struct {
 	Failed  map[string]string
 	Parts   []condition
 	Tiles   []tile
-	Chart   chart
+	Chart   picture.Chart
 	Endings []ending
 	Events  []event
 	Losses  []loss
@@ -127,7 +128,7 @@ func (v *view) fill(a *answers, w query.Window) {
 	v.Failed = map[string]string{"chart": a.rates.failure(), "latest": a.latest.failure(), "events": a.events.failure(), "losses": a.losses.failure(),
 		"coverage": a.coverage.failure(), "audit": failure(a.auditErr)}
 	drawn := settled(w, v.Live())
-	v.Chart = newChart(a.rates.rows, drawn, a.slot, zone)
+	v.Chart = picture.NewChart(a.rates.rows, drawn, a.slot, zone)
 	v.Tiles = tiles(a, drawn, v.Scope, v.Live())
 	for i := range a.latest.rows {
 		v.Endings = append(v.Endings, newEnding(&a.latest.rows[i], zone))
@@ -181,7 +182,7 @@ func (v *view) cover(hosts []query.Coverage, w query.Window) {
 
 func newEnding(e *query.Ending, zone *time.Location) ending {
 	out := ending{At: e.ClosedAt.In(zone), Host: e.Host, Local: endpoint(e.LocalIP, e.LocalPort), Remote: endpoint(e.RemoteIP, e.RemotePort),
-		IP: e.RemoteIP.Unmap().String(), Cause: e.Cause, Class: class(e.Cause), Initiator: e.Initiator, Error: e.Error, Owner: e.Comm,
+		IP: e.RemoteIP.Unmap().String(), Cause: e.Cause, Class: picture.Class(e.Cause), Initiator: e.Initiator, Error: e.Error, Owner: e.Comm,
 		Duration: "?", Sent: text.Dot(e.Sent, text.Bytes), Received: text.Dot(e.Received, text.Bytes)}
 	if e.DurationUS != nil {
 		out.Duration = text.Microseconds(float64(*e.DurationUS))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package console
+package picture
 
 import (
 	"strconv"
@@ -13,14 +13,12 @@ import (
 )
 
 func TestChart(t *testing.T) {
-	now := time.Date(2026, 11, 2, 14, 15, 7, 0, time.UTC)
-	w := settled(query.Window{From: now.Add(-15 * time.Minute), To: now}, true)
-	require.Equal(t, "14:00:00", w.From.Format(time.TimeOnly))
-	require.Equal(t, "14:15:00", w.To.Format(time.TimeOnly), "a slot that goes on is not shown")
-	slot := slotOf(w)
+	from := time.Date(2026, 11, 2, 14, 0, 0, 0, time.UTC)
+	w := query.Window{From: from, To: from.Add(15 * time.Minute)}
+	slot := SlotOf(w)
 	require.Equal(t, 10*time.Second, slot)
 	first := w.From.Unix()
-	c := newChart([]query.Rate{
+	c := NewChart([]query.Rate{
 		{Slot: first, Cause: "peer_reset", Endings: 10},
 		{Slot: first, Cause: "peer_close", Endings: 30},
 		{Slot: first, Cause: "of_the_future", Endings: 1},
@@ -31,19 +29,19 @@ func TestChart(t *testing.T) {
 	require.Equal(t, "5", c.Top)
 	require.Equal(t, "2.5", c.Half)
 	require.Equal(t, []string{"14:00", "14:03", "14:06", "14:09", "14:12", "14:15"}, c.Ticks)
-	require.Equal(t, []bar{
-		{X: 1, W: 8, Y: "40.00", H: "60.00", Class: "c-peer_close", Title: "14:00:00  peer_close: 30"},
-		{X: 1, W: 8, Y: "20.00", H: "20.00", Class: "c-peer_reset", Title: "14:00:00  peer_reset: 10"},
-		{X: 1, W: 8, Y: "18.00", H: "2.00", Class: "c-other", Title: "14:00:00  of_the_future: 1"},
-		{X: 891, W: 8, Y: "98.00", H: "2.00", Class: "c-refused", Title: "14:14:50  refused: 1"},
+	require.Equal(t, []Bar{
+		{X: 1, W: 8, Y: "40.00", H: "60.00", Cause: "peer_close", Class: "c-peer_close", Title: "14:00:00  peer_close: 30"},
+		{X: 1, W: 8, Y: "20.00", H: "20.00", Cause: "peer_reset", Class: "c-peer_reset", Title: "14:00:00  peer_reset: 10"},
+		{X: 1, W: 8, Y: "18.00", H: "2.00", Cause: "of_the_future", Class: "c-other", Title: "14:00:00  of_the_future: 1"},
+		{X: 891, W: 8, Y: "98.00", H: "2.00", Cause: "refused", Class: "c-refused", Title: "14:14:50  refused: 1"},
 	}, c.Bars)
-	require.Equal(t, []legend{{"peer_close", "c-peer_close", "30"}, {"peer_reset", "c-peer_reset", "10"}, {"refused", "c-refused", "15"},
+	require.Equal(t, []Legend{{"peer_close", "c-peer_close", "30"}, {"peer_reset", "c-peer_reset", "10"}, {"refused", "c-refused", "15"},
 		{"of_the_future", "c-other", "1"}}, c.Legend)
 }
 
 func TestEmptyChart(t *testing.T) {
 	w := query.Window{From: time.Now().Add(-time.Minute), To: time.Now()}
-	c := newChart(nil, w, slotOf(w), time.UTC)
+	c := NewChart(nil, w, SlotOf(w), time.UTC)
 	require.Empty(t, c.Bars)
 	require.Equal(t, "1", c.Top)
 }
@@ -54,7 +52,7 @@ func TestSlots(t *testing.T) {
 	for length, want := range map[time.Duration]time.Duration{time.Second: time.Second, 90 * time.Second: time.Second, 91 * time.Second: 2 * time.Second,
 		15 * time.Minute: 10 * time.Second, time.Hour: time.Minute, 24 * time.Hour: 20 * time.Minute, 400 * 24 * time.Hour: 7 * 24 * time.Hour, 50 * 365 * 24 * time.Hour: 203 * 24 * time.Hour} {
 		w := query.Window{From: from, To: from.Add(length)}
-		slot := slotOf(w)
+		slot := SlotOf(w)
 		require.Equal(t, want, slot, length)
 		require.LessOrEqual(t, barCount(w, slot), maxBars+1, length)
 		require.Zero(t, firstSlot(w, slot)%int64(slot/time.Second))
@@ -77,9 +75,9 @@ func FuzzChart(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b uint32, shift int8, seconds uint32) {
 		from := time.Unix(1_800_000_003, 0)
 		w := query.Window{From: from, To: from.Add(time.Duration(max(seconds, 1)) * time.Second)}
-		slot := slotOf(w)
+		slot := SlotOf(w)
 		at := firstSlot(w, slot) + int64(slot/time.Second)*int64(shift)
-		c := newChart([]query.Rate{{Slot: at, Cause: "refused", Endings: uint64(a)}, {Slot: at, Cause: "killed", Endings: uint64(b)}}, w, slot, time.UTC)
+		c := NewChart([]query.Rate{{Slot: at, Cause: "refused", Endings: uint64(a)}, {Slot: at, Cause: "killed", Endings: uint64(b)}}, w, slot, time.UTC)
 		if c.Width > (maxBars+1)*barStep {
 			t.Fatalf("%d wide", c.Width)
 		}

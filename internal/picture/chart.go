@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package console
+package picture
 
 import (
 	"cmp"
@@ -28,8 +28,8 @@ var slots = []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 10 * 
 	time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 20 * time.Minute, 30 * time.Minute,
 	time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 24 * time.Hour, 48 * time.Hour, 7 * 24 * time.Hour}
 
-// slotOf is the shortest slot of which at most maxBars fill the window; a window of many years has longer ones.
-func slotOf(w query.Window) time.Duration {
+// SlotOf is the shortest slot of which at most maxBars fill the window; a window of many years has longer ones.
+func SlotOf(w query.Window) time.Duration {
 	for _, slot := range slots {
 		if w.Length() <= maxBars*slot {
 			return slot
@@ -38,24 +38,26 @@ func slotOf(w query.Window) time.Duration {
 	return (w.Length() / maxBars).Truncate(24*time.Hour) + 24*time.Hour
 }
 
-// chart is the endings over time, by cause, as bars.
-type chart struct {
+// Chart is the endings over time, by cause, as bars.
+type Chart struct {
 	Width, Height int
-	Bars          []bar
-	Legend        []legend
+	Bars          []Bar
+	Legend        []Legend
 	Top           string // endings a second at the top
 	Half          string
 	Ticks         []string // times under the chart, left to right
 }
 
-type bar struct {
-	X, W  int
-	Y, H  string
-	Class string
-	Title string
+// Bar is the endings of one cause in one slot: where it stands in the chart's units, and what it says.
+type Bar struct {
+	X, W         int
+	Y, H         string
+	Cause, Class string
+	Title        string
 }
 
-type legend struct {
+// Legend is a cause with its class in the style sheet and how many endings it has in all.
+type Legend struct {
 	Cause, Class, Count string
 }
 
@@ -76,9 +78,9 @@ func roundUp(n float64) float64 {
 	return 10 * step
 }
 
-// newChart draws the rates of the window, which are counted in slots of that length.
-func newChart(rates []query.Rate, w query.Window, slot time.Duration, zone *time.Location) chart {
-	c := chart{Width: barCount(w, slot) * barStep, Height: int(chartHeight)}
+// NewChart draws the rates of the window, which are counted in slots of that length.
+func NewChart(rates []query.Rate, w query.Window, slot time.Duration, zone *time.Location) Chart {
+	c := Chart{Width: barCount(w, slot) * barStep, Height: int(chartHeight)}
 	totals, sums := map[int64]uint64{}, map[string]uint64{}
 	highest := uint64(0)
 	for _, r := range rates {
@@ -131,10 +133,10 @@ func rate(n float64) string {
 }
 
 // bars stacks each slot's causes; unit is the height of one ending.
-func (c *chart) bars(rates []query.Rate, w query.Window, slot time.Duration, zone *time.Location, unit float64) {
+func (c *Chart) bars(rates []query.Rate, w query.Window, slot time.Duration, zone *time.Location, unit float64) {
 	rates = slices.Clone(rates)
 	slices.SortFunc(rates, func(a, b query.Rate) int {
-		return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(rank(a.Cause), rank(b.Cause)), strings.Compare(a.Cause, b.Cause))
+		return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(Rank(a.Cause), Rank(b.Cause)), strings.Compare(a.Cause, b.Cause))
 	})
 	first, count := firstSlot(w, slot), int64(barCount(w, slot))
 	below, at := 0.0, int64(0)
@@ -148,8 +150,8 @@ func (c *chart) bars(rates []query.Rate, w query.Window, slot time.Duration, zon
 		}
 		height := float64(r.Endings) * unit
 		below += height
-		c.Bars = append(c.Bars, bar{X: int(n)*barStep + 1, W: barWidth, Y: fmt.Sprintf("%.2f", chartHeight-below), H: fmt.Sprintf("%.2f", height),
-			Class: class(r.Cause), Title: fmt.Sprintf("%s  %s: %s", time.Unix(r.Slot, 0).In(zone).Format(titleLayout(slot)), r.Cause, text.Count(r.Endings))})
+		c.Bars = append(c.Bars, Bar{X: int(n)*barStep + 1, W: barWidth, Y: fmt.Sprintf("%.2f", chartHeight-below), H: fmt.Sprintf("%.2f", height),
+			Cause: r.Cause, Class: Class(r.Cause), Title: fmt.Sprintf("%s  %s: %s", time.Unix(r.Slot, 0).In(zone).Format(titleLayout(slot)), r.Cause, text.Count(r.Endings))})
 	}
 }
 
@@ -160,11 +162,11 @@ func titleLayout(slot time.Duration) string {
 	return time.TimeOnly
 }
 
-func (c *chart) legend(sums map[string]uint64) {
+func (c *Chart) legend(sums map[string]uint64) {
 	for cause, n := range sums {
-		c.Legend = append(c.Legend, legend{cause, class(cause), text.Count(n)})
+		c.Legend = append(c.Legend, Legend{cause, Class(cause), text.Count(n)})
 	}
-	slices.SortFunc(c.Legend, func(a, b legend) int {
-		return cmp.Or(cmp.Compare(rank(a.Cause), rank(b.Cause)), strings.Compare(a.Cause, b.Cause))
+	slices.SortFunc(c.Legend, func(a, b Legend) int {
+		return cmp.Or(cmp.Compare(Rank(a.Cause), Rank(b.Cause)), strings.Compare(a.Cause, b.Cause))
 	})
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package console
+package picture
 
 import (
 	"fmt"
@@ -40,28 +40,36 @@ var colours = map[schema.Cause]string{
 // otherColour is that of a cause of a newer version.
 const otherColour = "#98a2b3"
 
-// palette is the style sheet of the causes' colours.
-func palette() string {
+// Colour is that of a cause.
+func Colour(cause string) string {
+	if colour, ok := colours[schema.Cause(cause)]; ok {
+		return colour
+	}
+	return otherColour
+}
+
+// Palette is the style sheet of the causes' colours.
+func Palette() string {
 	var b strings.Builder
 	b.WriteString("/* SPDX-License-Identifier: Apache-2.0 */\n")
 	for _, cause := range schema.Causes() {
-		fmt.Fprintf(&b, ".%s { color: %[2]s; fill: %[2]s; }\n", class(string(cause)), colours[cause])
+		fmt.Fprintf(&b, ".%s { color: %[2]s; fill: %[2]s; }\n", Class(string(cause)), colours[cause])
 	}
 	fmt.Fprintf(&b, ".c-other { color: %[1]s; fill: %[1]s; }\n", otherColour)
 	return b.String()
 }
 
-// rank is a cause's place in the order of schema.Causes, which is that of a bar from its foot; a cause of a newer version is last.
-func rank(cause string) int {
+// Rank is a cause's place in the order of schema.Causes, which is that of a bar from its foot; a cause of a newer version is last.
+func Rank(cause string) int {
 	if i := slices.Index(schema.Causes(), schema.Cause(cause)); i >= 0 {
 		return i
 	}
 	return len(schema.Causes())
 }
 
-// class is a cause's class in the style sheet. A name from the tables that is no cause does not become a class.
-func class(cause string) string {
-	if rank(cause) == len(schema.Causes()) {
+// Class is a cause's class in the style sheet. A name from the tables that is no cause does not become a class.
+func Class(cause string) string {
+	if Rank(cause) == len(schema.Causes()) {
 		return "c-other"
 	}
 	return "c-" + cause
