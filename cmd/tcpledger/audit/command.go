@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tcpledger/cmd/tcpledger/window"
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
 	"tcpledger/query"
@@ -30,7 +31,7 @@ const maxTime = time.Minute
 
 type options struct {
 	clickhouse clickhouse.Flags
-	from, to   string
+	window     window.Flags
 	host       string
 	timeout    time.Duration
 	everywhere bool
@@ -47,7 +48,7 @@ func Command() *cobra.Command {
 how many each agent gave. The audit counts these numbers in connections, events, loss and dead letters, for each host, boot, session and
 stream, and says in a sentence what is missing, held twice, or not yet known.
 
-Times are RFC 3339, "2026-11-23 14:02", 14:02 (today), -10m, -1d or now; without a zone (Z, +01:00, UTC) they are local.
+` + window.Help + `
 
 The exit code is 0 if all is there, 1 if a number is missing, in a dead letter only, or held twice, 2 if the answer is not yet known (or
 the command line is wrong), and 3 if ClickHouse gave no answer.`,
@@ -57,8 +58,7 @@ the command line is wrong), and 3 if ClickHouse gave no answer.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd, time.Now()) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.from, "from", "", "first `time` of the window (default 15 minutes before --to)")
-	flags.StringVar(&o.to, "to", "", "`time` before which the window ends (default now)")
+	o.window.Register(flags)
 	flags.StringVar(&o.host, "host", "", "only sessions of this `host`")
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "`time` after which the audit gives up")
 	flags.BoolVar(&o.everywhere, "everywhere", false, "look for second rows at any time, not only near the window; reads all rows there are")
@@ -68,9 +68,9 @@ the command line is wrong), and 3 if ClickHouse gave no answer.`,
 }
 
 func (o *options) run(cmd *cobra.Command, now time.Time) error {
-	w, err := query.ParseWindow(o.from, o.to, now)
+	w, err := o.window.Window(now)
 	if err != nil {
-		return program.UsageError(errors.New("--" + err.Error()))
+		return program.UsageError(err)
 	}
 	if o.timeout <= 0 {
 		return program.UsageError(fmt.Errorf("--timeout: want more than 0, not %s", o.timeout))
@@ -83,7 +83,7 @@ func (o *options) run(cmd *cobra.Command, now time.Time) error {
 	if err := errors.Join(err, db.Close()); err != nil {
 		return program.ExitError(exitNoAnswer, err)
 	}
-	if err := o.write(cmd.OutOrStdout(), result, now.Location()); err != nil {
+	if err := o.write(cmd.OutOrStdout(), result, o.window.Location()); err != nil {
 		return program.ExitError(exitNoAnswer, fmt.Errorf("write the answer: %w", err))
 	}
 	return verdict(result)

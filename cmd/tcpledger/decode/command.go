@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tcpledger/cmd/tcpledger/window"
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
 	"tcpledger/internal/program/kafkaconn"
@@ -18,7 +19,7 @@ type options struct {
 	topic      *string
 	replay     bool
 	apply      bool
-	from, to   string
+	window     window.Flags
 	host       string
 	clickhouse clickhouse.Flags
 	kafka      kafkaconn.Flags
@@ -34,7 +35,10 @@ func Command() *cobra.Command {
 bytes or with them in hex.
 
 With --replay it reads the dead letters instead, which an ingester could not read, and says which of them this version
-understands. With --apply too it sends those to their topic again: rows that are in the tables already stay one row each.`,
+understands. With --apply too it sends those to their topic again: rows that are in the tables already stay one row each. The times of
+a message are shown in UTC.
+
+` + window.Help,
 		Example: `  kcat -C -b 127.0.0.1:9092 -t tcpledger.events.v1 -o -1 -c 1 -D '' | tcpledger decode -
   tcpledger decode --replay --from -7d`,
 		Args: cobra.MaximumNArgs(1),
@@ -44,8 +48,9 @@ understands. With --apply too it sends those to their topic again: rows that are
 	o.topic = program.Choice(flags, "topic", schema.TopicEvents, "`topic` the message is from", schema.TopicEvents, schema.TopicMeta, schema.TopicSymbols, schema.TopicBuilds)
 	flags.BoolVar(&o.replay, "replay", false, "look at the dead letters instead of a file")
 	flags.BoolVar(&o.apply, "apply", false, "with --replay: send those that are understood to their topic")
-	flags.StringVar(&o.from, "from", "", "with --replay: first `time` of arrival (default: the first dead letter)")
-	flags.StringVar(&o.to, "to", "", "with --replay: `time` before which they arrived (default now)")
+	o.window.Register(flags)
+	flags.Lookup("from").Usage = "with --replay: first `time` of arrival (default: the first dead letter)"
+	flags.Lookup("to").Usage = "with --replay: `time` before which they arrived (default now)"
 	flags.StringVar(&o.host, "host", "", "with --replay: only those of this `host`")
 	o.clickhouse.Register(flags)
 	o.kafka.Register(flags)

@@ -30,7 +30,7 @@ const (
 )
 
 func (o *options) runReplay(cmd *cobra.Command, now time.Time) (err error) {
-	w, err := o.window(now)
+	w, err := o.replayed(now)
 	if err != nil {
 		return program.UsageError(err)
 	}
@@ -63,13 +63,13 @@ func (o *options) runReplay(cmd *cobra.Command, now time.Time) (err error) {
 	return r.report(cmd.OutOrStdout(), o.apply)
 }
 
-// window is that of --from and --to: everything that arrived before now if neither is given.
-func (o *options) window(now time.Time) (query.Window, error) {
-	w, err := query.ParseWindow(o.from, o.to, now)
+// replayed is the window of --from and --to: everything that arrived before now if neither is given.
+func (o *options) replayed(now time.Time) (query.Window, error) {
+	w, err := o.window.Window(now)
 	if err != nil {
-		return w, errors.New("--" + err.Error())
+		return w, err
 	}
-	if o.from == "" {
+	if o.window.From == "" {
 		w.From = time.Unix(0, 0)
 	}
 	return w, nil

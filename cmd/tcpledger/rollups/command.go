@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tcpledger/cmd/tcpledger/window"
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
 	"tcpledger/internal/text"
@@ -24,7 +25,7 @@ type options struct {
 	clickhouse clickhouse.Flags
 	rebuild    bool
 	shrink     bool
-	from, to   string
+	window     window.Flags
 	only       []string
 }
 
@@ -40,7 +41,7 @@ to be computed. ClickHouse does that by itself.
 With --rebuild it computes the rollups of a window anew from their rows, whatever they hold. Rows stay as they are. Five minutes or
 an hour whose count would become less keep what they have, since their rows may have aged out; --shrink lets the count become less.
 
-Times are RFC 3339, "2026-11-23 14:02", 14:02 (today), -10m, -1d or now; without a zone (Z, +01:00, UTC) they are local.`,
+` + window.Help,
 		Example: `  tcpledger rollups
   tcpledger rollups --rebuild --from 2026-11-01 --to 2026-12-01
   tcpledger rollups --rebuild --from -1d --rollup closes_1m --rollup closes_1h`,
@@ -49,8 +50,8 @@ Times are RFC 3339, "2026-11-23 14:02", 14:02 (today), -10m, -1d or now; without
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.rebuild, "rebuild", false, "compute the window's rollups anew")
-	flags.StringVar(&o.from, "from", "", "first `time` of the window to rebuild")
-	flags.StringVar(&o.to, "to", "", "`time` before which the window ends (default now)")
+	o.window.Register(flags)
+	flags.Lookup("from").Usage = "first `time` of the window to rebuild"
 	flags.BoolVar(&o.shrink, "shrink", false, "let counts become less; not for times whose rows may have aged out")
 	flags.StringSliceVar(&o.only, "rollup", nil, "only this `rollup`; may be given again")
 	o.clickhouse.Register(flags)
@@ -62,7 +63,7 @@ func (o *options) run(cmd *cobra.Command, now time.Time) error {
 	if err != nil {
 		return program.UsageError(err)
 	}
-	w, err := o.window(now)
+	w, err := o.rebuilt(now)
 	if err != nil {
 		return program.UsageError(err)
 	}
@@ -78,20 +79,17 @@ func (o *options) run(cmd *cobra.Command, now time.Time) error {
 	return errors.Join(err, db.Close())
 }
 
-func (o *options) window(now time.Time) (query.Window, error) {
+// rebuilt is the window to rebuild.
+func (o *options) rebuilt(now time.Time) (query.Window, error) {
 	switch {
-	case !o.rebuild && (o.from != "" || o.to != "" || o.shrink):
+	case !o.rebuild && (o.window.From != "" || o.window.To != "" || o.shrink):
 		return query.Window{}, errors.New("--from, --to and --shrink go with --rebuild")
 	case !o.rebuild:
 		return query.Window{}, nil
-	case o.from == "":
+	case o.window.From == "":
 		return query.Window{}, errors.New("--from: want the first time to rebuild")
 	}
-	w, err := query.ParseWindow(o.from, o.to, now)
-	if err != nil {
-		return w, errors.New("--" + err.Error())
-	}
-	return w, nil
+	return o.window.Window(now)
 }
 
 // chosen lists the rollups that --rollup names, or all, each after the one that it sums up.
