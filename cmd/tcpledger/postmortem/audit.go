@@ -6,9 +6,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
-	"time"
 
+	"tcpledger/internal/report"
 	"tcpledger/internal/text"
 	"tcpledger/query"
 )
@@ -20,40 +19,37 @@ type Audit struct {
 	Findings []query.Finding `json:"findings"`
 }
 
-func audit(ctx context.Context, client *query.Client, w query.Window, f query.Filter) (*Audit, error) {
+func audit(ctx context.Context, a *asked) (*Audit, error) {
 	ctx, cancel := context.WithTimeout(ctx, maxTime)
 	defer cancel()
-	a, err := client.Audit(ctx, w, query.Filter{Host: f.Host}, query.AuditOptions{Now: time.Now()})
+	found, err := a.client.Audit(ctx, a.Window, query.Filter{Host: a.Filter.Host}, query.AuditOptions{Now: a.Now})
 	if err != nil {
 		return nil, err
 	}
-	return &Audit{Verdict: a.Verdict, Numbers: a.Total, Findings: append([]query.Finding{}, a.Findings...)}, nil
+	return &Audit{Verdict: found.Verdict, Numbers: found.Total, Findings: append([]query.Finding{}, found.Findings...)}, nil
 }
 
 // maxFindings is as many findings as a person reads.
 const maxFindings = 10
 
-// ends are the findings that NOT YET KNOWN and NOT WATCHED say too.
+// ends are the findings that the coverage of the hosts says too.
 var ends = []string{"agent ended", "silent", "not yet known", "dead agent", "dead host", "no checkpoint"}
 
-// writeAudit writes what the audit found. An end of a session is written only if the coverage of the hosts does not say it.
-func (r *Report) writeAudit(b *strings.Builder) {
-	if r.Audit.Err != nil {
-		fmt.Fprintf(b, "\nAUDIT   no answer: %s\n", reason(r.Audit.Err))
-		return
+// auditSection has what the audit found. An end of a session is written for people only if the coverage does not say it.
+func auditSection(c *coverage, a *Audit, err error) report.Section {
+	out := report.Section{Name: "audit", Title: "Audit", Data: a, Err: err}
+	if err != nil {
+		return out
 	}
-	found := slices.DeleteFunc(slices.Clone(r.Audit.Answer.Findings), func(f query.Finding) bool {
-		return f.Case == "replay" || slices.Contains(ends, f.Case) && (f.Verdict == query.Complete || !r.covered())
+	found := slices.DeleteFunc(slices.Clone(a.Findings), func(f query.Finding) bool {
+		return f.Case == "replay" || slices.Contains(ends, f.Case) && (f.Verdict == query.Complete || !c.covered())
 	})
-	if len(found) == 0 {
-		return
-	}
-	b.WriteString("\nAUDIT\n")
 	for i, f := range found {
 		if i == maxFindings {
-			fmt.Fprintf(b, "  … and %s more, see tcpledger audit\n", text.Count(uint64(len(found)-maxFindings)))
-			return
+			out.Notes = append(out.Notes, fmt.Sprintf("… and %s more, see tcpledger audit", text.Count(uint64(len(found)-maxFindings))))
+			break
 		}
-		fmt.Fprintf(b, "  %s: %s\n", f.Case, text.Printable(f.Text))
+		out.Notes = append(out.Notes, f.Case+": "+f.Text)
 	}
+	return out
 }

@@ -6,7 +6,6 @@ package postmortem
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,8 +15,10 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"tcpledger/cmd/tcpledger/window"
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
+	"tcpledger/internal/report"
 	"tcpledger/query"
 )
 
@@ -29,11 +30,12 @@ const maxTop = 1000
 
 type options struct {
 	clickhouse clickhouse.Flags
-	from, to   string
+	window     window.Flags
 	host       string
 	remote     string
 	top        int
 	format     *string
+	output     string
 	sql        bool
 }
 
@@ -46,40 +48,41 @@ func Command() *cobra.Command {
 		Long: `How connections ended in a window of time: by cause, by owner, by remote and by code path, with the events and the losses of the
 window and whether the answer is final. A part whose question fails says so in its place; the exit code is then 1.
 
-Times are RFC 3339, "2026-11-23 14:02", 14:02 (today), -10m, -1d or now; without a zone (Z, +01:00, UTC) they are local.`,
+` + window.Help,
 		Example: `  tcpledger postmortem --from 14:00 --to 14:10
-  tcpledger postmortem --from -1h --host web-1 --remote 10.1.0.0/16 --format json`,
+  tcpledger postmortem --from -1h --host web-1 --remote 10.1.0.0/16 --format json
+  tcpledger postmortem --from "2026-11-23 14:00" --to "2026-11-23 14:10" --tz Europe/Berlin --format html --output report.html`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd, time.Now()) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.from, "from", "", "first `time` of the window (default 15 minutes before --to)")
-	flags.StringVar(&o.to, "to", "", "`time` before which the window ends (default now)")
+	o.window.Register(flags)
 	flags.StringVar(&o.host, "host", "", "only endings on this `host`")
 	flags.StringVar(&o.remote, "remote", "", "only endings with this remote `IP` address or range (CIDR)")
 	flags.IntVar(&o.top, "top", 5, "`lines` of each table")
 	program.Bounds(flags, "top", &o.top, 1, maxTop)
-	flags.BoolVar(&o.sql, "sql", false, "show the SQL too, ready to paste into clickhouse-client")
-	o.format = program.Choice(flags, "format", "text", "`format` of the answer: text or json", "text", "json")
+	flags.BoolVar(&o.sql, "sql", false, "show the SQL in text and JSON too, ready to paste into clickhouse-client; Markdown and HTML always have it")
+	flags.StringVarP(&o.output, "output", "o", "", "write to this `file`, whole or not at all (default standard output)")
+	o.format = program.Choice(flags, "format", report.Text, "`format` of the answer: text, markdown, json or html", report.Formats()...)
 	o.clickhouse.Register(flags)
 	return cmd
 }
 
 // question reads the flags that say what the report is about.
-func (o *options) question(now time.Time) (query.Window, query.Filter, error) {
-	w, err := query.ParseWindow(o.from, o.to, now)
+func (o *options) question(now time.Time) (*Scope, error) {
+	w, err := o.window.Window(now)
 	if err != nil {
-		return w, query.Filter{}, errors.New("--" + err.Error())
+		return nil, err
 	}
 	remote, err := query.ParseRemote(o.remote)
 	if err != nil {
-		return w, query.Filter{}, fmt.Errorf("--remote: %w", err)
+		return nil, fmt.Errorf("--remote: %w", err)
 	}
-	return w, query.Filter{Host: o.host, Remote: remote}, nil
+	return &Scope{Window: w, Filter: query.Filter{Host: o.host, Remote: remote}, Top: o.top, Zone: o.window.Location(), Now: now}, nil
 }
 
 func (o *options) run(cmd *cobra.Command, now time.Time) error {
-	w, filter, err := o.question(now)
+	scope, err := o.question(now)
 	if err != nil {
 		return program.UsageError(err)
 	}
@@ -87,21 +90,21 @@ func (o *options) run(cmd *cobra.Command, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	report, err := o.collect(cmd.Context(), db, w, filter)
+	r, err := o.collect(cmd.Context(), db, scope)
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
-	if err := o.write(cmd.OutOrStdout(), report, now.Location()); err != nil {
+	if err := o.write(cmd.OutOrStdout(), r); err != nil {
 		return err
 	}
-	if n := len(report.Failed); n > 0 {
-		return fmt.Errorf("%d of %d parts of the report have no answer", n, len(report.outcomes()))
+	if n := r.Failed(); n > 0 {
+		return fmt.Errorf("%d of %d parts of the report have no answer", n, len(r.Sections))
 	}
 	return nil
 }
 
 // collect asks, and says if no ClickHouse answers at all or one that is too old.
-func (o *options) collect(ctx context.Context, db *clickhouse.DB, w query.Window, filter query.Filter) (*Report, error) {
+func (o *options) collect(ctx context.Context, db *clickhouse.DB, scope *Scope) (*report.Report, error) {
 	if err := db.Ping(ctx); err != nil && clickhouse.Code(err) == 0 {
 		return nil, fmt.Errorf("no ClickHouse answers at --clickhouse %s, its native port: %w", o.clickhouse.Addr, err)
 	}
@@ -109,23 +112,18 @@ func (o *options) collect(ctx context.Context, db *clickhouse.DB, w query.Window
 	if err := db.Supported(ctx); errors.As(err, &unfit) {
 		return nil, err
 	}
-	return Collect(ctx, query.New(db, db.Name, maxTime), w, filter, o.top)
+	return Collect(ctx, query.New(db, db.Name, maxTime), scope)
 }
 
-func (o *options) write(out io.Writer, report *Report, zone *time.Location) error {
-	if o.sql {
-		for _, part := range report.outcomes() {
-			for _, q := range part.sent {
-				report.SQL = append(report.SQL, q.Text())
-			}
-		}
+// write writes the report to --output or to out.
+func (o *options) write(out io.Writer, r *report.Report) error {
+	format := *o.format
+	layout := report.Layout{Width: width(out), SQL: o.sql || format == report.Markdown || format == report.HTML}
+	if o.output == "" {
+		return r.Write(out, format, layout)
 	}
-	if *o.format == "json" {
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(report)
-	}
-	return report.WriteText(out, Layout{Zone: zone, Width: width(out)})
+	layout.Width = 0
+	return report.WriteFile(o.output, func(file io.Writer) error { return r.Write(file, format, layout) })
 }
 
 // width is the columns of the terminal that out is, 0 for anything else.

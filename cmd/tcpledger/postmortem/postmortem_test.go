@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/internal/program"
+	"tcpledger/internal/report"
 	"tcpledger/query"
 	"tcpledger/schema"
 	"tcpledger/test/tables"
@@ -48,15 +50,8 @@ func golden(t *testing.T, name, got string) {
 	require.Equal(t, string(want), got)
 }
 
-func utc(t *testing.T) {
-	local := time.Local
-	time.Local = time.UTC
-	t.Cleanup(func() { time.Local = local })
-}
-
 // A long window is read from rollups, and the report names them.
 func TestTheReportNamesTheRollups(t *testing.T) {
-	utc(t)
 	ch, db := tables.Start(t)
 	tables.Fill(t, db)
 	for _, rollup := range schema.Rollups() {
@@ -64,7 +59,7 @@ func TestTheReportNamesTheRollups(t *testing.T) {
 	}
 	code, out, errs := run(t, ch, "--from", "2026-11-02 00:00", "--to", "2026-11-03 00:00")
 	require.Zero(t, code, errs)
-	require.Contains(t, out, "\nSUMS    read from closes_1m, closes_1h, host_closes_1h, paths_1h; counts are exact")
+	require.Contains(t, out, "\nSUMS  read from closes_1m, causes_1m, closes_1h, host_closes_1h, paths_1h; counts are exact")
 	var endings uint64
 	require.NoError(t, db.QueryRow(t.Context(), "SELECT count() FROM tcpledger.connections FINAL WHERE toDate(closed_at) = '2026-11-02'").Scan(&endings))
 	require.Contains(t, out, fmt.Sprintf("\n%d connections ended on 2 hosts", endings))
@@ -74,7 +69,6 @@ func TestTheReportNamesTheRollups(t *testing.T) {
 }
 
 func TestOnKnownRows(t *testing.T) {
-	utc(t)
 	ch, db := tables.Start(t)
 
 	t.Run("empty", func(t *testing.T) {
@@ -106,26 +100,26 @@ func TestOnKnownRows(t *testing.T) {
 		golden(t, "before.txt", out)
 	})
 	t.Run("on a terminal", func(t *testing.T) {
-		r, err := Collect(t.Context(), query.New(db, db.Name, time.Minute), day(), query.Filter{}, 5)
+		r, err := Collect(t.Context(), query.New(db, db.Name, time.Minute), day(query.Filter{}, 5))
 		require.NoError(t, err)
 		for width, said := range map[int]bool{0: false, 60: true, 80: true, 200: false} {
 			var out bytes.Buffer
-			require.NoError(t, r.WriteText(&out, Layout{Zone: time.UTC, Width: width}))
-			require.Equal(t, said, strings.Contains(out.String(), "CUT     at the terminal's"), out.String())
+			require.NoError(t, r.Write(&out, report.Text, report.Layout{Width: width}))
+			require.Equal(t, said, strings.Contains(out.String(), "CUT  at the terminal's"), out.String())
 		}
 	})
 	t.Run("rows add up", func(t *testing.T) { rowsAddUp(t, db) })
 	t.Run("any text is only text", func(t *testing.T) {
 		ctx := t.Context()
-		before, err := query.New(db, db.Name, time.Minute).Totals(ctx, day(), query.Filter{})
+		before, err := query.New(db, db.Name, time.Minute).Totals(ctx, day(query.Filter{}, 1).Window, query.Filter{})
 		require.NoError(t, err)
 		for _, text := range []string{`web-1'; DROP TABLE connections; --`, `\`, "a\tb\n", `'`, "\x00\xff", "{from:String}"} {
 			evil := query.Filter{Host: text, Cause: text}
-			r, err := Collect(ctx, query.New(db, db.Name, time.Minute), day(), evil, 1)
+			r, err := Collect(ctx, query.New(db, db.Name, time.Minute), day(evil, 1))
 			require.NoError(t, err, "%q", text)
-			require.Zero(t, r.Totals.Answer.Endings)
+			require.Zero(t, data[query.Totals](t, r, "totals").Endings)
 		}
-		after, err := query.New(db, db.Name, time.Minute).Totals(ctx, day(), query.Filter{})
+		after, err := query.New(db, db.Name, time.Minute).Totals(ctx, day(query.Filter{}, 1).Window, query.Filter{})
 		require.NoError(t, err)
 		require.Equal(t, before, after)
 	})
@@ -133,7 +127,6 @@ func TestOnKnownRows(t *testing.T) {
 
 // A question that fails says so where its answer would stand, and the rest of the report is there.
 func TestAPartFails(t *testing.T) {
-	utc(t)
 	ch, db := tables.Start(t)
 	tables.Fill(t, db)
 	window := []string{"--from", "2026-11-02 14:00", "--to", "2026-11-02 14:05"}
@@ -145,7 +138,7 @@ func TestAPartFails(t *testing.T) {
 	drop("stacks")
 	code, out, errs := run(t, ch, window...)
 	require.Equal(t, 1, code)
-	require.Equal(t, "tcpledger: 1 of 9 parts of the report have no answer\n", errs)
+	require.Equal(t, "tcpledger: 1 of 13 parts of the report have no answer\n", errs)
 	require.Regexp(t, `(?m)^BY CODE PATH  no answer: ask endings by code path: code: 60, message: .*stacks.*$`, out)
 	require.Equal(t, without(whole, "BY CODE PATH"), without(out, "BY CODE PATH"), "all else is as it was")
 
@@ -168,11 +161,11 @@ func TestAPartFails(t *testing.T) {
 	drop("events")
 	code, out, errs = run(t, ch, append(window, "--sql")...)
 	require.Equal(t, 1, code)
-	require.Contains(t, errs, "5 of 9 parts")
+	require.Contains(t, errs, "of 13 parts")
 	require.Contains(t, out, "13 connections ended on 2 hosts")
 	require.Regexp(t, `(?m)^EVENTS  no answer: ask events by kind, reason: code: 60`, out)
 	require.Regexp(t, `(?m)^LOSSES  no answer: ask losses: code: 60`, out)
-	require.Regexp(t, `(?m)^FINAL   not known: ask coverage of each host: code: 60`, out)
+	require.Regexp(t, `(?m)^NOT YET KNOWN  no answer: ask coverage of each host: code: 60`, out)
 	require.Contains(t, out, "\n-- endings by code path\nSET param_from", "the SQL of a question that failed is shown too")
 
 	drop("connections")
@@ -194,32 +187,44 @@ func without(report, title string) string {
 	return strings.Join(kept, "\n\n")
 }
 
-func day() query.Window {
+func day(f query.Filter, top int) *Scope {
 	from := time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
-	return query.Window{From: from, To: from.AddDate(0, 0, 1)}
+	return &Scope{Window: query.Window{From: from, To: from.AddDate(0, 0, 1)}, Filter: f, Top: top, Zone: time.UTC, Now: time.Now()}
+}
+
+// data is what JSON has of a section.
+func data[T any](t *testing.T, r *report.Report, name string) T {
+	t.Helper()
+	i := slices.IndexFunc(r.Sections, func(s report.Section) bool { return s.Name == name })
+	require.GreaterOrEqual(t, i, 0, name)
+	require.NoError(t, r.Sections[i].Err)
+	out, ok := r.Sections[i].Data.(T)
+	require.True(t, ok, "%s is %T", name, r.Sections[i].Data)
+	return out
 }
 
 // Every way to group holds every ending once, whatever the window is.
 func rowsAddUp(t *testing.T, db *clickhouse.DB) {
 	client := query.New(db, db.Name, time.Minute)
-	w, f := day(), query.Filter{}
+	f := query.Filter{}
+	w := day(f, maxTop).Window
 	totals, err := client.Totals(t.Context(), w, f)
 	require.NoError(t, err)
 	require.Equal(t, uint64(15), totals.Endings)
-	r, err := Collect(t.Context(), client, w, f, maxTop)
+	r, err := Collect(t.Context(), client, day(f, maxTop))
 	require.NoError(t, err)
 	var causes, firsts, owners, remotes, paths, rates uint64
-	for _, c := range r.Causes.Answer {
+	for _, c := range data[[]Cause](t, r, "by_cause") {
 		causes += c.Endings
 		firsts += c.Local + c.Peer + c.Kernel + c.Unknown
 	}
-	for _, o := range r.Owners.Answer {
+	for _, o := range data[[]Owner](t, r, "by_owner") {
 		owners += o.Endings
 	}
-	for _, o := range r.Remotes.Answer {
+	for _, o := range data[[]Remote](t, r, "by_remote") {
 		remotes += o.Endings
 	}
-	for _, p := range r.Paths.Answer {
+	for _, p := range data[[]query.Path](t, r, "by_path") {
 		paths += p.Endings
 	}
 	slots, err := client.Rates(t.Context(), w, f, 5)
@@ -245,7 +250,7 @@ func TestBadInput(t *testing.T) {
 		{2, `tcpledger: invalid argument "0" for "--top" flag: must be from 1 to 1000`, []string{"--top", "0"}},
 		{2, "--from: ", []string{"--from", "-5m", "--to", "-6m"}},
 		{2, "unknown command", []string{"today"}},
-		{2, "must be one of text, json", []string{"--format", "xml"}},
+		{2, "must be one of text, markdown, json, html", []string{"--format", "xml"}},
 		{1, "tcpledger: no ClickHouse answers at --clickhouse 127.0.0.1:1, its native port: dial tcp 127.0.0.1:1: connect: connection refused", nil},
 	} {
 		code, out, errs := run(t, nobody, c.args...)
@@ -257,12 +262,11 @@ func TestBadInput(t *testing.T) {
 
 // A report is final only while the tables hold each number that the checkpoints promise once.
 func TestFinalTakesTheAudit(t *testing.T) {
-	utc(t)
 	ch, db := tables.Start(t)
 	tables.Fill(t, db)
 	window := []string{"--from", "2026-11-02 14:00", "--to", "2026-11-02 14:05", "--host", "web-1"}
 	_, out, _ := run(t, ch, window...)
-	require.Contains(t, out, "\nFINAL   every host's checkpoints cover the window, and all 16 numbers that they promise are there\n")
+	require.Contains(t, out, "\nFINAL  every host's checkpoints cover the window, and all 16 numbers that they promise are there\n")
 
 	require.NoError(t, db.Exec(t.Context(), "DELETE FROM tcpledger.connections WHERE host = 'web-1' AND stream = 4 AND seq = 7"))
 	_, out, _ = run(t, ch, window...)
