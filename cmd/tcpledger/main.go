@@ -5,6 +5,7 @@ package main
 
 import (
 	"os"
+	_ "time/tzdata" // the rules of the zones of --tz, for machines without them
 
 	"github.com/spf13/cobra"
 
