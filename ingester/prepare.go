@@ -17,9 +17,13 @@ import (
 var preparePolicy = retry.Policy{First: time.Second}
 
 // prepare waits for ClickHouse and makes or migrates its tables. Without migrate it waits until somebody else did. It tries
-// for ever while ClickHouse is away or refuses a statement: somebody can mend a grant or a table, and the outage says which. A
+// for ever while ClickHouse is away, hangs or refuses a statement: somebody can mend a grant or a table, and the outage says which. A
 // server that is too old is an error, and so is a database that lacks what the ingester writes.
 func prepare(ctx context.Context, db *clickhouse.DB, migrate bool, outage *program.Outage, log *slog.Logger) error {
+	return db.Watch(ctx, outage, func(ctx context.Context) error { return awaitTables(ctx, db, migrate, outage, log) })
+}
+
+func awaitTables(ctx context.Context, db *clickhouse.DB, migrate bool, outage *program.Outage, log *slog.Logger) error {
 	if err := db.Wait(ctx, outage); err != nil {
 		return err
 	}

@@ -57,3 +57,30 @@ func TestARefusedMigrationIsWaitedFor(t *testing.T) {
 	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
 	require.Equal(t, 0, p.ends(t))
 }
+
+// A ClickHouse that hangs is named within seconds, be it at the start or in the middle of a migration. The ingester goes on when it
+// answers again.
+func TestAHungServerIsSaidAndWaitedFor(t *testing.T) {
+	for name, hangs := range map[string]string{"at the start": "", "in a migration": "applied="} {
+		t.Run(name, func(t *testing.T) {
+			server := clickhousetest.StartAt(t, clickhousetest.Options(t))
+			db := open(t, server.Addr())
+			if hangs == "" {
+				require.NoError(t, syscall.Kill(server.PID(), syscall.SIGSTOP))
+			}
+			p := start(t, "--brokers", newKafka(t), "--clickhouse", server.Addr())
+			if hangs != "" {
+				require.Eventually(t, func() bool { return p.said(hangs) > 0 }, maxWait, time.Millisecond)
+				require.NoError(t, syscall.Kill(server.PID(), syscall.SIGSTOP))
+			}
+			defer func() { _ = syscall.Kill(server.PID(), syscall.SIGCONT) }() // the engine's end waits for it
+			require.Eventually(t, func() bool { return p.said("not available") > 0 }, maxWait, 10*time.Millisecond, "it is said long before a statement gives up")
+			require.Zero(t, p.said("view losses"), "it hung in the middle")
+			require.NoError(t, syscall.Kill(server.PID(), syscall.SIGCONT))
+			require.Eventually(t, func() bool { return p.said("available again") > 0 }, maxWait, 10*time.Millisecond)
+			eventually(t, db, "SELECT count() FROM system.tables WHERE database = 'tcpledger' AND name = 'losses'", is(1))
+			require.NoError(t, p.Process.Signal(syscall.SIGTERM))
+			require.Equal(t, 0, p.ends(t))
+		})
+	}
+}

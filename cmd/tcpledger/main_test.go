@@ -4,6 +4,7 @@ package main
 
 import (
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -63,4 +64,29 @@ func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	root.SetErr(&errs)
 	code = program.Main(root)
 	return code, out.String(), errs.String()
+}
+
+// A server that hangs is named within seconds, and waited for.
+func TestMigrateSaysThatTheServerHangs(t *testing.T) {
+	server := clickhousetest.StartAt(t, clickhousetest.Options(t))
+	root := rootCommand()
+	root.SetArgs([]string{"migrate", "--apply", "--clickhouse", server.Addr()})
+	out, errs, said := &strings.Builder{}, &lines{hears: make(chan string, 100)}, make(chan int, 1)
+	root.SetOut(out)
+	root.SetErr(errs)
+	require.NoError(t, syscall.Kill(server.PID(), syscall.SIGSTOP))
+	defer func() { _ = syscall.Kill(server.PID(), syscall.SIGCONT) }() // the engine's end waits for it
+	go func() { said <- program.Main(root) }()
+	require.Contains(t, <-errs.hears, "clickhouse does not answer")
+	require.NoError(t, syscall.Kill(server.PID(), syscall.SIGCONT))
+	require.Zero(t, <-said)
+	require.Contains(t, out.String(), "The tables are up to date.")
+}
+
+// lines passes on each text that is written.
+type lines struct{ hears chan string }
+
+func (l *lines) Write(text []byte) (int, error) {
+	l.hears <- string(text)
+	return len(text), nil
 }

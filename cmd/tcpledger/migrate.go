@@ -34,7 +34,7 @@ is missing or different. Ingesters do the same at their start. A database of a n
 			if sql {
 				return printSQL(cmd.OutOrStdout(), schema.Target{Database: flags.Database})
 			}
-			return runMigrate(cmd.Context(), cmd.OutOrStdout(), &flags, apply)
+			return runMigrate(cmd.Context(), cmd.OutOrStdout(), program.NewOutage(program.Logger(cmd), "clickhouse"), &flags, apply)
 		},
 	}
 	cmd.Flags().BoolVar(&apply, "apply", false, "apply the pending steps")
@@ -61,25 +61,27 @@ func printSQL(out io.Writer, target schema.Target) error {
 	return err
 }
 
-func runMigrate(ctx context.Context, out io.Writer, flags *clickhouse.Flags, apply bool) (err error) {
+func runMigrate(ctx context.Context, out io.Writer, outage *program.Outage, flags *clickhouse.Flags, apply bool) (err error) {
 	db, err := flags.Open()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if apply {
-		if err := applySteps(ctx, out, db); err != nil {
+	return db.Watch(ctx, outage, func(ctx context.Context) error {
+		if apply {
+			if err := applySteps(ctx, out, db); err != nil {
+				return err
+			}
+		}
+		pending, err := db.Pending(ctx)
+		if err != nil {
 			return err
 		}
-	}
-	pending, err := db.Pending(ctx)
-	if err != nil {
-		return err
-	}
-	if err := showSteps(out, flags.Database, pending); err != nil || len(pending.Steps) > 0 {
-		return err
-	}
-	return db.Verify(ctx)
+		if err := showSteps(out, flags.Database, pending); err != nil || len(pending.Steps) > 0 {
+			return err
+		}
+		return db.Verify(ctx)
+	})
 }
 
 func applySteps(ctx context.Context, out io.Writer, db *clickhouse.DB) error {

@@ -47,7 +47,9 @@ func (r *run) makeTopics(ctx context.Context) error {
 
 // migrate brings the tables to this program's version.
 func (r *run) migrate(ctx context.Context) error {
-	return r.withTables(func(db *clickhouse.DB) error { return db.Migrate(ctx, nil) })
+	return r.withTables(func(db *clickhouse.DB) error {
+		return db.Watch(ctx, &silence{say: r.say}, func(ctx context.Context) error { return db.Migrate(ctx, nil) })
+	})
 }
 
 // withTables opens the database for one use.
@@ -74,6 +76,26 @@ func (r *run) awaitRows(ctx context.Context) error {
 			return err
 		})
 	})
+}
+
+// silence says once that ClickHouse does not answer, and once that it does.
+type silence struct {
+	say  func(format string, args ...any)
+	said bool
+}
+
+// Failing hears of each question without an answer.
+func (s *silence) Failing(err error) {
+	if !s.said {
+		s.say("%v, waiting", err)
+	}
+	s.said = true
+}
+
+// Recovered hears of the first answer after that.
+func (s *silence) Recovered() {
+	s.said = false
+	s.say("clickhouse answers again")
 }
 
 // lateRows says once that no rows came yet.
