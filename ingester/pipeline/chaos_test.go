@@ -114,6 +114,8 @@ func TestBlockTooLargeForTheServer(t *testing.T) {
 		r.send(schema.TopicEvents, 0, sampleBatch(t, n, 1, 0, rows/2))
 	}
 	run := r.startWith("g", messages*rows, 5*time.Second)
+	until(t, "it is said which of the two it is", func() bool { return r.said.contains("it is sent in halves: insert") })
+	require.False(t, r.said.contains("short of memory"))
 	r.eventually(messages*rows/2, "SELECT count() FROM %s.connections FINAL")
 	r.eventually(messages*rows/2, "SELECT count() FROM %s.events FINAL")
 	require.Positive(t, run.total(t, "tcpledger_ingester_insert_failures_total"), "else the limit is not what is tested")

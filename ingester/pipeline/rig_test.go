@@ -3,10 +3,13 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,6 +48,25 @@ type rig struct {
 	writer  *kafka.Writer
 	timeout time.Duration // how long an insert may go without an answer; 0 for the program's
 	memory  int           // max_memory_usage of inserts; 0 for the server's
+	said    said          // what the pipelines log
+}
+
+// said is what was written so far.
+type said struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *said) Write(text []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(text)
+}
+
+func (s *said) contains(text string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bytes.Contains(s.text.Bytes(), []byte(text))
 }
 
 func newRig(t testing.TB) *rig {
@@ -89,7 +111,7 @@ func (r *rig) start(group string) *running { return r.startWith(group, 5_000, 50
 
 func (r *rig) startWith(group string, flushRows int, interval time.Duration) *running {
 	r.t.Helper()
-	registry, log := prometheus.NewRegistry(), slog.New(slog.NewTextHandler(r.t.Output(), nil))
+	registry, log := prometheus.NewRegistry(), slog.New(slog.NewTextHandler(io.MultiWriter(&r.said, r.t.Output()), nil))
 	transport, err := r.kafka().Transport("test")
 	require.NoError(r.t, err)
 	dialer, err := r.kafka().Dialer("test")

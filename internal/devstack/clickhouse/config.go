@@ -111,11 +111,13 @@ const (
 )
 
 // writeConfig writes the engine's configuration into dir, which the engine sees as seen, and gives all of dir to the engine's user
-// if it has one.
-func writeConfig(dir, seen string, uid int) error {
-	memory, err := memoryLimit()
-	if err != nil {
-		return err
+// if it has one. Memory is what the engine may take, 0 for a share of the machine's.
+func writeConfig(dir, seen string, uid int, memory int64) error {
+	if memory == 0 {
+		var err error
+		if memory, err = memoryLimit(); err != nil {
+			return err
+		}
 	}
 	server := serverConfig{
 		ListenHost:   front.EngineHost,

@@ -108,7 +108,7 @@ func (o Options) startEngine(dir string, lock *dirlock.Lock) (*child.Process, fr
 	if rules.UID != 0 {
 		seen = confine.Mount
 	}
-	if err := writeConfig(dir, seen, rules.UID); err != nil {
+	if err := writeConfig(dir, seen, rules.UID, o.Memory); err != nil {
 		return nil, at, err
 	}
 	binary, err := os.Open(o.Engine.Path)

@@ -32,6 +32,8 @@ type Options struct {
 	// Unconfined lets the engine run on a kernel without Landlock, also as the user of this process, and where web pages can reach
 	// its own ports.
 	Unconfined bool
+	// Memory is what the whole engine may take, in bytes; 0 is a third of the machine's, within bounds.
+	Memory int64
 	// Exe has the hidden command; empty is this program itself.
 	Exe string
 	// Output gets what the child prints; nil keeps only its last lines.
@@ -62,6 +64,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		Args: []string{
 			commandName, "--data", o.DataDir, "--engine", o.Engine.Path, "--library=" + strconv.FormatBool(o.Engine.Library),
 			"--unconfined=" + strconv.FormatBool(o.Unconfined), "--closed=" + strconv.FormatBool(o.closed),
+			"--memory", strconv.FormatInt(o.Memory, 10),
 		},
 	}
 	if o.closed {
@@ -142,6 +145,7 @@ func Command() *cobra.Command {
 	flags.StringVar(&o.Engine.Path, "engine", "", "libchdb.so or a clickhouse program")
 	flags.BoolVar(&o.Engine.Library, "library", false, "the engine is a library")
 	flags.BoolVar(&o.Unconfined, "unconfined", false, "run without Landlock if the kernel has none")
+	flags.Int64Var(&o.Memory, "memory", 0, "bytes that the engine may take")
 	flags.BoolVar(&o.closed, "closed", false, "nobody else reaches this network")
 	return command
 }
