@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"tcpledger/schema"
 )
 
 // Dimension is what endings or events are grouped by: the name of a column, or of a value made of columns.
@@ -38,7 +40,7 @@ const (
 // expressions are the dimensions that are not a column of their own name.
 var expressions = map[Dimension]string{
 	Owner:  "owner_comm",
-	Place:  "if(k8s_pod != '', concat(k8s_namespace, '/', k8s_pod), if(container_id != '', container_id, service))",
+	Place:  schema.Place,
 	Reason: "if(reason != '', reason, error)",
 }
 

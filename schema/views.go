@@ -78,7 +78,7 @@ func (t Target) view(name, text string) (View, error) {
 	if err != nil {
 		return View{}, err
 	}
-	body := statements(t.render(text) + ";\n")
+	body := statements(t.render(viewParts.Replace(text)) + ";\n")
 	if len(body) != 1 {
 		return View{}, fmt.Errorf("want one SELECT, have %d statements", len(body))
 	}

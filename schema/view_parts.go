@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import "strings"
+
+// Place is a SQL expression for where an owner runs: its pod, else its container, else its service.
+const Place = "if(k8s_pod != '', concat(k8s_namespace, '/', k8s_pod), if(container_id != '', container_id, service))"
+
+// viewParts are expressions that several views have: {name} in a view's file stands for them.
+var viewParts = strings.NewReplacer(
+	"{window of closed_at}", windowOf("closed_at"),
+	"{window of at}", windowOf("at"),
+	"{place}", Place,
+	"{plain remote_ip}", plainIP("remote_ip"),
+	"{plain local_ip}", plainIP("local_ip"),
+	"{counts of cause}", "sumMap(map(toString(cause), toUInt64(1)))",
+	"{function of s}", functionOf("s"),
+)
+
+// windowOf is the condition that a time is in a view's window: from is in it, to is not.
+func windowOf(column string) string {
+	return column + " >= {from:DateTime64(6, 'UTC')} AND " + column + " < {to:DateTime64(6, 'UTC')}"
+}
+
+// plainIP writes an address for a person: IPv4 as IPv4.
+func plainIP(column string) string {
+	return `replaceRegexpOne(toString(` + column + `), '^::ffff:(\\d+\\.)', '\\1')`
+}
+
+// functionOf is Function in SQL, but for the tags of BPF programs.
+func functionOf(symbol string) string {
+	return `replaceRegexpOne(replaceRegexpOne(` + symbol + `, '(.)\\+[^+]*$', '\\1'), '(.)\\.(isra\\.|constprop\\.|part\\.|cold|llvm\\.|lto_priv\\.).*$', '\\1')`
+}

@@ -1,0 +1,13 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- edition 1: What ended in a way in which nothing, or less, ended in the window before?
+--
+-- The window before is as long as this one and ends where this one begins.
+SELECT (before = 0)::Bool AS new, cause, initiator, service_port, role, owner_comm AS owner,
+    countIf(closed_at >= {from:DateTime64(6, 'UTC')}) AS endings, countIf(closed_at < {from:DateTime64(6, 'UTC')}) AS before,
+    minIf(closed_at, closed_at >= {from:DateTime64(6, 'UTC')}) AS first_at
+FROM {db}.connections FINAL
+WHERE closed_at >= fromUnixTimestamp64Micro(2 * toUnixTimestamp64Micro({from:DateTime64(6, 'UTC')}) - toUnixTimestamp64Micro({to:DateTime64(6, 'UTC')}), 'UTC')
+    AND closed_at < {to:DateTime64(6, 'UTC')}
+GROUP BY cause, initiator, service_port, role, owner
+HAVING endings > before
+ORDER BY new DESC, endings - before DESC, cause, initiator, service_port, role, owner
