@@ -33,7 +33,7 @@ func startEngine(t *testing.T) string {
 // evening is now in every script: the end of the day that a time without a date belongs to.
 var evening = time.Date(2026, 11, 2, 20, 0, 0, 0, time.UTC)
 
-// bench is a script's database.
+// bench is the database of scripts.
 type bench struct {
 	db       driver.Conn
 	database string
@@ -54,9 +54,7 @@ func (b *bench) run(t *testing.T, s step) {
 		b.load(t, s)
 		return
 	}
-	a, err := readAsk(s.words)
-	require.NoError(t, err, "line %d", s.line)
-	header, rows, err := questions[a.name](t.Context(), b.client, a)
+	header, rows, err := b.ask(t, s)
 	if s.want != "rows" && s.want != "nothing" {
 		require.ErrorContains(t, err, s.want, "line %d", s.line)
 		return
@@ -79,6 +77,17 @@ func (b *bench) run(t *testing.T, s step) {
 	require.Equal(t, s.rows, got, "line %d: ask %s", s.line, strings.Join(s.words, " "))
 }
 
+// ask asks a question of Client, or a view.
+func (b *bench) ask(t *testing.T, s step) (header string, answer rows, err error) {
+	t.Helper()
+	if s.words[0] == "view" {
+		return b.view(t, s.words[1:])
+	}
+	a, err := readAsk(s.words)
+	require.NoError(t, err, "line %d", s.line)
+	return questions[a.name](t.Context(), b.client, a)
+}
+
 // load inserts rows. Columns that are not named have their defaults, and every row was received now.
 func (b *bench) load(t *testing.T, s step) {
 	t.Helper()
@@ -99,6 +108,21 @@ func (b *bench) load(t *testing.T, s step) {
 	}
 	statement := fmt.Sprintf("INSERT INTO %s.%s (`%s`) VALUES %s", b.database, s.words[0], strings.Join(names, "`, `"), strings.Join(values, ", "))
 	require.NoError(t, b.db.Exec(t.Context(), statement), "line %d", s.line)
+}
+
+// clear empties the tables that steps filled, and the notes of what they inserted.
+func (b *bench) clear(t *testing.T, steps []step) {
+	t.Helper()
+	filled := []string{"touched"}
+	for _, s := range steps {
+		if s.verb == "load" {
+			filled = append(filled, s.words[0])
+		}
+	}
+	slices.Sort(filled)
+	for _, table := range slices.Compact(filled) {
+		require.NoError(t, b.db.Exec(t.Context(), "TRUNCATE TABLE "+b.database+"."+table))
+	}
 }
 
 // literal writes a cell as a value of any column: NULL, text, or a time of the scripts' day.

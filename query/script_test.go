@@ -150,14 +150,14 @@ func TestScriptsAreRefused(t *testing.T) {
 	}
 }
 
-// TestScripts runs each testdata/*.test in a database of its own.
+// TestScripts runs each testdata/*.test on empty tables.
 func TestScripts(t *testing.T) {
 	scripts, err := filepath.Glob("testdata/*.test")
 	require.NoError(t, err)
 	require.Greater(t, len(scripts), 20)
-	engine := startEngine(t)
+	b := newBench(t, startEngine(t), "scripts")
 	asked := map[string]bool{}
-	for i, path := range scripts {
+	for _, path := range scripts {
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
 		require.Regexp(t, `^# [A-Z].*[.:]`, string(text), "a script begins with a sentence that says what it shows")
@@ -167,7 +167,7 @@ func TestScripts(t *testing.T) {
 			asked[s.words[0]] = asked[s.words[0]] || s.verb == "ask"
 		}
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".test"), func(t *testing.T) {
-			b := newBench(t, engine, fmt.Sprintf("case_%d", i))
+			defer b.clear(t, steps)
 			for _, s := range steps {
 				b.run(t, s)
 			}

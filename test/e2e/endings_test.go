@@ -98,6 +98,7 @@ func TestEveryEnding(t *testing.T) {
 			c.requireFilled(schema.Events())
 			c.requireEventsLikeTheirConnections()
 			c.requireDecidedAgain()
+			c.requireViewsAnswer()
 			c.ingester.stop()
 			require.Zero(t, c.count("SELECT count() FROM tcpledger.dead_letters"))
 		})
