@@ -24,10 +24,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tcpledger/schema"
+	"tcpledger/test/wait"
 )
 
 const (
-	patience = 60 * time.Second
+	patience = wait.Long
 	// beTheAgent makes the test binary the agent: tests start it as a process of its own, to send it real signals.
 	beTheAgent = "TCPLEDGER_TEST_BE_THE_AGENT"
 )

@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"tcpledger/test/wait"
 )
 
 var documentedRight = regexp.MustCompile("`--operation (\\w+) --(topic|group) (\\S+?)( --resource-pattern-type prefixed)?`")
@@ -82,14 +84,14 @@ func TestLeastGrants(t *testing.T) {
 			code, answer := s.ask(t, "reader", "SELECT count() FROM tcpledger."+table)
 			require.Equal(t, http.StatusOK, code, answer)
 			return answer != "0"
-		}, time.Minute, 100*time.Millisecond, "no row in %s", table)
+		}, wait.Long, 100*time.Millisecond, "no row in %s", table)
 	}
 
 	// The rollups run as the migrator, by ClickHouse itself.
 	require.Eventually(t, func() bool {
 		_, answer := s.ask(t, "default", "SELECT countIf(exception != ''), countIf(last_success_time > 0) > 0 FROM system.view_refreshes WHERE database = 'tcpledger'")
 		return answer == "0\t1"
-	}, time.Minute, 200*time.Millisecond)
+	}, wait.Long, 200*time.Millisecond)
 
 	// No password is in what the programs said.
 	for _, said := range []string{agent.said.String(), ingester.said.String(), string(out), migrated} {
@@ -100,5 +102,5 @@ func TestLeastGrants(t *testing.T) {
 
 	// An agent's principal reads no rows of others.
 	spy := start(t, writer, "tcpledger-ingester", login(t, broker, "agent", "secret-of-the-agent")...)
-	require.Eventually(t, func() bool { _, body := spy.get("/healthz"); return strings.Contains(body, "uthoriz") }, time.Minute, 100*time.Millisecond)
+	require.Eventually(t, func() bool { _, body := spy.get("/healthz"); return strings.Contains(body, "uthoriz") }, wait.Long, 100*time.Millisecond)
 }

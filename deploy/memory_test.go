@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tcpledger/test/lab"
+	"tcpledger/test/wait"
 )
 
 // shipped is the memory limit that the unit, the Compose file and the DaemonSet give to the agent.
@@ -46,7 +47,7 @@ func limited(t *testing.T, limit int) group {
 		t.Skipf("no control groups of memory here: %v", err)
 	}
 	t.Cleanup(func() {
-		require.Eventually(t, func() bool { return os.Remove(g.path) == nil }, 10*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return os.Remove(g.path) == nil }, wait.Long, 50*time.Millisecond)
 	})
 	name := "memory.limit_in_bytes"
 	if g.v2 {
@@ -96,7 +97,7 @@ func TestAgentStaysWithinTheShippedLimit(t *testing.T) {
 	g := limited(t, shipped)
 	join := []string{"-c", `echo $$ >"$1"/cgroup.procs && shift && exec "$@"`, "sh", g.path, program(t, "tcpledger-agent")}
 	agent := startCommand(t, nil, "sh", append(join, "--brokers", "127.0.0.1:1")...)
-	require.Eventually(t, func() bool { code, _ := agent.get("/status"); return code == 200 }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { code, _ := agent.get("/status"); return code == 200 }, wait.Long, 50*time.Millisecond)
 
 	_, body := agent.get("/status")
 	var status struct {
@@ -128,7 +129,7 @@ func TestAgentStaysWithinTheShippedLimit(t *testing.T) {
 		highest = max(highest, used)
 		_, metrics := agent.get("/metrics")
 		return field(t, metrics, `tcpledger_agent_publish_dropped_messages_total{cause="queue_overflow",topic="tcpledger.events.v1"}`) > 20
-	}, 3*time.Minute, time.Millisecond, "the queue never overflowed")
+	}, wait.Long, time.Millisecond, "the queue never overflowed")
 	t.Logf("at most %d MiB", highest>>20)
 	require.Less(t, highest, shipped)
 	require.NotContains(t, agent.said.String(), "the settings allow more memory")

@@ -19,6 +19,7 @@ import (
 
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/internal/devstack/kafka/kafkatest"
+	"tcpledger/test/wait"
 )
 
 // running is a program of ours that runs until the test ends.
@@ -71,7 +72,7 @@ func (r *running) get(path string) (int, string) {
 // healthy waits until the program does its job.
 func (r *running) healthy(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool { code, _ := r.get("/healthz"); return code == http.StatusOK }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { code, _ := r.get("/healthz"); return code == http.StatusOK }, wait.Long, 50*time.Millisecond)
 }
 
 var metricName = regexp.MustCompile(`\btcpledger_(?:agent|ingester|build)_[a-z0-9_]+`)
@@ -124,5 +125,5 @@ func TestMetricsOfTheDocumentsExist(t *testing.T) {
 			}
 		}
 		return len(missing) == 0
-	}, time.Minute, 200*time.Millisecond, "no program has these metrics: %v", &missing)
+	}, wait.Long, 200*time.Millisecond, "no program has these metrics: %v", &missing)
 }

@@ -20,6 +20,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"kernel.org/pub/linux/libs/security/libcap/cap"
+
+	"tcpledger/test/wait"
 )
 
 // granted gives the capabilities that the unit gives to the agent.
@@ -140,7 +142,7 @@ func TestAgentShowsItsStatusToItsOwnHostOnly(t *testing.T) {
 		t.Skip("this machine has no address but loopback")
 	}
 	agent := startCommand(t, nil, "sh", "-c", `exec "$1" --brokers 127.0.0.1:1 --listen "0.0.0.0:${3##*:}"`, "sh", program(t, "tcpledger-agent"))
-	require.Eventually(t, func() bool { code, _ := agent.get("/status"); return code == 200 }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { code, _ := agent.get("/status"); return code == 200 }, wait.Long, 50*time.Millisecond)
 	_, port, err := net.SplitHostPort(agent.listen)
 	require.NoError(t, err)
 	agent.listen = net.JoinHostPort(own, port)

@@ -23,6 +23,7 @@ import (
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/internal/program"
 	"tcpledger/schema"
+	"tcpledger/test/wait"
 )
 
 // asProgram makes the test binary be the ingester.
@@ -37,7 +38,7 @@ func TestMain(m *testing.M) {
 	clickhousetest.Main(m)
 }
 
-const maxWait = 60 * time.Second
+const maxWait = wait.Long
 
 // process is an ingester of its own.
 type process struct {

@@ -18,10 +18,11 @@ import (
 
 	"tcpledger/bpf"
 	"tcpledger/schema"
+	"tcpledger/test/wait"
 )
 
 // patience bounds every wait for something that must happen.
-const patience = 10 * time.Second
+const patience = wait.Long
 
 // privileged skips if the kernel side cannot run, unless it must.
 func privileged(t testing.TB) {

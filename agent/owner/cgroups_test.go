@@ -17,10 +17,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/schema"
+	"tcpledger/test/wait"
 )
 
 const (
-	patience  = 30 * time.Second
+	patience  = wait.Long
 	pollEvery = 2 * time.Millisecond
 )
 

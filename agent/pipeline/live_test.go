@@ -21,9 +21,10 @@ import (
 	"tcpledger/agent/owner"
 	"tcpledger/agent/stacks"
 	"tcpledger/schema"
+	"tcpledger/test/wait"
 )
 
-const patience = 60 * time.Second
+const patience = wait.Long
 
 // namespace moves the test's thread into a network namespace of its own and gives its number. It needs root.
 func namespace(t *testing.T) uint32 {

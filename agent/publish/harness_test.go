@@ -20,9 +20,10 @@ import (
 	"tcpledger/internal/program"
 	"tcpledger/internal/text"
 	"tcpledger/schema"
+	"tcpledger/test/wait"
 )
 
-const patience = 30 * time.Second
+const patience = wait.Long
 
 // broker is an in-process Kafka on a fixed port with its data on disk, so that it can die and come back.
 type broker struct {

@@ -19,6 +19,7 @@ import (
 	"tcpledger/internal/program"
 	"tcpledger/internal/text"
 	"tcpledger/schema"
+	"tcpledger/test/wait"
 )
 
 const second = uint64(1e9)
@@ -42,7 +43,7 @@ func newSink(t *testing.T, broker string, queueBytes text.Size) *Kafka {
 
 // delivered runs the publisher to its end and decodes what is in Kafka.
 func delivered(t *testing.T, s *Kafka, broker string) (metas []*schema.Meta, batches []schema.Batch) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), wait.Long)
 	defer cancel()
 	require.NoError(t, s.config.Publisher.Run(ctx))
 	for _, topic := range []string{schema.TopicMeta, schema.TopicEvents} {

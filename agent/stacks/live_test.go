@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/schema"
+	"tcpledger/test/wait"
 )
 
 func liveResolver(t testing.TB) *Resolver {
@@ -150,6 +151,6 @@ func ownStack(t *testing.T) []uint64 {
 	var frames [depth]uint64
 	require.Eventually(t, func() bool {
 		return array.Lookup(uint32(0), &frames) == nil && frames[0] != 0
-	}, 10*time.Second, time.Millisecond)
+	}, wait.Long, time.Millisecond)
 	return frames[:]
 }

@@ -22,9 +22,10 @@ import (
 
 	"tcpledger/internal/retry"
 	"tcpledger/schema"
+	"tcpledger/test/wait"
 )
 
-const patience = 30 * time.Second
+const patience = wait.Long
 
 // log is written by the uploader and read by the test.
 type log struct {

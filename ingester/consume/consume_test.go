@@ -22,9 +22,10 @@ import (
 	"tcpledger/internal/program"
 	"tcpledger/internal/program/kafkaconn"
 	"tcpledger/schema"
+	"tcpledger/test/wait"
 )
 
-const maxWait = 30 * time.Second
+const maxWait = wait.Long
 
 func newCluster(t *testing.T, options ...kfake.Opt) []string {
 	t.Helper()

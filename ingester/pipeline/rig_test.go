@@ -28,13 +28,14 @@ import (
 	"tcpledger/internal/program"
 	"tcpledger/internal/program/kafkaconn"
 	"tcpledger/schema"
+	"tcpledger/test/wait"
 )
 
 func TestMain(m *testing.M) { clickhousetest.Main(m) }
 
 const (
 	partitions = 4
-	maxWait    = 60 * time.Second
+	maxWait    = wait.Long
 )
 
 // rig is a Kafka and a ClickHouse with the tables, for pipelines to run between.

@@ -13,6 +13,7 @@ import (
 
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/schema"
+	"tcpledger/test/wait"
 )
 
 // Of the rows of one identity the one that was received first stays, whichever insert or block it came in.
@@ -114,7 +115,7 @@ func TestRowsThatComeDuringTheStep(t *testing.T) {
 	})
 	require.Eventually(t, func() bool {
 		return lines(t, db, "SELECT count() FROM system.processes WHERE query LIKE 'INSERT%sleepEachRow(0.5)%' AND elapsed > 0.3") == "1"
-	}, 10*time.Second, 50*time.Millisecond)
+	}, wait.Long, 50*time.Millisecond)
 	for range 3 {
 		migrator := open(t, addr)
 		migrators.Go(func() error { return migrator.Migrate(t.Context(), nil) })

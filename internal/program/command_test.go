@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/internal/program"
+	"tcpledger/test/wait"
 )
 
 func TestDumpRoundTrip(t *testing.T) {
@@ -110,7 +111,7 @@ func TestSignalEndsTheContext(t *testing.T) {
 				select {
 				case <-cmd.Context().Done():
 					return cmd.Context().Err()
-				case <-time.After(10 * time.Second):
+				case <-time.After(wait.Long):
 					return errors.New("no signal came")
 				}
 			}
@@ -144,7 +145,7 @@ func TestSecondSignalKills(t *testing.T) {
 	require.NoError(t, child.Process.Signal(syscall.SIGINT))
 	ended := make(chan error, 1)
 	go func() { ended <- child.Wait() }()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(wait.Long)
 	for {
 		select {
 		case err := <-ended:

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tcpledger/test/wait"
 )
 
 // A client that sends or asks nothing more loses its connection; it cannot hold one for ever.
@@ -40,7 +42,7 @@ func TestSilentClientsAreLetGo(t *testing.T) {
 			defer func() { require.NoError(t, client.Close()) }()
 			_, err = io.WriteString(client, sent)
 			require.NoError(t, err)
-			require.NoError(t, client.SetReadDeadline(time.Now().Add(20*time.Second)))
+			require.NoError(t, client.SetReadDeadline(time.Now().Add(wait.Long)))
 			_, err = io.Copy(io.Discard, bufio.NewReader(client))
 			require.NoError(t, err, "the server ends the connection, not this deadline")
 		})

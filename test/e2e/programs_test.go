@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tcpledger/test/wait"
 )
 
 // built is the folder that build made; TestMain removes it.
@@ -93,7 +95,7 @@ func (p *process) stop() {
 	case err := <-p.done:
 		p.done <- nil
 		require.NoError(p.t, err, "%s said:\n%s", p.name, p.said.String())
-	case <-time.After(time.Minute):
+	case <-time.After(wait.Long):
 		p.t.Fatalf("%s does not stop; it said:\n%s", p.name, p.said.String())
 	}
 }
@@ -129,5 +131,5 @@ func healthy(t testing.TB, p *process, addr string) {
 			return false
 		}
 		return r.Body.Close() == nil && r.StatusCode == http.StatusOK
-	}, time.Minute, 50*time.Millisecond, "%s is not healthy; it said:\n%s", p.name, &p.said)
+	}, wait.Long, 50*time.Millisecond, "%s is not healthy; it said:\n%s", p.name, &p.said)
 }

@@ -17,6 +17,7 @@ import (
 	"tcpledger/internal/devstack/kafka/kafkatest"
 	"tcpledger/test/apachekafka"
 	"tcpledger/test/lab"
+	"tcpledger/test/wait"
 )
 
 func TestMain(m *testing.M) {
@@ -100,7 +101,7 @@ const (
 	// maxLag bounds, in the agent's time, how long after an ending its row comes. A busy machine may need more wall clock.
 	maxLag = 30 * time.Second
 	// maxStandstill bounds how long neither the answer nor the newest checkpoint in the tables may change.
-	maxStandstill = time.Minute
+	maxStandstill = wait.Long
 )
 
 // eventually waits until a query returns that number, and fails if it returns more. It fails once the tables have a checkpoint

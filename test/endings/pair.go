@@ -5,9 +5,9 @@ package endings
 import (
 	"net/netip"
 	"testing"
-	"time"
 
 	"tcpledger/test/lab"
+	"tcpledger/test/wait"
 )
 
 // pair is an established connection from host A to host B, both ends used once so that both owners are known.
@@ -18,7 +18,7 @@ type pair struct {
 }
 
 // scenarioTimeout bounds how long a scenario waits for an end that must come.
-const scenarioTimeout = time.Minute
+const scenarioTimeout = wait.Long
 
 // greeting is the number of bytes that connect sends each way.
 const greeting = 100

@@ -93,13 +93,13 @@ func perform(c *command) (answer, error) {
 	case "read":
 		return read(c)
 	case "wait":
-		return answer{}, wait(c)
+		return answer{}, awaitHangup(c)
 	}
 	return answer{}, control(c)
 }
 
-// wait polls for an error or a hangup. A signal interrupts poll(2), and the Go runtime sends itself some: it goes on then.
-func wait(c *command) error {
+// awaitHangup polls for an error or a hangup. A signal interrupts poll(2), and the Go runtime sends itself some: it goes on then.
+func awaitHangup(c *command) error {
 	for end := time.Now().Add(time.Duration(c.N) * time.Millisecond); ; {
 		_, err := unix.Poll([]unix.PollFd{{Fd: int32(c.FD)}}, max(0, int(time.Until(end).Milliseconds())))
 		if !errors.Is(err, unix.EINTR) {

@@ -19,6 +19,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"tcpledger/test/wait"
 )
 
 var ruleCount atomic.Int64
@@ -137,7 +139,7 @@ func (a *Actor) finish(how func()) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(wait.Long):
 		_ = unix.Kill(int(a.PID), unix.SIGKILL)
 		<-done
 	}

@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tcpledger/test/wait"
 )
 
 // kernelTimeout bounds how long a test waits for the kernel. On a busy machine packets wait for softirqs.
-const kernelTimeout = time.Minute
+const kernelTimeout = wait.Long
 
 // Await waits until the kernel has the socket in that state, as ss spells it ("time-wait"); also after its descriptor was
 // closed.

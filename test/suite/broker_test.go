@@ -15,6 +15,7 @@ import (
 
 	"tcpledger/schema"
 	"tcpledger/test/lab"
+	"tcpledger/test/wait"
 )
 
 // broker is a Kafka in this process with one partition of each topic.
@@ -100,7 +101,7 @@ func (l *published) add(t testing.TB, b *schema.Batch) {
 
 const (
 	// maxSilence bounds how long a living agent may publish nothing. It writes a checkpoint every 10 seconds.
-	maxSilence = time.Minute
+	maxSilence = wait.Long
 	// maxLag bounds, in the records' time, how long after an ending its row comes. A busy machine may need more wall clock.
 	maxLag = 30 * time.Second
 )

@@ -8,16 +8,16 @@ import (
 	"slices"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/schema"
 	"tcpledger/test/lab"
+	"tcpledger/test/wait"
 )
 
 // kernelTimeout bounds how long a test waits for the kernel: a timer, or a packet on a busy machine.
-const kernelTimeout = time.Minute
+const kernelTimeout = wait.Long
 
 // watch is a running agent and what it has published.
 type watch struct {

@@ -26,6 +26,7 @@ import (
 	"tcpledger/internal/program/kafkaconn"
 	"tcpledger/test/browser"
 	"tcpledger/test/tables"
+	"tcpledger/test/wait"
 )
 
 func TestMain(m *testing.M) { clickhousetest.Main(m) }
@@ -48,7 +49,7 @@ func serve(t *testing.T, ch clickhouse.Flags, broker string) string {
 	go func() { done <- o.Run(ctx) }()
 	t.Cleanup(func() { cancel(); require.NoError(t, <-done) })
 	base := "http://" + o.Listen
-	require.Eventually(t, func() bool { return fetch(t, base+"/static/style.css") != "" }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return fetch(t, base+"/static/style.css") != "" }, wait.Long, 20*time.Millisecond)
 	return base
 }
 
@@ -73,7 +74,7 @@ func shows(t *testing.T, address, text string) (page string) {
 	require.Eventually(t, func() bool {
 		page = fetch(t, address)
 		return strings.Contains(page, text)
-	}, 30*time.Second, 100*time.Millisecond, "%s does not show %q", address, text)
+	}, wait.Long, 100*time.Millisecond, "%s does not show %q", address, text)
 	return page
 }
 
@@ -182,17 +183,17 @@ func TestConsoleOutlivesClickHouse(t *testing.T) {
 		page := fetch(t, base+"/now")
 		return strings.Contains(page, "Latest endings") && !strings.Contains(page, "banner")
 	}
-	require.Eventually(t, back, 20*time.Second, 200*time.Millisecond)
+	require.Eventually(t, back, wait.Long, 200*time.Millisecond)
 
 	require.NoError(t, server.Kill())
-	require.Eventually(t, func() bool { return !back() }, 20*time.Second, 200*time.Millisecond)
+	require.Eventually(t, func() bool { return !back() }, wait.Long, 200*time.Millisecond)
 	first := since(fetch(t, base+"/now"))
 	require.NotEmpty(t, first)
-	require.Eventually(t, func() bool { return !strings.Contains(fetch(t, base+"/now"), "as of "+first) }, 10*time.Second, 200*time.Millisecond)
+	require.Eventually(t, func() bool { return !strings.Contains(fetch(t, base+"/now"), "as of "+first) }, wait.Long, 200*time.Millisecond)
 	require.Equal(t, first, since(fetch(t, base+"/now")), "since its beginning, not since the last look")
 
 	clickhousetest.StartAt(t, o)
-	require.Eventually(t, back, 30*time.Second, 200*time.Millisecond)
+	require.Eventually(t, back, wait.Long, 200*time.Millisecond)
 }
 
 func since(page string) string {

@@ -19,6 +19,7 @@ import (
 	"tcpledger/query"
 	"tcpledger/schema"
 	"tcpledger/test/tables"
+	"tcpledger/test/wait"
 )
 
 // ofTheFuture is the golden batch with a row of a kind that this version does not know.
@@ -103,7 +104,7 @@ func TestReplay(t *testing.T) {
 // sent lists the keys and values on all partitions of a topic.
 func sent(t *testing.T, broker, topic string) []kafka.Message {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), wait.Long)
 	defer cancel()
 	var out []kafka.Message
 	for partition := range 3 {

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"testing"
-	"time"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
@@ -17,6 +16,7 @@ import (
 	"tcpledger/internal/program/kafkaconn"
 	"tcpledger/internal/topics"
 	"tcpledger/schema"
+	"tcpledger/test/wait"
 )
 
 // brokers starts three brokers in the process, which do what clients ask, unlike the embedded Kafka.
@@ -45,7 +45,7 @@ func inspect(t *testing.T, addr string) []topics.State {
 	client, done, err := topics.NewClient(&kafkaconn.Flags{Brokers: []string{addr}})
 	require.NoError(t, err)
 	t.Cleanup(done)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), wait.Long)
 	defer cancel()
 	states, err := topics.Inspect(ctx, client, topics.Wanted(defaultPartitions))
 	require.NoError(t, err)

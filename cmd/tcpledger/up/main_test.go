@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/internal/devstack/port"
+	"tcpledger/test/wait"
 )
 
 // built is the folder that build made; TestMain removes it.
@@ -110,7 +111,7 @@ func (o *output) String() string {
 func said(t *testing.T, o Options, text string) {
 	t.Helper()
 	out := o.Out.(*output)
-	require.Eventually(t, func() bool { return strings.Contains(out.String(), text) }, 2*time.Minute, 10*time.Millisecond,
+	require.Eventually(t, func() bool { return strings.Contains(out.String(), text) }, wait.Long, 10*time.Millisecond,
 		"waiting for %q in\n%s", text, out)
 }
 
@@ -172,6 +173,6 @@ func answer(t *testing.T, o Options, want uint64, sql string, args ...any) (n ui
 	require.Eventually(t, func() bool {
 		n, err = ask(t, o, sql, args...)
 		return err == nil && n >= want
-	}, time.Minute, 100*time.Millisecond, "%s: %d, %v", sql, n, err)
+	}, wait.Long, 100*time.Millisecond, "%s: %d, %v", sql, n, err)
 	return n
 }

@@ -19,6 +19,7 @@ import (
 	"tcpledger/internal/devstack/child"
 	"tcpledger/internal/devstack/clickhouse"
 	"tcpledger/internal/devstack/port"
+	"tcpledger/test/wait"
 )
 
 const (
@@ -102,7 +103,7 @@ func TestAnOrdinaryUserHasAllAndNobodyReachesTheEngine(t *testing.T) {
 	}
 
 	require.NoError(t, process.Kill())
-	require.Eventually(t, func() bool { return o.checkPorts() == nil && len(children(t, o)) == 0 }, time.Minute, 10*time.Millisecond, "every child dies too")
+	require.Eventually(t, func() bool { return o.checkPorts() == nil && len(children(t, o)) == 0 }, wait.Long, 10*time.Millisecond, "every child dies too")
 	process = startAs(t, o, somebody)
 	answer(t, o, 40, endingsOf, endings(t, 20))
 	require.NoError(t, process.Stop(t.Context()))
@@ -138,7 +139,7 @@ func TestWithoutAGuardForTheEngineItIsRefused(t *testing.T) {
 	up := strings.Join(append([]string{"exec", o.Exe}, o.args()...), " ")
 	line := "echo 0 > /proc/sys/user/max_user_namespaces && echo 0 > /proc/sys/user/max_net_namespaces && " + up + " --check"
 	ask := func(flag string) (string, error) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), wait.Long)
 		defer cancel()
 		said, err := exec.CommandContext(ctx, "setpriv", "--reuid="+fmt.Sprint(somebody), "--regid="+fmt.Sprint(somebody), "--clear-groups",
 			"unshare", "--user", "--map-root-user", "sh", "-c", line+flag).CombinedOutput()

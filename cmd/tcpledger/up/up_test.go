@@ -19,6 +19,7 @@ import (
 
 	"tcpledger/internal/devstack/child"
 	"tcpledger/internal/devstack/port"
+	"tcpledger/test/wait"
 )
 
 // endings makes connections to a port of their own, one after the other, and returns the port.
@@ -88,7 +89,7 @@ func TestKindsReachTheAgent(t *testing.T) {
 		services = append(services, endings(t, 10))
 		n, err := ask(t, o, "SELECT count() FROM tcpledger.events WHERE kind = 'state' AND service_port IN (?)", services)
 		return err == nil && n > 0
-	}, time.Minute, 200*time.Millisecond)
+	}, wait.Long, 200*time.Millisecond)
 	n, err := ask(t, o, "SELECT count() FROM tcpledger.connections WHERE service_port IN (?)", services)
 	require.NoError(t, err)
 	require.Zero(t, n)
@@ -123,14 +124,14 @@ func TestGoesOnAfterTheWholeTreeWasKilled(t *testing.T) {
 		}
 		require.NoError(t, process.Kill())
 	}
-	require.Eventually(t, func() bool { return o.checkPorts() == nil && len(children(t, o)) == 0 }, time.Minute, 10*time.Millisecond,
+	require.Eventually(t, func() bool { return o.checkPorts() == nil && len(children(t, o)) == 0 }, wait.Long, 10*time.Millisecond,
 		"every child dies too")
 }
 
 // awaitReady waits for the ready line of a `tcpledger up` of its own process.
 func awaitReady(t *testing.T, o Options, process *child.Process) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), wait.Long)
 	defer cancel()
 	require.NoError(t, process.Await(ctx, func(context.Context) error {
 		if !strings.Contains(process.Tail(), strings.TrimSpace(ready(o))) {
@@ -184,7 +185,7 @@ func TestASecondSignalHurries(t *testing.T) {
 	require.Eventually(t, func() bool {
 		require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGINT))
 		return strings.Contains(o.Out.(*output).String(), "stopping at once")
-	}, time.Minute, 100*time.Millisecond)
+	}, wait.Long, 100*time.Millisecond)
 	err := <-ended
 	require.ErrorIs(t, err, child.ErrKilled)
 	require.ErrorContains(t, err, "agent did not end in time")

@@ -15,6 +15,7 @@ import (
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/schema"
 	"tcpledger/test/tables"
+	"tcpledger/test/wait"
 )
 
 func TestMain(m *testing.M) { clickhousetest.Main(m) }
@@ -46,7 +47,7 @@ func TestAFailingViewIsSeen(t *testing.T) {
 	require.Eventually(t, func() bool {
 		states, err := db.Refreshes(t.Context())
 		return err != nil || states["closes_1m"].Exception != "" // what waits cannot be asked without the table
-	}, time.Minute, 100*time.Millisecond)
+	}, wait.Long, 100*time.Millisecond)
 	require.NoError(t, db.Exec(t.Context(), "RENAME TABLE tcpledger.elsewhere TO tcpledger.closes_1m"))
 	look()
 	require.ErrorContains(t, job.Err(), "closes_1m: ")

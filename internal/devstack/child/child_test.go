@@ -21,6 +21,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"tcpledger/test/wait"
 )
 
 // The parent death signal is a thread's: capable must run on the first.
@@ -161,7 +163,7 @@ func diesWith(t *testing.T, parent string) {
 	require.True(t, alive(pid))
 
 	require.NoError(t, p.Kill())
-	require.Eventually(t, func() bool { return !alive(pid) }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return !alive(pid) }, wait.Long, 10*time.Millisecond)
 }
 
 // alive reports whether the process exists and is not a zombie waiting for its reaper.

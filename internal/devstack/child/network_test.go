@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
+
+	"tcpledger/test/wait"
 )
 
 // away listens where nobody reaches it, answers there for itself, and serves one client on the socket that it was given.
@@ -122,7 +124,7 @@ func TestNobodyReachesANetworkOfItsOwn(t *testing.T) {
 				require.Contains(t, string(status), "CapAmb:\t0000000000000000")
 			}
 			require.NoError(t, p.Kill())
-			require.Eventually(t, func() bool { return !alive(pid) }, 10*time.Second, 10*time.Millisecond, "it dies with its parent")
+			require.Eventually(t, func() bool { return !alive(pid) }, wait.Long, 10*time.Millisecond, "it dies with its parent")
 		})
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
+	"tcpledger/test/wait"
 )
 
 // The engine by itself aborts on the first of these. What one did is seen by the next: the engine has to be there.
@@ -82,7 +83,7 @@ func TestClientsDoNoHarm(t *testing.T) {
 	conn := connect(t, server.Addr())
 	require.Eventually(t, func() bool {
 		return query(t, conn, "SELECT toString(count()) FROM system.processes WHERE query LIKE 'SELECT number FROM %'") == "0"
-	}, time.Minute, 50*time.Millisecond, "a query goes on without its client")
+	}, wait.Long, 50*time.Millisecond, "a query goes on without its client")
 	select {
 	case <-server.Done():
 		require.NoError(t, server.Err())

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	driver "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/stretchr/testify/require"
@@ -20,6 +19,7 @@ import (
 	"tcpledger/internal/devstack/clickhouse"
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/internal/devstack/clickhouse/front"
+	"tcpledger/test/wait"
 )
 
 func TestMain(m *testing.M) { clickhousetest.Main(m) }
@@ -100,7 +100,7 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 	o := clickhousetest.Options(t)
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), wait.Long)
 	defer cancel()
 
 	unwritable := o

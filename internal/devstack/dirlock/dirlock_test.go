@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"tcpledger/test/wait"
 )
 
 func TestOneHolderAtATime(t *testing.T) {
@@ -46,7 +48,7 @@ func TestWaitsForTheHolderToGo(t *testing.T) {
 		acquired <- second
 	}()
 	// The waiting goroutine opens the lock file a second time: from then on it tries, and must not succeed.
-	require.Eventually(t, func() bool { return opened(t, dir) == 2 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return opened(t, dir) == 2 }, wait.Long, time.Millisecond)
 	for range 10 {
 		select {
 		case <-acquired:

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"tcpledger/test/wait"
 )
 
 func TestDirFollowsXDG(t *testing.T) {
@@ -83,7 +85,7 @@ func TestATerminalGetsABar(t *testing.T) {
 func await(t *testing.T, seen <-chan string, text string) {
 	t.Helper()
 	var all strings.Builder
-	deadline := time.After(time.Minute)
+	deadline := time.After(wait.Long)
 	for !strings.Contains(all.String(), text) {
 		select {
 		case some := <-seen:

@@ -19,6 +19,7 @@ import (
 	"tcpledger/internal/devstack/kafka"
 	"tcpledger/internal/devstack/kafka/kafkatest"
 	"tcpledger/internal/devstack/port"
+	"tcpledger/test/wait"
 )
 
 func TestMain(m *testing.M) { kafkatest.Main(m) }
@@ -38,7 +39,7 @@ func read(t *testing.T, addr string) map[string]int {
 	end := endOffset(t, addr)
 	values := make(map[string]int)
 	for {
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), wait.Long)
 		message, err := reader.ReadMessage(ctx)
 		cancel()
 		require.NoError(t, err)
@@ -86,12 +87,12 @@ func TestKillKeepsWhatWasAcknowledged(t *testing.T) {
 	}
 	for range 3 {
 		before := count()
-		require.Eventually(t, func() bool { return count() > before+100 }, 30*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return count() > before+100 }, wait.Long, time.Millisecond)
 		broker.Kill9()
 		broker.Restart()
 	}
 	before := count()
-	require.Eventually(t, func() bool { return count() > before+100 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return count() > before+100 }, wait.Long, time.Millisecond)
 	cancel()
 	writers.Wait()
 
@@ -107,7 +108,7 @@ func TestKillKeepsWhatWasAcknowledged(t *testing.T) {
 // commit joins the group, commits to and leaves; it returns the offset that the group gave it to start from.
 func commit(t *testing.T, addr string, to int64) (from int64) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), wait.Long)
 	defer cancel()
 	group, err := kafkago.NewConsumerGroup(kafkago.ConsumerGroupConfig{ID: "ingester", Brokers: []string{addr}, Topics: []string{topic},
 		StartOffset: kafkago.FirstOffset})
@@ -219,7 +220,7 @@ func TestServeEndsWithItsInput(t *testing.T) {
 	ended := make(chan error, 1)
 	dir := t.TempDir()
 	go func() { ended <- kafka.Serve(dir, free, input, io.Discard) }()
-	require.Eventually(t, func() bool { return port.Check(free) != nil }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return port.Check(free) != nil }, wait.Long, 5*time.Millisecond)
 	require.NoError(t, end.Close())
 	require.NoError(t, <-ended)
 	require.NoError(t, port.Check(free))

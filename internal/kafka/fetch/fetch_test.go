@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"tcpledger/internal/kafka/fetch/fetchtest"
+	"tcpledger/test/wait"
 )
 
 const topic = "t"
@@ -37,7 +38,7 @@ func newBroker(t *testing.T, options ...kfake.Opt) (*kafka.Client, *Client) {
 
 func get(t *testing.T, c *Client, offset int64) *Answer {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), wait.Long)
 	defer cancel()
 	a, err := c.Fetch(ctx, Request{Topic: topic, Offset: offset, MaxBytes: 2 << 20, MaxWait: 100 * time.Millisecond})
 	require.NoError(t, err)

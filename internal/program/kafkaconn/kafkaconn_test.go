@@ -18,6 +18,7 @@ import (
 	"tcpledger/internal/program"
 	"tcpledger/internal/program/credentials/credentialstest"
 	"tcpledger/internal/program/kafkaconn"
+	"tcpledger/test/wait"
 )
 
 const topic = "probe"
@@ -49,7 +50,7 @@ func exchange(t *testing.T, f *kafkaconn.Flags, text string) error {
 	transport, err := f.Transport("tcpledger-probe")
 	require.NoError(t, err)
 	defer transport.CloseIdleConnections()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), wait.Long)
 	defer cancel()
 	writer := &kafka.Writer{
 		Addr: kafka.TCP(f.Brokers...), Topic: topic, Transport: transport,

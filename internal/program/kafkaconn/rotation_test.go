@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
@@ -21,13 +20,14 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"tcpledger/internal/program/credentials/credentialstest"
+	"tcpledger/test/wait"
 )
 
 // describe asks over a new connection of the transport that lives as long as the program.
 func describe(t *testing.T, transport *kafka.Transport, address string) error {
 	t.Helper()
 	transport.CloseIdleConnections()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), wait.Long)
 	defer cancel()
 	client := kafka.Client{Addr: kafka.TCP(address), Transport: transport}
 	_, err := client.ApiVersions(ctx, &kafka.ApiVersionsRequest{})
