@@ -34,7 +34,7 @@ echo "GUEST BEGINS $(uname -r)"
 export TCPLEDGER_TEST_AGENT=/agent TCPLEDGER_TEST_GUEST=1 TCPLEDGER_REQUIRE_PRIVILEGED=1 HOME=/tmp
 cd /tmp
 tests=$(sed -n 's/.*suite=\([^ ]*\).*/\1/p' /proc/cmdline)
-/suite.test -test.v -test.timeout=20m -test.run="${tests:-^TestEndings$}"
+/suite.test -test.v -test.timeout=35m -test.run="${tests:-^TestEndings$}"
 echo "GUEST ENDS $?"
 exec >/dev/console 2>&1 # to close a serial line waits until all was sent
 poweroff -f

@@ -103,7 +103,7 @@ func (r *Run) judge(t *testing.T, scenarios []string, run func(line func(string)
 
 // guest boots the kernel, and a second time if it dies before the suite begins.
 func (r *Run) guest(t *testing.T, k Kernel, suite, agent, arguments string, line func(string)) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 40*time.Minute)
 	defer cancel()
 	u, err := k.Fetch(ctx, cacheDir(t))
 	require.NoError(t, err)
@@ -131,7 +131,7 @@ func machineRun(t *testing.T) *Run {
 
 // here runs the suite on the machine's own kernel.
 func here(t *testing.T, suite, agent string, line func(string)) error {
-	cmd := exec.Command(suite, "-test.v", "-test.timeout=20m", "-test.run=^TestEndings$")
+	cmd := exec.Command(suite, "-test.v", "-test.timeout=35m", "-test.run=^TestEndings$")
 	cmd.Env = append(os.Environ(), "TCPLEDGER_TEST_AGENT="+agent, "TCPLEDGER_REQUIRE_PRIVILEGED=1")
 	cmd.Dir = t.TempDir()
 	out, err := cmd.StdoutPipe()
