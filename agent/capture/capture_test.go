@@ -74,7 +74,11 @@ func TestOrderlyClose(t *testing.T) {
 			require.Zero(t, client.Error)
 			require.EqualValues(t, 9, server.OldState, "LAST_ACK")
 			require.EqualValues(t, 8, client.BytesSent-client.BytesRetrans)
-			require.EqualValues(t, 14+1, client.BytesReceived, "payload and the FIN")
+			received := 14
+			if client.Evidence.Has(bpf.FlagFinReceived) { // a FIN that comes later meets the minisock
+				received++
+			}
+			require.EqualValues(t, received, client.BytesReceived, "payload and the FIN")
 			require.True(t, server.Evidence.Has(bpf.FlagFinReceived))
 			require.False(t, server.Evidence.Has(bpf.FlagBeganBefore))
 			require.EqualValues(t, 14, server.BytesSent-server.BytesRetrans)

@@ -18,6 +18,7 @@ import (
 
 	"tcpledger/bpf"
 	"tcpledger/schema"
+	"tcpledger/test/lab"
 	"tcpledger/test/wait"
 )
 
@@ -47,6 +48,10 @@ func namespace(t testing.TB) {
 	lo, err := netlink.LinkByName("lo")
 	require.NoError(t, err)
 	require.NoError(t, netlink.LinkSetUp(lo))
+	handle, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	require.NoError(t, err)
+	defer handle.Close()
+	lab.QuickAck(t, handle)
 }
 
 // with is the default configuration with a change.

@@ -90,6 +90,8 @@ func (l *Lab) wire(t testing.TB) {
 	require.NoError(t, b.LinkSetName(far, "wire"))
 	l.A.configure(t, a)
 	l.B.configure(t, b)
+	QuickAck(t, a)
+	QuickAck(t, b)
 }
 
 func (h *Host) configure(t testing.TB, n *netlink.Handle) {
