@@ -5,6 +5,7 @@ package when
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,32 +37,63 @@ func Parse(s string, now time.Time) (time.Time, error) {
 		}
 		return inRange(s, now.Add(-time.Duration(d)))
 	}
-	if t, ok := in(dated, s, now); ok {
+	if wall, ok := in(dated, zones[:1], s, time.UTC); ok {
+		return placed(s, wall, now.Location())
+	}
+	if t, ok := in(dated, zones[1:], s, now.Location()); ok {
 		return inRange(s, t)
 	}
-	if t, ok := in(clocks, s, now); ok {
-		y, m, d := now.In(t.Location()).Date()
-		return time.Date(y, m, d, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), t.Location()), nil
+	if t, ok := in(clocks, zones[:1], s, time.UTC); ok {
+		return placed(s, today(now, t), now.Location())
+	}
+	if t, ok := in(clocks, zones[1:], s, now.Location()); ok {
+		return today(now.In(t.Location()), t), nil
 	}
 	return time.Time{}, fmt.Errorf("%q is no time: want 2026-11-23T14:02:00Z, \"2026-11-23 14:02\", 14:02 (today), -10m, -1d or now", s)
 }
 
-// in reads a moment in one of the layouts with one of the zones.
-func in(layouts []string, s string, now time.Time) (time.Time, bool) {
+// in reads a moment in one of the layouts with one of the zones; one without a zone is in here.
+func in(layouts, zones []string, s string, here *time.Location) (time.Time, bool) {
 	for _, layout := range layouts {
 		for _, zone := range zones {
-			t, err := time.ParseInLocation(layout+zone, s, now.Location())
+			t, err := time.ParseInLocation(layout+zone, s, here)
 			if err != nil {
 				continue
 			}
-			// The name of another zone than now's does not say the offset.
-			if zone == " MST" && t.Location() != time.UTC && t.Location() != now.Location() {
+			// The name of another zone than here does not say the offset.
+			if zone == " MST" && t.Location() != time.UTC && t.Location() != here {
 				continue
 			}
 			return t, true
 		}
 	}
 	return time.Time{}, false
+}
+
+// today is the time of t on the day of now, in the zone of t.
+func today(now, t time.Time) time.Time {
+	y, m, d := now.Date()
+	return time.Date(y, m, d, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), t.Location())
+}
+
+// placed is the moment at which clocks in zone show what wall shows. Where the clocks change they show a time twice or never: that is
+// an error, which says how to name one.
+func placed(s string, wall time.Time, zone *time.Location) (time.Time, error) {
+	var found []time.Time
+	for _, near := range []time.Duration{-24 * time.Hour, 24 * time.Hour} {
+		_, offset := wall.Add(near).In(zone).Zone()
+		t := wall.Add(-time.Duration(offset) * time.Second).In(zone)
+		if t.Format(time.DateTime) == wall.Format(time.DateTime) && !slices.ContainsFunc(found, t.Equal) {
+			found = append(found, t)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return time.Time{}, fmt.Errorf("%q is no time in %s: the clocks were put forward over it", s, zone)
+	case 1:
+		return inRange(s, found[0])
+	}
+	return time.Time{}, fmt.Errorf("%q is two times in %s, where the clocks were put back: want %s or %s", s, zone, found[0].Format(time.RFC3339), found[1].Format(time.RFC3339))
 }
 
 func inRange(s string, t time.Time) (time.Time, error) {

@@ -63,6 +63,32 @@ func TestParseTime(t *testing.T) {
 	}
 }
 
+// Where the clocks change, a time without a zone names no moment or two: it is not guessed.
+func TestParseWhereTheClocksChange(t *testing.T) {
+	now := time.Date(2026, 11, 23, 14, 30, 0, 0, berlin(t))
+	_, err := Parse("2026-03-29 02:30", now)
+	require.EqualError(t, err, `"2026-03-29 02:30" is no time in Europe/Berlin: the clocks were put forward over it`)
+	_, err = Parse("2026-10-25 02:30", now)
+	require.EqualError(t, err, `"2026-10-25 02:30" is two times in Europe/Berlin, where the clocks were put back: want 2026-10-25T02:30:00+02:00 or 2026-10-25T02:30:00+01:00`)
+	_, err = Parse("02:30", time.Date(2026, 10, 25, 14, 30, 0, 0, berlin(t)))
+	require.ErrorContains(t, err, `"02:30" is two times`)
+	for s, want := range map[string]string{
+		"2026-10-25 01:59:59":       "2026-10-24T23:59:59Z",
+		"2026-10-25 03:00":          "2026-10-25T02:00:00Z",
+		"2026-10-25 02:30 CEST":     "2026-10-25T00:30:00Z",
+		"2026-10-25 02:30 CET":      "2026-10-25T01:30:00Z",
+		"2026-10-25T02:30:00+02:00": "2026-10-25T00:30:00Z",
+		"2026-03-29 01:59":          "2026-03-29T00:59:00Z",
+		"2026-03-29 03:00":          "2026-03-29T01:00:00Z",
+		"2026-03-29":                "2026-03-28T23:00:00Z",
+		"2026-03-30":                "2026-03-29T22:00:00Z",
+	} {
+		got, err := Parse(s, now)
+		require.NoError(t, err, s)
+		require.Equal(t, want, got.UTC().Format(time.RFC3339), s)
+	}
+}
+
 // What a program shows can be asked for.
 func TestParseReadsWhatShowWrites(t *testing.T) {
 	for _, zone := range []*time.Location{time.UTC, time.Local, berlin(t)} {
