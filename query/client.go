@@ -37,7 +37,8 @@ type Client struct {
 	conn     driver.Conn
 	database string
 	maxTime  time.Duration
-	rowsOnly bool // leave the rollups out
+	maxRead  uint64 // rows that a question may read, 0 for no bound
+	rowsOnly bool   // leave the rollups out
 }
 
 // New makes a client that asks through conn, which the caller closes. The server gives up a question that takes longer than
@@ -53,6 +54,9 @@ func (c *Client) bounded(ctx context.Context, q Question) context.Context {
 	limited := settings()
 	limited["max_execution_time"] = int(max(c.maxTime.Round(time.Second)/time.Second, 1))
 	limited["max_result_rows"] = maxRows
+	if c.maxRead > 0 {
+		limited["max_rows_to_read"] = c.maxRead
+	}
 	return clickhouse.Context(ctx, clickhouse.WithSettings(limited), clickhouse.WithParameters(q.Parameters))
 }
 
@@ -61,7 +65,7 @@ func ask[T any](ctx context.Context, c *Client, q Question) ([]T, error) {
 	traced(ctx, q)
 	var rows []T
 	if err := c.conn.Select(c.bounded(ctx, q), &rows, q.SQL); err != nil {
-		return nil, fmt.Errorf("ask %s: %w", q.Name, err)
+		return nil, c.failed(q, err)
 	}
 	return rows, nil
 }

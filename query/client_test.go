@@ -74,9 +74,21 @@ func TestClient(t *testing.T) {
 		require.NoError(t, db.Exec(t.Context(), "INSERT INTO client.connections (closed_at, session, seq, service_port, received_at) SELECT toDateTime64('2026-11-02 19:30:00', 6, 'UTC'), 1, number, number, now64(6) FROM numbers(20000)"))
 		_, err := client.Endings(t.Context(), w, query.Filter{}, 20_000, query.ServicePort)
 		require.ErrorContains(t, err, "Limit for result exceeded")
+		require.ErrorContains(t, err, "ask endings by service_port: it takes more than 10,000 rows of answer: ask for a shorter window")
 		groups, err := client.Endings(t.Context(), w, query.Filter{}, 3, query.ServicePort)
 		require.NoError(t, err)
 		require.Len(t, groups, 3)
 		require.EqualValues(t, 20_000, groups[0].Groups)
+	})
+	t.Run("a question that would read too much is refused before it begins", func(t *testing.T) {
+		var large *query.TooLargeError
+		_, err := client.ReadingAtMost(1000).Doubts(t.Context(), w, query.Filter{})
+		require.ErrorAs(t, err, &large)
+		require.ErrorContains(t, err, "ask what is not known: it takes more than 1,000 rows: ask for a shorter window (--from, --to), one --host or one --remote: ")
+		doubts, err := client.ReadingAtMost(1000).Doubts(t.Context(), query.Window{From: w.From.Add(-48 * time.Hour), To: w.From.Add(-47 * time.Hour)}, query.Filter{})
+		require.NoError(t, err, "a shorter window is answered")
+		require.Zero(t, doubts.Endings)
+		_, err = client.Doubts(t.Context(), w, query.Filter{})
+		require.NoError(t, err)
 	})
 }
