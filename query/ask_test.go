@@ -213,6 +213,27 @@ var questions = map[string]question{
 	"events": many(func(ctx context.Context, c *query.Client, a ask) ([]query.EventGroup, error) {
 		return c.Events(ctx, a.window, a.filter, a.top, a.by...)
 	}),
+	"failed": many(func(ctx context.Context, c *query.Client, a ask) ([]query.FailedConnects, error) {
+		return c.FailedConnects(ctx, a.window, a.filter, a.top)
+	}),
+	"lingering": many(func(ctx context.Context, c *query.Client, a ask) ([]query.Lingering, error) {
+		return c.Lingering(ctx, a.window, a.filter, a.top)
+	}),
+	"before": many(func(ctx context.Context, c *query.Client, a ask) ([]query.Before, error) {
+		return c.BeforeEnd(ctx, a.window, a.filter, a.top)
+	}),
+	"doubts": one(func(ctx context.Context, c *query.Client, a ask) (query.Doubts, error) {
+		return c.Doubts(ctx, a.window, a.filter)
+	}),
+	"against": many(func(ctx context.Context, c *query.Client, a ask) ([]query.Change, error) {
+		past := query.Window{From: a.window.From.Add(-a.window.Length()), To: a.window.From}
+		if len(a.by) == 0 {
+			changes, _, err := c.PathsAgainst(ctx, a.window, past, a.filter, a.top)
+			return changes, err
+		}
+		changes, _, err := c.Against(ctx, a.window, past, a.filter, a.top, a.by...)
+		return changes, err
+	}),
 	"losses": many(explained),
 	"coverage": many(func(ctx context.Context, c *query.Client, a ask) ([]query.Coverage, error) {
 		return c.Coverage(ctx, a.window, a.filter)

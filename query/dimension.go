@@ -15,7 +15,7 @@ import (
 // Dimension is what endings or events are grouped by: the name of a column, or of a value made of columns.
 type Dimension string
 
-// The dimensions. Host to Owner are of endings and of events.
+// The dimensions. Host to Service are of endings and of events.
 const (
 	Host        Dimension = "host"
 	RemoteIP    Dimension = "remote_ip"
@@ -24,6 +24,7 @@ const (
 	Owner       Dimension = "owner" // the owner's comm
 	Place       Dimension = "place" // the owner's pod, else its container, else its service
 	Netns       Dimension = "netns"
+	Service     Dimension = "service" // of the owner
 
 	Cause     Dimension = "cause"
 	Initiator Dimension = "initiator"
@@ -51,7 +52,7 @@ func (d Dimension) expression() string {
 	return string(d)
 }
 
-var bothTables = []Dimension{Host, RemoteIP, ServicePort, Role, Owner, Place, Netns}
+var bothTables = []Dimension{Host, RemoteIP, ServicePort, Role, Owner, Place, Netns, Service}
 
 // EndingDimensions lists what endings can be grouped by.
 func EndingDimensions() []Dimension {

@@ -64,7 +64,7 @@ type Counts struct {
 // counted are the columns of Counts.
 const counted = `count() AS endings,
     countIf(reset = 'sent') AS resets_sent, countIf(reset = 'received') AS resets_received,
-    median(duration_us) AS median_us, false AS rough,
+    medianDeterministic(duration_us, conn) AS median_us, false AS rough,
     sum(bytes_sent) AS sent, sum(bytes_received) AS received,
     sumMap(map(toString(cause), toUInt64(1))) AS causes,
     countIf(initiator = 'local') AS local, countIf(initiator = 'peer') AS peer,

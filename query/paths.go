@@ -46,7 +46,7 @@ func (c *Client) Paths(ctx context.Context, w Window, f Filter, top int) ([]Path
 func (c *Client) pathsOf(ctx context.Context, w Window, f Filter, top int) ([]Path, error) {
 	where := f.endings(w)
 	with, columns, parameters := "", counted, where.parameters
-	ended := fmt.Sprintf("SELECT stack_id, reset, duration_us, bytes_sent, bytes_received, cause, initiator\n    FROM %s\n    WHERE %s",
+	ended := fmt.Sprintf("SELECT stack_id, reset, duration_us, conn, bytes_sent, bytes_received, cause, initiator\n    FROM %s\n    WHERE %s",
 		c.table("connections"), strings.ReplaceAll(where.String(), "\n", "\n    "))
 	seen := fmt.Sprintf("SELECT stack_id FROM %s\n    WHERE %s", c.table("connections"), strings.ReplaceAll(where.String(), "\n", "\n    "))
 	need := counts("stack_id")
