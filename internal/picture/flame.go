@@ -121,7 +121,9 @@ func (f *flame) add(n *node, x float64, level int, all uint64) {
 		out.Name = text.Line(n.name, room)
 	}
 	f.Frames = append(f.Frames, out)
-	slices.SortFunc(n.children, func(a, b *node) int { return cmp.Or(cmp.Compare(b.endings, a.endings), strings.Compare(a.name, b.name)) })
+	slices.SortFunc(n.children, func(a, b *node) int {
+		return cmp.Or(cmp.Compare(b.endings, a.endings), strings.Compare(a.name, b.name))
+	})
 	for _, c := range n.children {
 		f.add(c, x, level+1, all)
 		x += flameWidth * float64(c.endings) / float64(all)

@@ -78,7 +78,7 @@ func TestSparks(t *testing.T) {
 	at := func(second int64, cause string, n uint64) query.Rate {
 		return query.Rate{Slot: from.Unix() + second, Cause: cause, Endings: n}
 	}
-	require.Equal(t, []Spark{{"peer_reset", 800, from.Unix() + 2, " ▁█▄ "}, {"unheard_of", 1, from.Unix() + 4, "    █"}},
+	require.Equal(t, []Spark{{"peer_reset", 800, from.Unix() + 2, "·▁█▄·"}, {"unheard_of", 1, from.Unix() + 4, "····█"}},
 		Sparks([]query.Rate{at(1, "peer_reset", 1), at(2, "peer_reset", 800), at(3, "peer_reset", 400), at(4, "unheard_of", 1), at(5, "peer_reset", 9)}, w, time.Second))
 	require.Empty(t, Sparks(nil, w, time.Second))
 }

@@ -19,10 +19,10 @@ type Spark struct {
 	Blocks  string
 }
 
-var blocks = []rune(" ▁▂▃▄▅▆▇█")
+var blocks = []rune("·▁▂▃▄▅▆▇█")
 
 // Sparks draws each cause of the rates, which are counted in slots of that length, in the order of the chart's legend. The highest slot
-// of a cause is a full block, one with a single ending is never empty.
+// of a cause is a full block, one without endings a dot.
 func Sparks(rates []query.Rate, w query.Window, slot time.Duration) []Spark {
 	first, count := firstSlot(w, slot), barCount(w, slot)
 	byCause := map[string][]uint64{}
