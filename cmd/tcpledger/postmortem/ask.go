@@ -15,13 +15,14 @@ import (
 )
 
 // Scope is what a report is about: Top bounds the rows of each list, Zone is that of the times shown, and Now the moment of asking,
-// against which silence is measured.
+// against which silence is measured. Against is the window that this one is compared with, nil for none.
 type Scope struct {
-	Window query.Window
-	Filter query.Filter
-	Top    int
-	Zone   *time.Location
-	Now    time.Time
+	Window  query.Window
+	Against *query.Window
+	Filter  query.Filter
+	Top     int
+	Zone    *time.Location
+	Now     time.Time
 }
 
 // show writes a moment in the report's zone.
@@ -73,7 +74,9 @@ func Collect(ctx context.Context, client *query.Client, s *Scope) (*report.Repor
 		all[i] = &asked{Scope: s, client: client}
 		done.Go(func() {
 			sections[i] = ask(query.WithTrace(ctx, all[i].trace), all[i])
-			sections[i][0].SQL = all[i].texts()
+			if len(sections[i]) > 0 {
+				sections[i][0].SQL = all[i].texts()
+			}
 		})
 	}
 	done.Wait()
@@ -85,9 +88,9 @@ func Collect(ctx context.Context, client *query.Client, s *Scope) (*report.Repor
 	return r, nil
 }
 
-// answered reports whether none of a part's sections failed.
+// answered reports whether a part was asked and none of its sections failed.
 func answered(part []report.Section) bool {
-	return !slices.ContainsFunc(part, func(s report.Section) bool { return s.Err != nil })
+	return len(part) > 0 && !slices.ContainsFunc(part, func(s report.Section) bool { return s.Err != nil })
 }
 
 // sums names the rollups that parts were answered from.

@@ -31,11 +31,13 @@ const maxTop = 1000
 type options struct {
 	clickhouse clickhouse.Flags
 	window     window.Flags
+	against    string
 	host       string
 	remote     string
 	top        int
 	format     *string
 	output     string
+	maxRows    uint64
 	sql        bool
 }
 
@@ -45,24 +47,28 @@ func Command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "postmortem",
 		Short: "How connections ended in a window of time, who ended them, and what is not known",
-		Long: `How connections ended in a window of time: by cause, by owner, by remote and by code path, with the events and the losses of the
-window and whether the answer is final. A part whose question fails says so in its place; the exit code is then 1.
+		Long: `How connections ended in a window of time: who moved first, by cause, owner, service, remote and code path, what they went through
+before their end, connects that failed, sockets that linger, events and losses, and what is not known. With --against it says what is new
+against another window. A part whose question fails says so in its place; the exit code is then 1.
 
 ` + window.Help,
 		Example: `  tcpledger postmortem --from 14:00 --to 14:10
   tcpledger postmortem --from -1h --host web-1 --remote 10.1.0.0/16 --format json
+  tcpledger postmortem --from 14:00 --to 14:10 --against -7d
   tcpledger postmortem --from "2026-11-23 14:00" --to "2026-11-23 14:10" --tz Europe/Berlin --format html --output report.html`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd, time.Now()) },
 	}
 	flags := cmd.Flags()
 	o.window.Register(flags)
+	flags.StringVar(&o.against, "against", "", "say what is new against another `window`: as long and so much earlier (-1d, -7d), or FROM/TO")
 	flags.StringVar(&o.host, "host", "", "only endings on this `host`")
 	flags.StringVar(&o.remote, "remote", "", "only endings with this remote `IP` address or range (CIDR)")
 	flags.IntVar(&o.top, "top", 5, "`lines` of each table")
 	program.Bounds(flags, "top", &o.top, 1, maxTop)
 	flags.BoolVar(&o.sql, "sql", false, "show the SQL in text and JSON too, ready to paste into clickhouse-client; Markdown and HTML always have it")
 	flags.StringVarP(&o.output, "output", "o", "", "write to this `file`, whole or not at all (default standard output)")
+	flags.Uint64Var(&o.maxRows, "max-rows", 1_000_000_000, "refuse a question that would read more `rows`, before it begins; 0 refuses none")
 	o.format = program.Choice(flags, "format", report.Text, "`format` of the answer: text, markdown, json or html", report.Formats()...)
 	o.clickhouse.Register(flags)
 	return cmd
@@ -78,7 +84,11 @@ func (o *options) question(now time.Time) (*Scope, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--remote: %w", err)
 	}
-	return &Scope{Window: w, Filter: query.Filter{Host: o.host, Remote: remote}, Top: o.top, Zone: o.window.Location(), Now: now}, nil
+	past, err := query.ParseAgainst(o.against, w, now.In(o.window.Location()))
+	if err != nil {
+		return nil, fmt.Errorf("--against: %w", err)
+	}
+	return &Scope{Window: w, Against: past, Filter: query.Filter{Host: o.host, Remote: remote}, Top: o.top, Zone: o.window.Location(), Now: now}, nil
 }
 
 func (o *options) run(cmd *cobra.Command, now time.Time) error {
@@ -112,7 +122,7 @@ func (o *options) collect(ctx context.Context, db *clickhouse.DB, scope *Scope) 
 	if err := db.Supported(ctx); errors.As(err, &unfit) {
 		return nil, err
 	}
-	return Collect(ctx, query.New(db, db.Name, maxTime), scope)
+	return Collect(ctx, query.New(db, db.Name, maxTime).ReadingAtMost(o.maxRows), scope)
 }
 
 // write writes the report to --output or to out.

@@ -94,6 +94,26 @@ func TestOnKnownRows(t *testing.T) {
 		golden(t, "report.json", out)
 		require.True(t, json.Valid([]byte(out)))
 	})
+	for format, extension := range map[string]string{"markdown": "md", "html": "html"} {
+		t.Run(format, func(t *testing.T) {
+			args := []string{"--from", "2026-11-02 15:01", "--to", "2026-11-02 15:05", "--tz", "Europe/Berlin", "--against", "2026-11-02 14:59/2026-11-02 15:01", "--format", format}
+			code, out, errs := run(t, ch, args...)
+			require.Zero(t, code, errs)
+			golden(t, "report."+extension, out)
+			path := filepath.Join(t.TempDir(), "report."+extension)
+			code, written, errs := run(t, ch, append(args, "--output", path)...)
+			require.Zero(t, code, errs)
+			require.Empty(t, written)
+			file, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.Equal(t, out, string(file), "the same rows give the same bytes")
+		})
+	}
+	t.Run("a bound", func(t *testing.T) {
+		code, out, errs := run(t, ch, "--from", "2026-11-02 14:00", "--to", "2026-11-02 14:05", "--max-rows", "1")
+		require.Equal(t, 1, code)
+		require.Contains(t, out+errs, "it takes more than 1 rows: ask for a shorter window (--from, --to), one --host or one --remote")
+	})
 	t.Run("before the agents came", func(t *testing.T) {
 		code, out, errs := run(t, ch, "--from", "2026-11-02 13:50", "--to", "2026-11-02 13:59:57")
 		require.Zero(t, code, errs)
@@ -138,7 +158,7 @@ func TestAPartFails(t *testing.T) {
 	drop("stacks")
 	code, out, errs := run(t, ch, window...)
 	require.Equal(t, 1, code)
-	require.Equal(t, "tcpledger: 1 of 13 parts of the report have no answer\n", errs)
+	require.Equal(t, "tcpledger: 1 of 19 parts of the report have no answer\n", errs)
 	require.Regexp(t, `(?m)^BY CODE PATH  no answer: ask endings by code path: code: 60, message: .*stacks.*$`, out)
 	require.Equal(t, without(whole, "BY CODE PATH"), without(out, "BY CODE PATH"), "all else is as it was")
 
@@ -161,7 +181,7 @@ func TestAPartFails(t *testing.T) {
 	drop("events")
 	code, out, errs = run(t, ch, append(window, "--sql")...)
 	require.Equal(t, 1, code)
-	require.Contains(t, errs, "of 13 parts")
+	require.Contains(t, errs, "of 19 parts")
 	require.Contains(t, out, "13 connections ended on 2 hosts")
 	require.Regexp(t, `(?m)^EVENTS  no answer: ask events by kind, reason: code: 60`, out)
 	require.Regexp(t, `(?m)^LOSSES  no answer: ask losses: code: 60`, out)
