@@ -15,10 +15,12 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/spf13/cobra"
 
+	"tcpledger/cmd/tcpledger/window"
 	page "tcpledger/console"
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
 	"tcpledger/internal/program/kafkaconn"
+	"tcpledger/internal/text"
 	"tcpledger/query"
 )
 
@@ -38,7 +40,9 @@ type Options struct {
 	Agent, Ingester string
 	ClickHouse      clickhouse.Flags
 	Kafka           kafkaconn.Flags
-	Log             *slog.Logger
+	// Zone is that of the times shown and typed.
+	Zone text.Zone
+	Log  *slog.Logger
 	// Ready is called once the page answers. Nil calls nothing.
 	Ready func()
 }
@@ -62,6 +66,7 @@ func Command() *cobra.Command {
 	program.RegisterAllowedHosts(flags, &o.AllowedHosts)
 	flags.StringVar(&o.Agent, "agent", "", "show the health of the agent at this `host:port`")
 	flags.StringVar(&o.Ingester, "ingester", "127.0.0.1:8323", "show the health of the ingester at this `host:port`; empty for none")
+	window.Zone(flags, &o.Zone)
 	o.ClickHouse.Register(flags)
 	o.Kafka.Register(flags)
 	return cmd
@@ -88,7 +93,7 @@ func (o *Options) run(ctx context.Context, checkOnly bool) (err error) {
 	handler, err := page.Handler(page.Options{
 		Client:  query.New(db, db.Name, pageTime),
 		Parts:   o.parts(db, &kafka.Client{Addr: kafka.TCP(o.Kafka.Brokers...), Transport: transport}),
-		Zone:    time.Local,
+		Zone:    o.Zone.Location(),
 		Version: program.Version,
 		Log:     o.Log,
 	})
