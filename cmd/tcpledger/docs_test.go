@@ -9,10 +9,14 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/stretchr/testify/require"
 
+	"tcpledger/internal/clickhouse"
+	"tcpledger/query"
+	"tcpledger/query/logs"
 	"tcpledger/test/tables"
 )
 
@@ -31,6 +35,7 @@ func TestStatementsOfTheDocuments(t *testing.T) {
 	_, db := tables.Start(t)
 	tables.Fill(t, db)
 	tables.Exec(t, db, abortedRows)
+	makeLines(t, db)
 	pages, err := filepath.Glob("../../docs/*.md")
 	require.NoError(t, err)
 	statements := 0
@@ -59,4 +64,19 @@ func answer(t *testing.T, db driver.Conn, statement string) {
 	require.NoError(t, rows.Err())
 	require.NoError(t, rows.Close())
 	require.True(t, answered, "no row from %s", asked)
+}
+
+// makeLines makes a table of lines with one that names a connection of known.sql, and the views of docs/logs.md.
+func makeLines(t *testing.T, db *clickhouse.DB) {
+	t.Helper()
+	require.NoError(t, db.Exec(t.Context(), `CREATE TABLE tcpledger.otel_logs (Timestamp DateTime64(9), TraceId String, SpanId String, SeverityText String, SeverityNumber UInt8, ServiceName String,
+		Body String, ResourceAttributes Map(String, String), LogAttributes Map(String, String)) ENGINE = MergeTree ORDER BY (toStartOfFiveMinutes(Timestamp), ServiceName, Timestamp)`))
+	require.NoError(t, db.Exec(t.Context(), `INSERT INTO tcpledger.otel_logs (Timestamp, SeverityNumber, ServiceName, Body, LogAttributes)
+		VALUES ('2026-11-02 14:02:11', 17, 'shop', 'reset', map('remote_addr', '2001:db8::9', 'remote_port', '50000'))`))
+	client := query.New(db, db.Name, time.Minute)
+	source, err := logs.Open(t.Context(), client, logs.DefaultTables)
+	require.NoError(t, err)
+	for _, view := range source.Views(logs.DefaultReach) {
+		require.NoError(t, db.Exec(t.Context(), view.SQL), view.Name)
+	}
 }
