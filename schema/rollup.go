@@ -5,6 +5,7 @@ package schema
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,7 +17,7 @@ type Rollup struct {
 	Name     string
 	Doc      string
 	Source   string    // the table that is summed up
-	Noted    string    // the source in touched that says what got rows
+	Noted    []string  // the sources in touched that say what got rows, beside the rollup's own name
 	Unit     string    // the function that gives a time's unit: toStartOfFiveMinutes or toStartOfHour
 	Every    string    // the pause between two refreshes
 	Limit    int       // units of a refresh
@@ -58,13 +59,17 @@ const (
 //go:embed rollups/losses.sql
 var lossesFile string
 
-var freshLosses = withoutComments(lossesFile)
+//go:embed rollups/numbers.sql
+var numbersFile string
+
+var freshLosses, freshNumbers = withoutComments(lossesFile), withoutComments(numbersFile)
 
 func withoutComments(text string) string { return statements(text + ";\n")[0].SQL }
 
 // Table is the rollup's table.
 func (r *Rollup) Table() *Table {
-	t := &Table{Name: r.Name, Doc: r.Doc, Engine: "ReplacingMergeTree(made_at)", Primary: r.Primary, Order: r.Order, Parts: r.Parts, Setting: durable}
+	t := &Table{Name: r.Name, Doc: r.Doc, Engine: "ReplacingMergeTree(made_at)", Primary: r.Primary, Order: r.Order, Parts: r.Parts, Setting: projected,
+		Projections: []string{"made SELECT " + r.Time() + ", max(made_at) GROUP BY " + r.Time()}}
 	for _, k := range r.Keys {
 		t.Columns = append(t.Columns, k.Column)
 	}
@@ -161,22 +166,35 @@ SETTINGS final = 0`, ready, r.notes(""), over)
 // ViewName is the name of the view that keeps the rollup.
 func (r *Rollup) ViewName() string { return r.Name + "_refresh" }
 
+// sources are the notes that ask for the rollup. A migration that gives it a column writes notes of its own name.
+func (r *Rollup) sources() string {
+	var quoted []string
+	for _, source := range slices.Concat(r.Noted, []string{r.Name}) {
+		quoted = append(quoted, Quote(source))
+	}
+	return strings.Join(quoted, ", ")
+}
+
+// made is when each unit of some was computed. The projection of that name answers it: the table's rows are not read.
+func (r *Rollup) made(units string) string {
+	return fmt.Sprintf("SELECT %[1]s, max(made_at) AS last FROM {db}.%[2]s{local} WHERE %[1]s IN (%[3]s) GROUP BY %[1]s SETTINGS final = 0", r.Time(), r.Name, units)
+}
+
 // notes is a SELECT up to its HAVING: when each unit got rows last, and when it was computed last. and narrows what is read of
 // touched.
 func (r *Rollup) notes(and string) string {
-	touched := "FROM {db}.touched{local} WHERE source = " + Quote(r.Noted) + and
+	touched := "FROM {db}.touched{local} WHERE source IN (" + r.sources() + ")" + and
 	noted := "SELECT " + r.Unit + "(bucket) AS unit, at AS noted, toDateTime64(0, 3, 'UTC') AS made " + touched
 	if source := r.Chained(); source != nil {
-		noted = "SELECT " + r.Unit + "(bucket) AS unit, made_at AS noted, toDateTime64(0, 3, 'UTC') AS made FROM {db}." + source.Name +
-			"{local} WHERE bucket IN (SELECT bucket " + touched + ")"
+		noted = "SELECT " + r.Unit + "(bucket) AS unit, last AS noted, toDateTime64(0, 3, 'UTC') AS made FROM (" + source.made("SELECT bucket "+touched) + ")"
 	}
 	return fmt.Sprintf(`SELECT unit, max(noted) AS noted_at, max(made) AS made_at FROM
         (
             %s
             UNION ALL
-            SELECT %s, toDateTime64(0, 3, 'UTC'), made_at FROM {db}.%s{local} WHERE %[2]s IN (SELECT %[4]s(bucket) %[5]s)
+            SELECT %s, toDateTime64(0, 3, 'UTC'), last FROM (%s)
         )
-        GROUP BY unit`, noted, r.Time(), r.Name, r.Unit, touched)
+        GROUP BY unit`, noted, r.Time(), r.made("SELECT "+r.Unit+"(bucket) "+touched))
 }
 
 // Kept is a condition of Select: a unit whose count would shrink keeps what it has, since its rows may have aged out.
@@ -260,7 +278,7 @@ func (r *Rollup) Length() time.Duration {
 
 // SourceTable is the table that is summed up, or the one with most of its rows.
 func (r *Rollup) SourceTable() string {
-	if r.Fresh != "" {
+	if r.Source == "losses" {
 		return "checkpoints"
 	}
 	return r.Source
@@ -299,7 +317,7 @@ func (r *Rollup) sourceDue() string {
 // View is the refreshable view that keeps the rollup.
 func (r *Rollup) View(t Target) View {
 	return t.materialized(r.ViewName(), r.Edition, "REFRESH EVERY "+r.Every+" APPEND TO {db}."+r.Name+"{local}", r.Select(r.Due(), Kept),
-		"Computes "+r.Name+" where "+r.Noted+" got rows")
+		"Computes "+r.Name+" where "+strings.Join(r.Noted, " or ")+" got rows")
 }
 
 // Rebuild is an INSERT that computes units anew: their first times, at most a few hundred, in order. shrink lets a unit's count

@@ -36,6 +36,12 @@ func histogram(name, value, doc string) Measure {
 		Merge:  mergeMap}
 }
 
+// named lists the hosts of a cell; limit, in brackets, bounds them.
+func named(name, limit, doc string) Measure {
+	return Measure{Column: col(name, "Array(LowCardinality(String))", codecPlain, doc),
+		From: "arraySort(groupUniqArray" + limit + "(host))", Merge: "arraySort(groupUniqArrayArrayIf" + limit + "(%s, fresh = recount))"}
+}
+
 var (
 	countEndings = summed("endings", "count()", "How many connections ended")
 	sums         = []Measure{
@@ -93,13 +99,13 @@ func again(measures []Measure) []Measure {
 
 // Rollups lists the rollups; one that sums up another comes after it.
 func Rollups() []*Rollup {
-	return []*Rollup{closes1m(), causes1m(), closes1h(), hostCloses1h(), paths1h(), peers1h(), events1m(), losses5m()}
+	return []*Rollup{closes1m(), causes1m(), closes1h(), hostCloses1h(), paths1h(), peers1h(), events1m(), losses5m(), numbers1h()}
 }
 
 func closes1m() *Rollup {
 	return &Rollup{
 		Name: "closes_1m", Doc: "How connections ended by minute, cause, service and owner, without the host: kept when the rows age out",
-		Source: "connections", Noted: "connections", Unit: fiveMinutes, Every: everyMinutes, Limit: 24, Edition: 1,
+		Source: "connections", Noted: []string{"connections"}, Unit: fiveMinutes, Every: everyMinutes, Limit: 24, Edition: 2,
 		Keys: slices.Concat([]Key{keyBucket, keyMinute}, closeKeys), Measures: closeMeasures, Primary: "bucket", Parts: "toYYYYMM(bucket)",
 	}
 }
@@ -107,7 +113,7 @@ func closes1m() *Rollup {
 func causes1m() *Rollup {
 	return &Rollup{
 		Name: "causes_1m", Doc: "How connections ended by minute and cause: small, for months by minute",
-		Source: "closes_1m", Noted: "connections", Unit: fiveMinutes, Every: everyMinutes, Limit: 96, Edition: 1,
+		Source: "closes_1m", Noted: []string{"connections"}, Unit: fiveMinutes, Every: everyMinutes, Limit: 96, Edition: 2,
 		Keys:     slices.Concat([]Key{{keyBucket.Column, "bucket"}, {keyMinute.Column, "minute"}}, keys("cause", "initiator", "reset")),
 		Measures: again(slices.Concat([]Measure{countEndings}, sums)), Order: "(cause, bucket, minute, initiator, reset)", Primary: "(cause, bucket)", Parts: "toYYYYMM(bucket)",
 	}
@@ -116,7 +122,7 @@ func causes1m() *Rollup {
 func closes1h() *Rollup {
 	return &Rollup{
 		Name: "closes_1h", Doc: "How connections ended by hour, cause, service and owner, without the host",
-		Source: "closes_1m", Noted: "connections", Unit: oneHour, Every: everyHours, Limit: 24, Edition: 1,
+		Source: "closes_1m", Noted: []string{"connections"}, Unit: oneHour, Every: everyHours, Limit: 24, Edition: 2,
 		Keys: slices.Concat([]Key{{keyHour.Column, "toStartOfHour(bucket)"}}, closeKeys), Measures: again(closeMeasures), Primary: "hour", Parts: "toYear(hour)",
 	}
 }
@@ -124,7 +130,7 @@ func closes1h() *Rollup {
 func hostCloses1h() *Rollup {
 	return &Rollup{
 		Name: "host_closes_1h", Doc: "How connections ended by hour and host",
-		Source: "connections", Noted: "connections", Unit: oneHour, Every: everyHours, Limit: 3, Edition: 1,
+		Source: "connections", Noted: []string{"connections"}, Unit: oneHour, Every: everyHours, Limit: 3, Edition: 2,
 		Keys: slices.Concat([]Key{keyHour}, keys("host"), closeKeys), Measures: closeMeasures, Primary: "(hour, host)", Parts: "toYYYYMM(hour)",
 	}
 }
@@ -132,7 +138,7 @@ func hostCloses1h() *Rollup {
 func paths1h() *Rollup {
 	return &Rollup{
 		Name: "paths_1h", Doc: "How connections ended by hour and code path; join stacks by stack_id",
-		Source: "connections", Noted: "connections", Unit: oneHour, Every: everyHours, Limit: 3, Edition: 1,
+		Source: "connections", Noted: []string{"connections"}, Unit: oneHour, Every: everyHours, Limit: 3, Edition: 2,
 		Keys:     slices.Concat([]Key{keyHour}, keys("stack_id", "cause", "role", "initiator", "reset")),
 		Measures: slices.Concat([]Measure{countEndings}, sums, []Measure{durations}), Primary: "hour", Parts: "toYear(hour)",
 	}
@@ -142,26 +148,26 @@ func paths1h() *Rollup {
 const maxPeerHosts = "32"
 
 func peers1h() *Rollup {
-	hosts := Measure{Column: col("hosts", "Array(LowCardinality(String))", codecPlain, "Hosts that had such connections; at most "+maxPeerHosts+" are named"),
-		From: "arraySort(groupUniqArray(" + maxPeerHosts + ")(host))", Merge: "arraySort(groupUniqArrayArrayIf(" + maxPeerHosts + ")(%s, fresh = recount))"}
+	hosts := named("hosts", "("+maxPeerHosts+")", "Hosts that had such connections; at most "+maxPeerHosts+" are named")
 	return &Rollup{
 		Name: "peers_1h", Doc: "How connections with a remote address ended by hour: found by the address",
-		Source: "connections", Noted: "connections", Unit: oneHour, Every: everyHours, Limit: 3, Edition: 1,
+		Source: "connections", Noted: []string{"connections"}, Unit: oneHour, Every: everyHours, Limit: 3, Edition: 2,
 		Keys:     slices.Concat(keys("remote_ip"), []Key{keyHour}, keys("role", "service_port", "cause", "initiator", "reset")),
-		Measures: slices.Concat([]Measure{countEndings}, sums, []Measure{hosts}), Primary: "(remote_ip, hour)", Parts: "toMonday(hour)",
+		Measures: slices.Concat([]Measure{countEndings}, sums, []Measure{hosts, durations}), Primary: "(remote_ip, hour)", Parts: "toMonday(hour)",
 	}
 }
 
 func events1m() *Rollup {
 	return &Rollup{
 		Name: "events_1m", Doc: "Resets, drops, retransmissions and errors by minute and reason",
-		Source: "events", Noted: "events", Unit: fiveMinutes, Every: everyMinutes, Limit: 24, Edition: 1,
+		Source: "events", Noted: []string{"events"}, Unit: fiveMinutes, Every: everyMinutes, Limit: 24, Edition: 2,
 		Keys: slices.Concat([]Key{{keyBucket.Column, "toStartOfFiveMinutes(at)"}, {col("minute", "DateTime('UTC')", codecDelta, "The minute in which it happened"), "toStartOfMinute(at)"}},
 			picked(eventColumns(), []string{"kind", "reason", "error", "direction", "role", "service_port"})),
 		Measures: []Measure{
 			summed("events", "count()", "How many were recorded"),
 			summed("weight", "sum(weight)", "The events, and those a budget skipped before them"),
 			summed("length", "sum(length)", "Payload of the packets in bytes"),
+			named("hosts", "", "Hosts that recorded such events"),
 		}, Primary: "bucket", Parts: "toYYYYMM(bucket)",
 	}
 }
@@ -169,12 +175,33 @@ func events1m() *Rollup {
 func losses5m() *Rollup {
 	return &Rollup{
 		Name: "losses_5m", Doc: "What was lost by five minutes, host and cause: says how complete the rollups are when the rows are gone",
-		Source: "losses", Noted: "losses", Unit: fiveMinutes, Every: everyMinutes, Limit: 48, Edition: 1, Fresh: freshLosses,
+		Source: "losses", Noted: []string{"losses"}, Unit: fiveMinutes, Every: everyMinutes, Limit: 48, Edition: 2, Fresh: freshLosses,
 		Keys: []Key{
 			{keyBucket.Column, "bucket"}, {col("host", typeName, "", "Name of the host"), "host"},
 			{col("kind", typeName, "", "numbered or unnumbered, as in the view losses; hosts: records counts the hosts that sent a checkpoint"), "kind"},
 			{col("cause", typeName, "", "Where the records were lost"), "cause"},
 		},
 		Measures: []Measure{summed("records", "sum(records)", "How many records were lost")}, Primary: "bucket", Parts: "toYYYYMM(bucket)",
+	}
+}
+
+// numbers1h has the numbers of the rows as ranges: for an audit of a day.
+func numbers1h() *Rollup {
+	numbers := func(name, doc string) Measure {
+		return Measure{Column: col(name, "Array(UInt64)", codecDelta, doc), Merge: "groupArrayArrayIf(%s, fresh = recount)"}
+	}
+	return &Rollup{
+		Name: "numbers_1h", Doc: "Which numbers the rows of an hour have, by stream: what an audit counts",
+		Source: "connections", Noted: []string{"connections", "events"}, Unit: oneHour, Every: everyHours, Limit: 3, Edition: 1, Fresh: freshNumbers,
+		Keys: slices.Concat([]Key{{col("hour", "DateTime('UTC')", codecDelta, "The hour of the rows"), "hour"}}, keys("host", "boot_id", "session", "stream")),
+		Measures: []Measure{
+			summed("numbers", "", "How many numbers the rows of both tables have"),
+			summed("connections", "", "How many numbers the rows of connections have"),
+			summed("events", "", "How many numbers the rows of events have"),
+			summed("shown", "", "Rows of both tables, each record once"),
+			summed("checksum", "", "Sum of a hash of each row's boot, session, stream and number"),
+			numbers("lows", "The first number of each range"),
+			numbers("highs", "The last number of each range"),
+		}, Primary: "hour", Parts: "toYYYYMM(hour)",
 	}
 }

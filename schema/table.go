@@ -27,7 +27,9 @@ type Table struct {
 	Parts   string // PARTITION BY
 	TTL     string
 	Indexes []string
-	Setting string
+	// Projections are each a name and a SELECT.
+	Projections []string
+	Setting     string
 }
 
 // Age is the expression that rows age by: when they were stored, or in a rollup the row's own time. It is "" for a table that keeps

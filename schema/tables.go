@@ -12,6 +12,8 @@ const (
 	dropParts    = "ttl_only_drop_parts = 1, " + durable
 	// An acknowledged insert is on the disk: its offsets are committed next.
 	durable = "fsync_after_insert = 1, fsync_part_directory = 1"
+	// projected tables make their projections anew when a merge drops rows.
+	projected = durable + ", deduplicate_merge_projection_mode = 'rebuild'"
 	// engineFirst keeps the row that was received first, of all rows with one identity.
 	engineFirst = "ReplacingMergeTree(first)"
 )

@@ -38,8 +38,8 @@ func rows() map[string]string {
 		"closes_1h":      "SELECT toStartOfHour(closed_at), cause, " + closed + from,
 		"host_closes_1h": "SELECT toStartOfHour(closed_at), host, cause, " + closed + from,
 		"paths_1h":       "SELECT toStartOfHour(closed_at), stack_id, cause, role, initiator, reset, " + sums + ", " + fmt.Sprintf(power, "duration_us") + from,
-		"peers_1h":       "SELECT remote_ip, toStartOfHour(closed_at), role, service_port, cause, initiator, reset, " + sums + ", arraySort(groupUniqArray(host))" + from,
-		"events_1m": "SELECT toStartOfFiveMinutes(at), toStartOfMinute(at), kind, reason, error, direction, role, service_port, count(), sum(weight), sum(toUInt64(length))" +
+		"peers_1h":       "SELECT remote_ip, toStartOfHour(closed_at), role, service_port, cause, initiator, reset, " + sums + ", arraySort(groupUniqArray(host)), " + fmt.Sprintf(power, "duration_us") + from,
+		"events_1m": "SELECT toStartOfFiveMinutes(at), toStartOfMinute(at), kind, reason, error, direction, role, service_port, count(), sum(weight), sum(toUInt64(length)), arraySort(groupUniqArray(host))" +
 			" FROM events FINAL GROUP BY ALL",
 	}
 }
