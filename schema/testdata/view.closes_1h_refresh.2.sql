@@ -1,0 +1,54 @@
+CREATE OR REPLACE MATERIALIZED VIEW tcpledger.closes_1h_refresh
+REFRESH EVERY 2 MINUTE APPEND TO tcpledger.closes_1h AS
+WITH (
+    SELECT groupArray(unit) FROM
+    (
+        SELECT unit, max(noted) AS noted_at, max(made) AS made_at FROM
+        (
+            SELECT toStartOfHour(bucket) AS unit, last AS noted, toDateTime64(0, 3, 'UTC') AS made FROM (SELECT bucket, max(made_at) AS last FROM tcpledger.closes_1m WHERE bucket IN (SELECT bucket FROM tcpledger.touched WHERE source IN ('connections', 'closes_1h')) GROUP BY bucket SETTINGS final = 0)
+            UNION ALL
+            SELECT hour, toDateTime64(0, 3, 'UTC'), last FROM (SELECT hour, max(made_at) AS last FROM tcpledger.closes_1h WHERE hour IN (SELECT toStartOfHour(bucket) FROM tcpledger.touched WHERE source IN ('connections', 'closes_1h')) GROUP BY hour SETTINGS final = 0)
+        )
+        GROUP BY unit
+        HAVING noted_at > made_at - INTERVAL 300 SECOND AND unit <= now() - INTERVAL 62 MINUTE
+        ORDER BY unit >= now() - INTERVAL 15 MINUTE DESC, made_at, unit
+        LIMIT 24
+    )
+) AS due
+SELECT hour, cause, role, service_port, initiator, reset, owner_comm, service,
+    sumIf(endings, fresh = recount) AS endings,
+    sumIf(weight, fresh = recount) AS weight,
+    sumIf(clocks_off, fresh = recount) AS clocks_off,
+    sumIf(bytes_sent, fresh = recount) AS bytes_sent,
+    sumIf(bytes_received, fresh = recount) AS bytes_received,
+    sumIf(bytes_unsent, fresh = recount) AS bytes_unsent,
+    sumIf(bytes_unread, fresh = recount) AS bytes_unread,
+    sumIf(retransmits, fresh = recount) AS retransmits,
+    sumMapIf(durations, fresh = recount) AS durations,
+    sumMapIf(connects, fresh = recount) AS connects,
+    now64(3, 'UTC') AS made_at
+FROM
+(
+    SELECT *, sumIf(endings, fresh) OVER (PARTITION BY hour) >= sumIf(endings, NOT fresh) OVER (PARTITION BY hour) AS recount
+    FROM
+    (
+        SELECT hour, cause, role, service_port, initiator, reset, owner_comm, service, endings, weight, clocks_off, bytes_sent, bytes_received, bytes_unsent, bytes_unread, retransmits, durations, connects, true AS fresh
+        FROM
+        (
+            SELECT hour, cause, role, service_port, initiator, reset, owner_comm, service, endings, weight, clocks_off, bytes_sent, bytes_received, bytes_unsent, bytes_unread, retransmits, durations, connects FROM
+            (
+                SELECT toStartOfHour(bucket) AS hour, cause, role, service_port, initiator, reset, owner_comm, service, sum(endings) AS endings, sum(weight) AS weight, sum(clocks_off) AS clocks_off, sum(bytes_sent) AS bytes_sent, sum(bytes_received) AS bytes_received, sum(bytes_unsent) AS bytes_unsent, sum(bytes_unread) AS bytes_unread, sum(retransmits) AS retransmits, sumMap(durations) AS durations, sumMap(connects) AS connects
+                FROM tcpledger.closes_1m FINAL
+                WHERE bucket IN (SELECT arrayJoin(due) + 300 * arrayJoin(range(12)))
+                GROUP BY ALL
+            )
+        )
+        UNION ALL
+        SELECT hour, cause, role, service_port, initiator, reset, owner_comm, service, endings, weight, clocks_off, bytes_sent, bytes_received, bytes_unsent, bytes_unread, retransmits, durations, connects, false AS fresh
+        FROM tcpledger.closes_1h FINAL
+        WHERE hour IN (SELECT arrayJoin(due)) AND endings > 0
+    )
+)
+GROUP BY hour, cause, role, service_port, initiator, reset, owner_comm, service
+SETTINGS final = 0, do_not_merge_across_partitions_select_final = 1
+COMMENT 'Computes closes_1h where connections got rows (edition 2, text 693f43b68ff5)';
