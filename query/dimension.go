@@ -38,18 +38,21 @@ const (
 	State     Dimension = "state"
 )
 
-// expressions are the dimensions that are not a column of their own name.
-var expressions = map[Dimension]string{
-	Owner:  "owner_comm",
-	Place:  schema.Place,
-	Reason: "if(reason != '', reason, error)",
+// made are the dimensions that are not a column of their own name: an expression of columns.
+var made = map[Dimension]struct {
+	expression string
+	columns    []string
+}{
+	Owner:  {"owner_comm", []string{"owner_comm"}},
+	Place:  {schema.Place, []string{"k8s_pod", "k8s_namespace", "container_id", "service"}},
+	Reason: {"if(reason != '', reason, error)", []string{"reason", "error"}},
 }
 
-func (d Dimension) expression() string {
-	if e, ok := expressions[d]; ok {
-		return e
+func (d Dimension) expression() (expression string, columns []string) {
+	if m, ok := made[d]; ok {
+		return m.expression, m.columns
 	}
-	return string(d)
+	return string(d), []string{string(d)}
 }
 
 var bothTables = []Dimension{Host, RemoteIP, ServicePort, Role, Owner, Place, Netns, Service}
@@ -64,7 +67,7 @@ func EventDimensions() []Dimension {
 	return append(slices.Clone(bothTables), Kind, Reason, Direction, State, Error)
 }
 
-// grouping is a list of dimensions as SQL: the key of a group, and what follows GROUP BY.
+// grouping is a list of dimensions as SQL: the key of a group, what follows GROUP BY, and the columns that both need.
 type grouping struct {
 	name, key, by string
 	columns       []string
@@ -74,16 +77,18 @@ func group(by, known []Dimension) (grouping, error) {
 	if len(by) == 0 {
 		return grouping{}, errors.New("group by nothing: want at least one dimension")
 	}
-	var names, keys, columns []string
+	var names, keys, expressions, columns []string
 	for _, d := range by {
 		if !slices.Contains(known, d) {
 			return grouping{}, fmt.Errorf("group by %q: want %s", d, list(known))
 		}
 		names = append(names, string(d))
-		keys = append(keys, "toString("+d.expression()+")")
-		columns = append(columns, d.expression())
+		expression, needs := d.expression()
+		keys = append(keys, "toString("+expression+")")
+		expressions, columns = append(expressions, expression), append(columns, needs...)
 	}
-	return grouping{strings.Join(names, ", "), "[" + strings.Join(keys, ", ") + "]::Array(String)", strings.Join(columns, ", "), columns}, nil
+	slices.Sort(columns)
+	return grouping{strings.Join(names, ", "), "[" + strings.Join(keys, ", ") + "]::Array(String)", strings.Join(expressions, ", "), slices.Compact(columns)}, nil
 }
 
 func list(dimensions []Dimension) string {

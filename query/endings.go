@@ -24,7 +24,12 @@ type Totals struct {
 // Totals counts the endings of the window.
 func (c *Client) Totals(ctx context.Context, w Window, f Filter) (Totals, error) {
 	need := cellColumns{[]string{"host", "reset"}, []string{"clocks_off"}}
-	if p, ok := c.planned(w, f, need, 0); ok {
+	where := f.endings(w)
+	p, err := c.planned(ctx, ofEndings, w, where, need, 0)
+	if err != nil {
+		return Totals{}, err
+	}
+	if p != nil {
 		with, cells, parameters := p.sql(c, need)
 		return one[Totals](ctx, c, Question{"totals", fmt.Sprintf(`%s
 SELECT sum(cells.endings) AS endings, uniqExact(host) AS hosts,
@@ -35,7 +40,6 @@ FROM
 %s
 ) AS cells`, with, cells), parameters})
 	}
-	where := f.endings(w)
 	return one[Totals](ctx, c, Question{"totals", fmt.Sprintf(`SELECT count() AS endings, uniqExact(host) AS hosts,
     countIf(reset = 'sent') AS resets_sent, countIf(reset = 'received') AS resets_received,
     countIf(clock_off) AS clocks_off
@@ -102,7 +106,12 @@ func (c *Client) Endings(ctx context.Context, w Window, f Filter, top int, by ..
 		return nil, err
 	}
 	need := counts(g.columns...)
-	if p, ok := c.planned(w, f, need, 0); ok {
+	where := f.endings(w)
+	p, err := c.planned(ctx, ofEndings, w, where, need, 0)
+	if err != nil {
+		return nil, err
+	}
+	if p != nil {
 		with, cells, parameters := p.sql(c, need)
 		return ask[Group](ctx, c, Question{"endings by " + g.name, fmt.Sprintf(`%s,
 %s
@@ -116,7 +125,6 @@ GROUP BY %s
 ORDER BY endings DESC, %s
 LIMIT %d`, with, median, g.key, countedOf, cells, g.by, g.by, top), parameters})
 	}
-	where := f.endings(w)
 	return ask[Group](ctx, c, Question{"endings by " + g.name, fmt.Sprintf(`SELECT %s AS key,
     %s
 FROM %s
@@ -168,7 +176,12 @@ type Rate struct {
 // Rates counts endings by cause in slots of so many seconds, which begin at multiples of that in Unix time.
 func (c *Client) Rates(ctx context.Context, w Window, f Filter, slotSeconds int) ([]Rate, error) {
 	need := cellColumns{keys: []string{"cause"}}
-	if p, ok := c.planned(w, f, need, time.Duration(slotSeconds)*time.Second); ok {
+	where := f.endings(w)
+	p, err := c.planned(ctx, ofEndings, w, where, need, time.Duration(slotSeconds)*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	if p != nil {
 		with, cells, parameters := p.sql(c, need)
 		return ask[Rate](ctx, c, Question{"endings over time", fmt.Sprintf(`%s
 SELECT toInt64(intDiv(toUnixTimestamp(at), %d) * %d) AS slot, toString(cause) AS cause, sum(cells.endings) AS endings
@@ -180,7 +193,6 @@ GROUP BY slot, cause
 ORDER BY slot, cause
 LIMIT %d`, with, slotSeconds, slotSeconds, cells, maxRows), parameters})
 	}
-	where := f.endings(w)
 	return ask[Rate](ctx, c, Question{"endings over time", fmt.Sprintf(`SELECT toInt64(intDiv(toUnixTimestamp(closed_at), %d) * %d) AS slot, toString(cause) AS cause, count() AS endings
 FROM %s
 WHERE %s

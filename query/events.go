@@ -24,7 +24,25 @@ func (c *Client) Events(ctx context.Context, w Window, f Filter, top int, by ...
 	if err != nil {
 		return nil, err
 	}
-	where := f.events(w)
+	where, need := f.events(w), cellColumns{g.columns, []string{"weight", "length", "hosts"}}
+	p, err := c.planned(ctx, ofEvents, w, where, need, 0)
+	if err != nil {
+		return nil, err
+	}
+	if p != nil {
+		with, cells, parameters := p.sql(c, need)
+		return ask[EventGroup](ctx, c, Question{"events by " + g.name, fmt.Sprintf(`%s
+SELECT %s AS key,
+    sum(cells.events) AS events, sum(cells.weight) AS records, uniqExactArray(cells.hosts) AS hosts, sum(cells.length) AS bytes,
+    count() OVER () AS groups
+FROM
+(
+%s
+) AS cells
+GROUP BY %s
+ORDER BY events DESC, %s
+LIMIT %d`, with, g.key, cells, g.by, g.by, top), parameters})
+	}
 	return ask[EventGroup](ctx, c, Question{"events by " + g.name, fmt.Sprintf(`SELECT %s AS key,
     count() AS events, sum(weight) AS records, uniqExact(host) AS hosts, sum(length) AS bytes,
     count() OVER () AS groups

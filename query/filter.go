@@ -64,6 +64,7 @@ func textParameter(s string) string {
 type condition struct {
 	parts      []string
 	parameters map[string]string
+	columns    []string // that the condition needs beside the time
 }
 
 // within begins a condition: the time column is in the window.
@@ -79,14 +80,18 @@ func (c *condition) add(part, parameter, value string) {
 func (c *condition) text(column, value string) *condition {
 	if value != "" {
 		c.add(column+" = {"+column+":String}", column, textParameter(value))
+		c.columns = append(c.columns, column)
 	}
 	return c
 }
 
 // remote adds that remote_ip is in p unless p is the zero prefix.
 func (c *condition) remote(p netip.Prefix) *condition {
+	if !p.IsValid() {
+		return c
+	}
+	c.columns = append(c.columns, "remote_ip")
 	switch {
-	case !p.IsValid():
 	case p.IsSingleIP():
 		c.add("remote_ip = {remote:IPv6}", "remote", p.Addr().StringExpanded())
 	default:

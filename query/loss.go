@@ -47,6 +47,10 @@ func losses(rows []Loss) []Loss {
 
 // Losses lists what was lost in the window, on f.Host or everywhere, the worst first.
 func (c *Client) Losses(ctx context.Context, w Window, f Filter) ([]Loss, error) {
+	if l, ok := c.lossSums(ctx, w); ok {
+		rows, err := ask[Loss](ctx, c, c.lossesOf(l, w, f))
+		return losses(rows), err
+	}
 	where, parameters := "", w.parameters()
 	if f.Host != "" {
 		where, parameters["host"] = "\nWHERE host = {host:String}", textParameter(f.Host)

@@ -50,7 +50,11 @@ func (c *Client) pathsOf(ctx context.Context, w Window, f Filter, top int) ([]Pa
 		c.table("connections"), strings.ReplaceAll(where.String(), "\n", "\n    "))
 	seen := fmt.Sprintf("SELECT stack_id FROM %s\n    WHERE %s", c.table("connections"), strings.ReplaceAll(where.String(), "\n", "\n    "))
 	need := counts("stack_id")
-	if p, ok := c.planned(w, f, need, 0); ok {
+	p, err := c.planned(ctx, ofEndings, w, where, need, 0)
+	if err != nil {
+		return nil, err
+	}
+	if p != nil {
 		with, ended, parameters = p.sql(c, need)
 		with, columns = with+",\n"+median+"\n", countedOf
 		seen = "SELECT stack_id FROM\n    (\n" + ended + "\n    )"

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package query
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// sql is a WITH and a SELECT of cells: the keys, the unit's time as at, and the measures that the question needs. Each row of
+// the window is in one cell: that of the coarsest level that has it, or of its row.
+func (p *plan) sql(c *Client, need cellColumns) (with, cells string, parameters map[string]string) {
+	parameters = maps.Clone(p.where.parameters)
+	filter := p.where.parts[1:] // the first is the window
+	columns := strings.Join(slices.Concat(need.keys, []string{p.count}, need.measures), ", ")
+	var behind, parts, coarser []string
+	for _, l := range p.levels {
+		parameters[l.Name+"_from"], parameters[l.Name+"_to"] = l.from.Format(time.DateTime), l.to.Format(time.DateTime)
+		behind = append(behind, c.rendered(l.Behind(l.Unit+"("+l.begin()+")", l.end()))+" AS behind_"+l.Name)
+		own := slices.Concat([]string{l.contains(l.column(), l.Time())}, filter)
+		for _, above := range coarser {
+			own = append(own, "NOT ("+strings.ReplaceAll(above, p.time, "minute")+")")
+		}
+		parts = append(parts, fmt.Sprintf("SELECT %s AS at, %s FROM %s WHERE %s AND %s > 0", l.column(), columns, c.table(l.Name), strings.Join(own, " AND "), p.count))
+		moment := map[time.Duration]string{time.Hour: "toStartOfHour", time.Minute: "toStartOfMinute"}[l.unit]
+		coarser = append(coarser, l.contains(moment+"("+p.time+")", l.Unit+"("+p.time+")"))
+	}
+	last := p.levels[len(p.levels)-1]
+	spread := "arrayJoin(behind_" + last.Name + ")"
+	if last.unit == time.Hour {
+		spread += " + 300 * arrayJoin(range(12))"
+	}
+	rows := slices.Concat(p.where.parts, []string{fmt.Sprintf("(%[1]s < %[2]s OR %[1]s >= %[3]s OR toStartOfFiveMinutes(%[1]s) IN (SELECT %[4]s))", p.time, last.begin(), last.end(), spread)})
+	for _, above := range coarser {
+		rows = append(rows, "NOT ("+above+")")
+	}
+	root := last
+	for source := root.Chained(); source != nil; source = source.Chained() {
+		root.Rollup = source
+	}
+	parts = append(parts, "SELECT "+root.column()+" AS at, "+columns+" FROM ("+c.rendered(root.Cells(p.table, strings.Join(rows, "\n  AND ")))+")")
+	return "WITH " + strings.Join(behind, ",\n"), strings.Join(parts, "\nUNION ALL\n"), parameters
+}
+
+// rendered fills in the database.
+func (c *Client) rendered(sql string) string {
+	return strings.NewReplacer("{db}", "`"+c.database+"`", "{local}", "").Replace(sql)
+}
+
+// median is a WITH for countedOf: the powers of two that durations reach, and how many reach each at most.
+const median = `arraySort(mapKeys(mapFilter((k, v) -> k < 255, sumMap(cells.durations)))) AS powers,
+arrayCumSum(arrayMap(k -> sumMap(cells.durations)[k], powers)) AS reached`
+
+// countedOf are the columns of Counts from cells. The median is the middle of its power of two.
+const countedOf = `sum(cells.endings) AS endings,
+    sumIf(cells.endings, reset = 'sent') AS resets_sent, sumIf(cells.endings, reset = 'received') AS resets_received,
+    if(empty(powers), NULL, exp2(powers[arrayFirstIndex(n -> 2 * n >= reached[-1], reached)] + 0.5)) AS median_us, true AS rough,
+    sum(cells.bytes_sent) AS sent, sum(cells.bytes_received) AS received,
+    sumMap(map(toString(cause), cells.endings)) AS causes,
+    sumIf(cells.endings, initiator = 'local') AS local, sumIf(cells.endings, initiator = 'peer') AS peer,
+    sumIf(cells.endings, initiator = 'kernel') AS kernel, sumIf(cells.endings, initiator = 'unknown') AS unknown,
+    count() OVER () AS groups`
+
+// counts are the columns that countedOf needs, beside those of a grouping.
+func counts(keys ...string) cellColumns {
+	keys = slices.Concat(keys, []string{"cause", "reset", "initiator"})
+	slices.Sort(keys)
+	return cellColumns{slices.Compact(keys), []string{"bytes_sent", "bytes_received", "durations"}}
+}
