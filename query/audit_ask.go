@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// nearby is how far from the window a row's time may be for the quick count. What the quick count does not find is looked for at
+// nearTime is how far from the window a row's time may be for the quick count. What the quick count does not find is looked for at
 // any time.
-const nearby = "15 MINUTE"
+const nearTime = 15 * time.Minute
 
 // checkpointed is a session as its checkpoints say it, up to a day before and after the window.
 type checkpointed struct {
@@ -209,12 +209,14 @@ func (a *auditor) question(name, sql string, sessions []uint64) Question {
 
 // of fills in the table of rows, and which of them are read: those near the window, or all of the sessions given.
 func (a *auditor) of(sql, table, column string, sessions []uint64) string {
-	where := fmt.Sprintf("%s >= <from> - INTERVAL %s AND %s < <to> + INTERVAL %s", column, nearby, column, nearby)
+	where := fmt.Sprintf("%[1]s >= <from> - INTERVAL %[2]d MINUTE AND %[1]s < <to> + INTERVAL %[2]d MINUTE", column, nearTime/time.Minute)
 	switch {
 	case sessions != nil:
 		where = "session IN ({sessions:Array(UInt64)})"
 	case a.everywhere:
 		where = "1"
+	case len(a.hours) > 0:
+		where = a.besides(column)
 	}
 	return strings.NewReplacer("<table>", table, "<time>", column, "<rows-where>", where).Replace(sql)
 }

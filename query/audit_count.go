@@ -51,6 +51,9 @@ func (a *auditor) count(ctx context.Context, sessions []uint64) error {
 	finish := func(key streamKey, c *tally) {
 		if left[key.sessionKey] && a.promises[key] != nil {
 			done[key] = true
+			if sessions == nil && c.plus(a.sums[key]) {
+				a.overlaps = true
+			}
 			a.settle(key, c)
 		}
 	}
@@ -73,7 +76,7 @@ func (a *auditor) count(ctx context.Context, sessions []uint64) error {
 	for key := range left {
 		for _, of := range a.streams[key] {
 			if !done[of] {
-				a.settle(of, &tally{})
+				finish(of, &tally{})
 			}
 		}
 	}

@@ -38,6 +38,9 @@ func textOf(a *query.Audit, zone *time.Location) string {
 	if len(a.Sessions) > 0 {
 		fmt.Fprintf(&b, "\n%s\n", table(a))
 	}
+	if a.Summed > 0 {
+		fmt.Fprintf(&b, "\n%s whole hours are counted by numbers_1h, the rest by rows\n", text.Count(uint64(a.Summed)))
+	}
 	writeFindings(&b, a.Findings)
 	return b.String()
 }
