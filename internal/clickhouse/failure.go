@@ -56,6 +56,12 @@ var passing = map[int32]bool{
 	999: true, // KEEPER_EXCEPTION
 }
 
+// codeDenied is ClickHouse's ACCESS_DENIED.
+const codeDenied = 497
+
+// Denied reports whether the server refused err's statement to the user.
+func Denied(err error) bool { return Code(err) == codeDenied }
+
 // Code gives the server's error code in err, 0 if err is no answer of the server.
 func Code(err error) int32 {
 	if e, ok := ch.AsException(err); ok {

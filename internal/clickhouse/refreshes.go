@@ -20,6 +20,21 @@ type Refresh struct {
 	Lag       time.Duration
 }
 
+// maxSilence is the time after which a view that neither succeeds nor fails is one that fails: a refresh hangs, or none begins.
+const maxSilence = 30 * time.Minute
+
+// Trouble says in a line why the view fails, "" if it does not.
+func (r *Refresh) Trouble(now time.Time) string {
+	switch {
+	case r.Exception != "":
+		line, _, _ := strings.Cut(r.Exception, "\n")
+		return line
+	case r.Succeeded != nil && now.Sub(*r.Succeeded) > maxSilence:
+		return "no refresh succeeded since " + r.Succeeded.UTC().Format(time.RFC3339)
+	}
+	return ""
+}
+
 // Refreshes says how each rollup is, by its name. A rollup without its view is missing.
 func (db *DB) Refreshes(ctx context.Context) (map[string]Refresh, error) {
 	var views []struct {

@@ -115,7 +115,7 @@ func (o *Options) run(ctx context.Context, checkOnly bool) (err error) {
 }
 
 func (o *Options) parts(db *clickhouse.DB, client *kafka.Client) []page.Part {
-	parts := []page.Part{page.ClickHouse(db), page.Kafka(client)}
+	parts := []page.Part{page.ClickHouse(db), page.Rollups(db), page.Kafka(client)}
 	programs := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1, IdleConnTimeout: time.Minute}}
 	for _, p := range []struct{ name, addr string }{{"Ingester", o.Ingester}, {"Agent", o.Agent}} {
 		if p.addr != "" {

@@ -92,7 +92,7 @@ func TestConsoleOnRealRows(t *testing.T) {
 	require.Contains(t, shows(t, base+"/", "nothing ended; connections appear here"), "nothing was watched: no host sent a checkpoint")
 	tables.Exec(t, db, "INSERT INTO checkpoints (at, host, session, run, phase, received_at) VALUES (now64(6) - 1, 'web-1', 7, 1, 'start', now64(6))")
 	shows(t, base+"/", "no connection ended in this time")
-	require.JSONEq(t, `{"status":"ok","checks":{"ClickHouse":"ok","Kafka":"ok"}}`, fetch(t, base+"/healthz"))
+	require.JSONEq(t, `{"status":"ok","checks":{"ClickHouse":"ok","Kafka":"ok","Rollups":"ok"}}`, fetch(t, base+"/healthz"))
 
 	tables.Exec(t, db, rowsOfNow)
 	page := shows(t, base+"/", "peer_reset")

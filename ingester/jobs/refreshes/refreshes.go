@@ -26,9 +26,6 @@ var schedule = jobs.Schedule{First: 30 * time.Second, Max: 30 * time.Second, Ret
 // maxAnswer bounds a look at a ClickHouse that hangs.
 const maxAnswer = 20 * time.Second
 
-// maxSilence is the time after which a view that neither succeeds nor fails is one that fails: a refresh hangs, or none begins.
-const maxSilence = 30 * time.Minute
-
 // Job looks at the refreshes. One goroutine calls Run; Err may be called by others.
 type Job struct {
 	db      *clickhouse.DB
@@ -76,7 +73,10 @@ func (j *Job) Pass(ctx context.Context) (changed bool, err error) {
 	var failing []string
 	for _, r := range schema.Rollups() {
 		state, ok := states[r.Name]
-		why := reason(state, ok, time.Now())
+		why := "its view is missing"
+		if ok {
+			why = state.Trouble(time.Now())
+		}
 		if why != "" {
 			failing = append(failing, r.Name+": "+why)
 		}
@@ -88,18 +88,4 @@ func (j *Job) Pass(ctx context.Context) (changed bool, err error) {
 	text := strings.Join(failing, "; ")
 	j.failing.Store(&text)
 	return false, nil
-}
-
-// reason says why a rollup's view fails, "" if it does not.
-func reason(state clickhouse.Refresh, found bool, now time.Time) string {
-	switch {
-	case !found:
-		return "its view is missing"
-	case state.Exception != "":
-		line, _, _ := strings.Cut(state.Exception, "\n")
-		return line
-	case state.Succeeded != nil && now.Sub(*state.Succeeded) > maxSilence:
-		return "no refresh succeeded since " + state.Succeeded.UTC().Format(time.RFC3339)
-	}
-	return ""
 }

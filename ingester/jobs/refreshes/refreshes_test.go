@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/schema"
 	"tcpledger/test/tables"
@@ -65,14 +64,4 @@ func text(j *Job) string {
 		return err.Error()
 	}
 	return ""
-}
-
-func TestReason(t *testing.T) {
-	now := time.Now()
-	old, fresh := now.Add(-time.Hour), now.Add(-time.Minute)
-	require.Equal(t, "its view is missing", reason(clickhouse.Refresh{}, false, now))
-	require.Equal(t, "no memory", reason(clickhouse.Refresh{Exception: "no memory\nstack"}, true, now))
-	require.Contains(t, reason(clickhouse.Refresh{Succeeded: &old}, true, now), "no refresh succeeded since ")
-	require.Empty(t, reason(clickhouse.Refresh{Succeeded: &fresh}, true, now))
-	require.Empty(t, reason(clickhouse.Refresh{}, true, now), "it was made just now")
 }
