@@ -110,7 +110,12 @@ const (
 // maxSilence.
 func (l *published) reach(t testing.TB, done func() bool) bool {
 	t.Helper()
-	enough := boottime(t) + uint64(maxLag)
+	return l.readUntil(t, boottime(t)+uint64(maxLag), done)
+}
+
+// readUntil is reach up to a record of that time, CLOCK_BOOTTIME in nanoseconds.
+func (l *published) readUntil(t testing.TB, enough uint64, done func() bool) bool {
+	t.Helper()
 	for heard := time.Now(); !done(); {
 		if l.newest > enough || time.Since(heard) > maxSilence {
 			return false
