@@ -21,6 +21,7 @@ import (
 	"tcpledger/agent/owner"
 	"tcpledger/agent/stacks"
 	"tcpledger/schema"
+	"tcpledger/test/lab"
 	"tcpledger/test/wait"
 )
 
@@ -40,6 +41,10 @@ func namespace(t *testing.T) uint32 {
 	lo, err := netlink.LinkByName("lo")
 	require.NoError(t, err)
 	require.NoError(t, netlink.LinkSetUp(lo))
+	handle, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	require.NoError(t, err)
+	defer handle.Close()
+	lab.QuickAck(t, handle)
 	var stat unix.Stat_t
 	require.NoError(t, unix.Stat("/proc/thread-self/ns/net", &stat))
 	return uint32(stat.Ino)
