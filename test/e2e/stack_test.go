@@ -104,9 +104,19 @@ const (
 	maxStandstill = wait.Long
 )
 
-// eventually waits until a query returns that number, and fails if it returns more. It fails once the tables have a checkpoint
-// of maxLag after the call, or once nothing has changed for maxStandstill.
+// eventually waits until a query returns that number, and fails if it returns more, or fewer when awaited gives up.
 func (c *chain) eventually(want uint64, query string, args ...any) {
+	c.t.Helper()
+	got := c.awaited(want, query, args...)
+	if got != want {
+		c.logTotals()
+	}
+	require.Equal(c.t, want, got, query)
+}
+
+// awaited waits until a query returns at least that number, and returns what it returned last. It gives up once the tables have
+// a checkpoint of maxLag after the call, or once nothing has changed for maxStandstill.
+func (c *chain) awaited(want uint64, query string, args ...any) uint64 {
 	c.t.Helper()
 	enough, changed := uint64(time.Now().Add(maxLag).UnixMicro()), time.Now()
 	var got, newest uint64
@@ -117,14 +127,10 @@ func (c *chain) eventually(want uint64, query string, args ...any) {
 			got, newest, changed = now, last, time.Now()
 		}
 		if got >= want || newest > enough || time.Since(changed) > maxStandstill {
-			break
+			return got
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	if got != want {
-		c.logTotals()
-	}
-	require.Equal(c.t, want, got, query)
 }
 
 // logTotals shows what the agent never numbered: a skipped program makes no record.

@@ -51,36 +51,36 @@ func agent(t testing.TB, broker string, args ...string) *exec.Cmd {
 
 // made is a scenario that ran in its lab, and its truth.
 type made struct {
-	name  string
-	want  []endings.Expect
-	world *lab.Lab
+	scenario endings.Scenario
+	want     []endings.Expect
+	world    *lab.Lab
 }
 
 // TestEndings makes every ending, then judges the rows. It prints a line for each row: right, unknown or wrong. Wrong fails.
 func TestEndings(t *testing.T) {
 	// Foreign load shares the budgets: without them, what the kernel shows of these labs is all there.
-	w := watching(t, "--budget", "reset_sent=0", "--budget", "drop=0", "--budget", "error=0")
-	var worlds []*lab.Lab
+	w := &judged{watch: watching(t, "--budget", "reset_sent=0", "--budget", "drop=0", "--budget", "error=0")}
+	if os.Getenv("TCPLEDGER_TEST_GUEST") == "" {
+		w.trace = lab.StartTrace(t)
+	}
 	var all []made
-	judged := 0
 	for _, s := range endings.Scenarios() {
-		world := lab.New(t) // lives to the end of the test: no other scenario gets its inode numbers
-		worlds = append(worlds, world)
+		world := w.newWorld()
 		t.Run(s.Name, func(t *testing.T) {
-			m := made{s.Name, attempt(t, s, world), world}
+			m := made{s, attempt(t, s, world), world}
 			if s.Held {
-				judged += w.prove(t, m)
+				w.prove(t, m)
 				return
 			}
 			all = append(all, m)
 		})
 	}
 	for _, m := range all {
-		t.Run("rows of "+m.name, func(t *testing.T) { judged += w.prove(t, m) })
+		t.Run("rows of "+m.scenario.Name, func(t *testing.T) { w.prove(t, m) })
 	}
 	w.stop()
-	require.Len(t, w.in(t, worlds...), judged, "rows came after their scenario was judged")
-	w.shows(t, worlds)
+	require.Len(t, w.in(t, w.worlds...), w.count, "rows came after their scenario was judged")
+	w.shows(t, w.worlds)
 }
 
 // attempt runs the scenario. One that does not run to its end is wrong, one that the kernel cannot have is skipped.
@@ -100,15 +100,6 @@ func attempt(t *testing.T, s endings.Scenario, world *lab.Lab) []endings.Expect 
 	return want
 }
 
-// prove judges the rows of the scenario and says how many there were.
-func (l *published) prove(t *testing.T, m made) int {
-	t.Helper()
-	l.reach(t, func() bool { return len(l.in(t, m.world)) >= len(m.want) })
-	got := l.in(t, m.world)
-	judge(t, m.name, m.want, got)
-	return len(got)
-}
-
 // skipping keeps the reason why a scenario skips.
 type skipping struct {
 	testing.TB
@@ -123,9 +114,7 @@ func (s *skipping) Skip(args ...any) {
 
 func judge(t *testing.T, scenario string, want []endings.Expect, got []*schema.Connection) {
 	for _, w := range want {
-		i := slices.IndexFunc(got, func(c *schema.Connection) bool {
-			return c.Role == w.Role && netip.AddrPortFrom(c.LocalIP, c.LocalPort) == w.Local && netip.AddrPortFrom(c.RemoteIP, c.RemotePort) == w.Remote
-		})
+		i := slices.IndexFunc(got, func(c *schema.Connection) bool { return ofEnding(&w, c) })
 		if i < 0 {
 			verdict(t, scenario, "wrong", fmt.Sprintf("no row for %+v", w))
 			continue
@@ -138,6 +127,11 @@ func judge(t *testing.T, scenario string, want []endings.Expect, got []*schema.C
 	for _, c := range got {
 		verdict(t, scenario, "wrong", fmt.Sprintf("a row nobody expects: %+v %+v", schema.Decide(c), c))
 	}
+}
+
+// ofEnding reports whether it is the row of the expected ending.
+func ofEnding(e *endings.Expect, c *schema.Connection) bool {
+	return c.Role == e.Role && netip.AddrPortFrom(c.LocalIP, c.LocalPort) == e.Local && netip.AddrPortFrom(c.RemoteIP, c.RemotePort) == e.Remote
 }
 
 // verdict prints what the table of kernels is made from.
