@@ -144,13 +144,14 @@ type ask struct {
 	filter query.Filter
 	top    int
 	slot   int
+	around int
 }
 
 // options are the words of an ask that have a value after them.
-var options = []string{"from", "to", "host", "remote", "cause", "kind", "top", "slot"}
+var options = []string{"from", "to", "host", "remote", "cause", "kind", "top", "slot", "around"}
 
 func readAsk(words []string) (ask, error) {
-	a := ask{name: words[0], top: 100, slot: 60}
+	a := ask{name: words[0], top: 100, slot: 60, around: 600}
 	if questions[a.name] == nil {
 		return a, fmt.Errorf("no question %q: one of %s", a.name, strings.Join(questionNames(), ", "))
 	}
@@ -177,7 +178,7 @@ func readAsk(words []string) (ask, error) {
 	if a.filter.Remote, err = query.ParseRemote(given["remote"]); err != nil {
 		return a, err
 	}
-	for name, number := range map[string]*int{"top": &a.top, "slot": &a.slot} {
+	for name, number := range map[string]*int{"top": &a.top, "slot": &a.slot, "around": &a.around} {
 		if text, ok := given[name]; ok {
 			if *number, err = strconv.Atoi(text); err != nil {
 				return a, err
@@ -234,7 +235,10 @@ var questions = map[string]question{
 		changes, _, err := c.Against(ctx, a.window, past, a.filter, a.top, a.by...)
 		return changes, err
 	}),
-	"losses": many(explained),
+	"ends":     many(ends),
+	"between":  many(between),
+	"verdicts": many(verdicts),
+	"losses":   many(explained),
 	"coverage": many(func(ctx context.Context, c *query.Client, a ask) ([]query.Coverage, error) {
 		return c.Coverage(ctx, a.window, a.filter)
 	}),

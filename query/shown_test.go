@@ -61,6 +61,16 @@ func cell(v any) string {
 			return "NULL"
 		}
 		return fmt.Sprint(*v)
+	case *int64:
+		if v == nil {
+			return "NULL"
+		}
+		return fmt.Sprint(*v)
+	case *time.Time:
+		if v == nil {
+			return "NULL"
+		}
+		return cell(*v)
 	case []string:
 		return strings.Join(v, " < ")
 	case [][]time.Time:
