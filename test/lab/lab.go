@@ -35,12 +35,7 @@ type Lab struct{ A, B *Host }
 // New makes the namespaces, which end with the test. It needs root.
 func New(t testing.TB) *Lab {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		if os.Getenv("TCPLEDGER_REQUIRE_PRIVILEGED") != "" {
-			t.Fatal("root is needed to make network namespaces")
-		}
-		t.Skip("root is needed to make network namespaces")
-	}
+	needRoot(t)
 	surround(t)
 	lab := &Lab{
 		A: &Host{Name: "a", IPv4: netip.MustParseAddr("10.77.0.1"), IPv6: netip.MustParseAddr("fd77::1"), NS: newNamespace(t)},
@@ -51,6 +46,17 @@ func New(t testing.TB) *Lab {
 		keep(h.Inode(t), h.Cookie(t))
 	}
 	return lab
+}
+
+func needRoot(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		return
+	}
+	if os.Getenv("TCPLEDGER_REQUIRE_PRIVILEGED") != "" {
+		t.Fatal("root is needed to make network namespaces")
+	}
+	t.Skip("root is needed to make network namespaces")
 }
 
 // newNamespace makes a network namespace. The handle is closed when the test ends; processes in the namespace keep it alive.
@@ -88,18 +94,19 @@ func (l *Lab) wire(t testing.TB) {
 	far, err = b.LinkByName("far")
 	require.NoError(t, err)
 	require.NoError(t, b.LinkSetName(far, "wire"))
-	l.A.configure(t, a)
-	l.B.configure(t, b)
+	l.A.configure(t, a, "wire")
+	l.B.configure(t, b, "wire")
 	QuickAck(t, a)
 	QuickAck(t, b)
 }
 
-func (h *Host) configure(t testing.TB, n *netlink.Handle) {
+// configure gives the host's addresses to the link of that name and sets it up.
+func (h *Host) configure(t testing.TB, n *netlink.Handle, name string) {
 	t.Helper()
 	lo, err := n.LinkByName("lo")
 	require.NoError(t, err)
 	require.NoError(t, n.LinkSetUp(lo))
-	wire, err := n.LinkByName("wire")
+	wire, err := n.LinkByName(name)
 	require.NoError(t, err)
 	for _, a := range []string{h.IPv4.String() + "/24", h.IPv6.String() + "/64"} {
 		addr, err := netlink.ParseAddr(a)
