@@ -17,9 +17,26 @@ const tries = 3
 // Now is CLOCK_BOOTTIME in nanoseconds: the clock of every record.
 func Now() (uint64, error) { return read(unix.CLOCK_BOOTTIME) }
 
+// unset is how far a clock may be off that nothing sets, as the kernel says it: 16 s, the largest maxerror that it has.
+const unset = uint64(16e9)
+
 // Measure gives the offset of wall clock from CLOCK_BOOTTIME. It reads CLOCK_REALTIME between two readings of CLOCK_BOOTTIME;
-// the offset is right within half the time between those two.
-func Measure() (schema.Clock, error) { return measure(read) }
+// the offset is right within half the time between those two, and within what the kernel says of the wall clock itself.
+func Measure() (schema.Clock, error) {
+	c, err := measure(read)
+	c.Error += wallError(unix.Adjtimex)
+	return c, err
+}
+
+// wallError is how far the wall clock may be off, in nanoseconds: the kernel's maxerror, which whoever sets the clock keeps small. It
+// is unset if adjtimex is not allowed, too.
+func wallError(adjtimex func(*unix.Timex) (int, error)) uint64 {
+	var t unix.Timex // without modes it only reads
+	if _, err := adjtimex(&t); err != nil || t.Maxerror < 0 {
+		return unset
+	}
+	return min(uint64(t.Maxerror)*1000, unset)
+}
 
 func measure(read func(clock int32) (uint64, error)) (schema.Clock, error) {
 	var best schema.Clock

@@ -63,6 +63,19 @@ func TestTheErrorCoversTheOffset(t *testing.T) {
 	}
 }
 
+// What the kernel says of the wall clock is part of the error.
+func TestTheErrorCoversTheWallClock(t *testing.T) {
+	says := func(maxerror int64, err error) uint64 {
+		return wallError(func(t *unix.Timex) (int, error) { t.Maxerror = maxerror; return 0, err })
+	}
+	require.Equal(t, uint64(2_500_000), says(2500, nil))
+	require.Equal(t, unset, says(17_000_000, nil))
+	require.Equal(t, unset, says(2500, unix.EPERM))
+	c, err := Measure()
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, c.Error+1_000_000, wallError(unix.Adjtimex), "it grows by 500 ppm")
+}
+
 func TestAClockThatFailsIsAnError(t *testing.T) {
 	broken := errors.New("no clock")
 	for fails := range 3 {
