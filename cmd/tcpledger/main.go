@@ -12,6 +12,7 @@ import (
 	"tcpledger/cmd/tcpledger/audit"
 	"tcpledger/cmd/tcpledger/console"
 	"tcpledger/cmd/tcpledger/decode"
+	"tcpledger/cmd/tcpledger/ends"
 	"tcpledger/cmd/tcpledger/logs"
 	"tcpledger/cmd/tcpledger/postmortem"
 	"tcpledger/cmd/tcpledger/retention"
@@ -28,7 +29,7 @@ func rootCommand() *cobra.Command {
 	root := program.Command("tcpledger", "A ledger of how every TCP connection ended",
 		"tcpledger keeps a ledger of how every TCP connection on a fleet ended: who ended it, why, in which kernel code path, and on\n"+
 			"whose behalf. It runs the whole of it on this machine (up) and answers from the tables of a fleet.")
-	root.AddCommand(up.Command(), console.Command(), postmortem.Command(), audit.Command(), decode.Command(), migrateCommand(), topics.Command(),
+	root.AddCommand(up.Command(), console.Command(), postmortem.Command(), ends.Command(), audit.Command(), decode.Command(), migrateCommand(), topics.Command(),
 		rollups.Command(), retention.Command(), logs.Command(), logs.ExplainCommand())
 	root.AddCommand(devstack.Commands()...)
 	return root
