@@ -11,8 +11,8 @@ import (
 	"tcpledger/schema"
 )
 
-// Rebuild computes the units of a rollup from from up to to anew, as far as its source has rows; done hears after each statement how
-// many of how many units are done. A unit whose count would become less keeps its sums unless shrink is true. A rollup that sums up
+// Rebuild computes the units of a rollup from from up to to anew, as far as its source has rows, an hour in a statement: a server that is
+// at more of them may say nothing for longer than the client waits. done hears after each statement how many of how many units are done. A unit whose count would become less keeps its sums unless shrink is true. A rollup that sums up
 // another is rebuilt after that.
 func (db *DB) Rebuild(ctx context.Context, r *schema.Rollup, from, to time.Time, shrink bool, done func(units, of int)) error {
 	first, last, err := db.span(ctx, r)
@@ -24,7 +24,7 @@ func (db *DB) Rebuild(ctx context.Context, r *schema.Rollup, from, to time.Time,
 	of := int((max(to.Sub(from), 0) + step - 1) / step)
 	for units := 0; units < of; {
 		var due []string
-		for ; len(due) < r.Limit && units < of; units++ {
+		for ; len(due) < int(time.Hour/step) && units < of; units++ {
 			due = append(due, fmt.Sprintf("toDateTime(%d, 'UTC')", from.Add(time.Duration(units)*step).Unix()))
 		}
 		if err := db.exec(ctx, r.Rebuild(db.target(), due, shrink)); err != nil {
