@@ -25,6 +25,10 @@ func TestOnApacheKafka(t *testing.T) {
 	broker := apachekafka.Start(t)
 	t.Run("clocks that are off", func(t *testing.T) { clocksThatAreOff(t, []string{broker.Addr()}) })
 	t.Run("sessions that end", func(t *testing.T) { sessionsThatEnd(t, broker) })
+	for _, mechanism := range []string{"plain", "scram-sha-256"} {
+		t.Run("sessions of members that end, "+mechanism, func(t *testing.T) { sessionsOfMembers(t, broker, mechanism) })
+	}
+	t.Run("a certificate that expires", func(t *testing.T) { certificateExpires(t, broker) })
 	t.Run("a flipped byte on the disk", func(t *testing.T) { flippedByte(t, broker) })
 }
 

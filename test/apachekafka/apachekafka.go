@@ -18,12 +18,11 @@ import (
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
-	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/internal/devstack/child"
 	"tcpledger/internal/devstack/port"
-	"tcpledger/internal/program/kafkaconn"
+	"tcpledger/internal/program/credentials/credentialstest"
 )
 
 const (
@@ -36,22 +35,17 @@ const (
 	clusterID    = "dGNwbGVkZ2VyLXRlc3RzMQ" // 16 bytes in base64
 )
 
-// SessionLifetime bounds a session on the listener that Login reaches (connections.max.reauth.ms): the broker closes a connection
-// that sends a request later than that after its last login.
-const SessionLifetime = 2 * time.Second
-
-const (
-	user     = "ledger"
-	password = "hunter2"
-)
-
 // Broker is one Apache Kafka of a test. It ends with the test.
 type Broker struct {
-	t          testing.TB
-	dir        string // configuration and log
-	lib        string
-	port       int
-	sasl       int // of the listener with logins
+	t      testing.TB
+	dir    string // configuration and log
+	lib    string
+	port   int
+	sasl   int // of the listener with logins
+	secure int // of the listener with logins over TLS
+	mutual int // of the listener with client certificates
+	// Authority signs the certificates of the clients that the broker takes, and is the broker's own.
+	Authority  credentialstest.Identity
 	controller int
 	process    *child.Process
 }
@@ -67,13 +61,10 @@ func Start(t testing.TB) *Broker {
 		t.Skipf("no Apache Kafka: %v", err)
 	}
 	require.NoError(t, err)
-	b := &Broker{t: t, dir: t.TempDir(), lib: lib}
-	b.port, err = port.Free()
+	b := &Broker{t: t, dir: t.TempDir(), lib: lib, Authority: credentialstest.New(t)}
+	free, err := port.FreeSeveral(5)
 	require.NoError(t, err)
-	b.sasl, err = port.Free()
-	require.NoError(t, err)
-	b.controller, err = port.Free()
-	require.NoError(t, err)
+	b.port, b.sasl, b.secure, b.mutual, b.controller = free[0], free[1], free[2], free[3], free[4]
 	b.format(ctx)
 	b.Restart()
 	t.Cleanup(b.Stop)
@@ -82,15 +73,6 @@ func Start(t testing.TB) *Broker {
 
 // Addr is "127.0.0.1:port", the same over restarts.
 func (b *Broker) Addr() string { return port.Join(b.port) }
-
-// Login returns the settings of a program that reaches the listener with the sessions.
-func (b *Broker) Login() *kafkaconn.Flags {
-	b.t.Helper()
-	flags, set := new(kafkaconn.Flags), pflag.NewFlagSet("login", pflag.ContinueOnError)
-	flags.Register(set)
-	require.NoError(b.t, set.Parse([]string{"--brokers", port.Join(b.sasl), "--kafka-sasl", "scram-sha-256", "--kafka-user", user, "--kafka-password", password}))
-	return flags
-}
 
 // PID is the java process's id.
 func (b *Broker) PID() int { return b.process.PID() }
@@ -170,6 +152,7 @@ func (b *Broker) java(options []string, class string, args ...string) []string {
 func (b *Broker) format(ctx context.Context) {
 	b.t.Helper()
 	require.NoError(b.t, os.WriteFile(b.file("log4j2.yaml"), []byte(logging), 0o600))
+	b.writeKeys()
 	require.NoError(b.t, os.WriteFile(b.file("node.properties"), []byte(b.properties()), 0o600))
 	said, err := exec.CommandContext(ctx, "java", b.java([]string{"-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"},
 		"kafka.tools.StorageTool", "format", "-t", clusterID, "-c", b.file("node.properties"),
@@ -197,12 +180,10 @@ func (b *Broker) properties() string {
 		"process.roles=broker,controller",
 		"node.id=1",
 		fmt.Sprintf("controller.quorum.voters=1@127.0.0.1:%d", b.controller),
-		fmt.Sprintf("listeners=PLAINTEXT://127.0.0.1:%d,SASL://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d", b.port, b.sasl, b.controller),
-		fmt.Sprintf("advertised.listeners=PLAINTEXT://127.0.0.1:%d,SASL://127.0.0.1:%d", b.port, b.sasl),
-		"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
-		"listener.name.sasl.sasl.enabled.mechanisms=SCRAM-SHA-256",
-		"listener.name.sasl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;",
-		fmt.Sprintf("connections.max.reauth.ms=%d", SessionLifetime.Milliseconds()),
+		fmt.Sprintf("listeners=PLAINTEXT://127.0.0.1:%d,%s,CONTROLLER://127.0.0.1:%d", b.port, b.guarded(), b.controller),
+		fmt.Sprintf("advertised.listeners=PLAINTEXT://127.0.0.1:%d,%s", b.port, b.guarded()),
+		"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,SECURE:SASL_SSL,MUTUAL:SSL",
+		b.logins(),
 		"controller.listener.names=CONTROLLER",
 		"inter.broker.listener.name=PLAINTEXT",
 		"log.dirs=" + b.file("log"),

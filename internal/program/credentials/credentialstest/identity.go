@@ -21,8 +21,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Identity is a self-signed certificate for 127.0.0.1, good for either side and its own authority: as a pair, and as PEM
-// files that end with the test.
+// Identity is a certificate for 127.0.0.1, good for either side: as a pair, and as PEM files that end with the test. One of New is its
+// own authority.
 type Identity struct {
 	Pair              tls.Certificate
 	CertFile, KeyFile string
@@ -31,20 +31,41 @@ type Identity struct {
 // New makes an identity that is valid for an hour.
 func New(t testing.TB) Identity {
 	t.Helper()
+	return issue(t, nil, time.Now().Add(time.Hour))
+}
+
+// Issue makes an identity that is valid until then and that id, as an authority, has signed.
+func (id Identity) Issue(t testing.TB, until time.Time) Identity {
+	t.Helper()
+	return issue(t, &id, until)
+}
+
+// issue makes an identity; without an authority it is its own.
+func issue(t testing.TB, authority *Identity, until time.Time) Identity {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	template := &x509.Certificate{
-		SerialNumber:          big.NewInt(1),
+		SerialNumber:          big.NewInt(time.Now().UnixNano()),
 		Subject:               pkix.Name{CommonName: "tcpledger test"},
 		NotBefore:             time.Now().Add(-time.Hour),
-		NotAfter:              time.Now().Add(time.Hour),
-		IsCA:                  true,
+		NotAfter:              until,
+		IsCA:                  authority == nil,
 		BasicConstraintsValid: true,
-		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		KeyUsage:              x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	parent, signer := template, any(key)
+	if authority == nil {
+		template.KeyUsage |= x509.KeyUsageCertSign
+	} else {
+		template.Subject.CommonName = "tcpledger test client"
+		parent, err = x509.ParseCertificate(authority.Pair.Certificate[0])
+		require.NoError(t, err)
+		signer = authority.Pair.PrivateKey
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
 	require.NoError(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	require.NoError(t, err)
