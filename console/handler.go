@@ -43,7 +43,11 @@ type console struct {
 	log     *slog.Logger
 	pages   *template.Template
 	recent  recent
+	looks   chan struct{} // one for each page whose questions are under way
 }
+
+// maxLooks is how many different pages ask the tables at a time: their answers are in memory together.
+const maxLooks = 4
 
 // Handler makes the console: the page on /, the part of it that changes on /now, /healthz and the page's own files.
 func Handler(o Options) (http.Handler, error) {
@@ -51,7 +55,7 @@ func Handler(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &console{client: o.Client, watch: newWatch(o.Parts), zone: o.Zone, version: o.Version, log: o.Log, pages: pages}
+	c := &console{client: o.Client, watch: newWatch(o.Parts), zone: o.Zone, version: o.Version, log: o.Log, pages: pages, looks: make(chan struct{}, maxLooks)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { c.page(w, r, "page.html") })
 	mux.HandleFunc("GET /now", func(w http.ResponseWriter, r *http.Request) { c.page(w, r, "now.html") })
@@ -125,6 +129,13 @@ func (c *console) look(ctx context.Context, asked asked) *view {
 	}
 	v.Window, v.Links = windowText(asked, w, c.zone), asked.links(w, now)
 	v.Scope = scopeText(asked, v.Window)
+	select {
+	case c.looks <- struct{}{}:
+		defer func() { <-c.looks }()
+	case <-time.After(askTimeout):
+		v.Problem = "Too many others ask for other pages now."
+		return v
+	}
 	var a *answers
 	var all sync.WaitGroup
 	all.Go(func() { a = c.ask(ctx, w, filter, asked.Live()) })

@@ -17,6 +17,9 @@ import (
 // maxRows bounds every answer that is not a stream.
 const maxRows = 10_000
 
+// maxBytes bounds its size on the server: a row of a host whose agent was started without end would be large too.
+const maxBytes = 16 << 20
+
 // timezone is that of every question, whatever the server's is.
 const timezone = "UTC"
 
@@ -54,6 +57,7 @@ func (c *Client) bounded(ctx context.Context, q Question) context.Context {
 	limited := settings()
 	limited["max_execution_time"] = int(max(c.maxTime.Round(time.Second)/time.Second, 1))
 	limited["max_result_rows"] = maxRows
+	limited["max_result_bytes"] = maxBytes
 	if c.maxRead > 0 {
 		limited["max_rows_to_read"] = c.maxRead
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -29,7 +30,18 @@ import (
 	"tcpledger/test/wait"
 )
 
-func TestMain(m *testing.M) { clickhousetest.Main(m) }
+// asProgram makes the test binary the console itself.
+const asProgram = "as-console"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == asProgram {
+		cmd := program.Command("console", "", "")
+		cmd.AddCommand(Command())
+		cmd.SetArgs(append([]string{"console"}, os.Args[2:]...))
+		os.Exit(program.Main(cmd))
+	}
+	clickhousetest.Main(m)
+}
 
 // rowsOfNow are endings of the last minute, one of a process that means harm.
 const rowsOfNow = `INSERT INTO connections (closed_at, duration_us, host, session, stream, seq, conn, local_ip, local_port, remote_ip, remote_port, service_port, role, cause, initiator, error, reset, last_state, bytes_sent, bytes_received, owner_pid, owner_comm, weight, received_at)
