@@ -23,18 +23,19 @@ type Memory struct {
 const (
 	// garbage is how much of the heap may be garbage before the collector must work for it, as a part of Heap.
 	garbage = 4
-	// stacks is what the Go runtime itself takes: stacks and tables.
-	stacks = 8 << 20
-	// code is the program's own file in memory. It counts for the process, and not for the limit of the Go runtime.
-	code = 32 << 20
+	// code is the program's own file in memory, and the room to go by: it counts for the process, and not for the limit of the Go
+	// runtime.
+	code = 40 << 20
 	// spare is the tenth of a control group's limit that is left to the kernel: sockets, page tables, files in the cache.
 	spare = 10
+	// least is what the runtime may take in any control group: with less it would only collect garbage.
+	least = 40 << 20
 )
 
 // Bound is the memory that the process stays below, garbage included.
 func (m Memory) Bound() uint64 { return m.Outside + m.goLimit() + code }
 
-func (m Memory) goLimit() uint64 { return m.Heap + m.Heap/garbage + stacks }
+func (m Memory) goLimit() uint64 { return m.Heap + m.Heap/garbage }
 
 // Keep makes the Go runtime stay within the bound, and within the limit of the process's control group if that is
 // lower (the collector then works more). It logs both in one line, as a warning if the settings allow more than the control
@@ -47,7 +48,7 @@ func (m Memory) keep(log *slog.Logger, group uint64) {
 	if group > 0 {
 		facts = append(facts, "control_group_limit", text.Bytes(group))
 		room := group - group/spare
-		runtime = min(runtime, max(room-min(room, m.Outside+code), stacks+code))
+		runtime = min(runtime, max(room-min(room, m.Outside+code), least))
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(int64(min(runtime, math.MaxInt64)))

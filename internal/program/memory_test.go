@@ -23,9 +23,9 @@ func TestMemoryIsKeptWithinTheBoundAndTheControlGroup(t *testing.T) {
 		want  int64
 		said  string
 	}{
-		"no control group":   {0, 208 * mib, `level=INFO msg=memory bound="340 MiB"` + "\n"},
-		"one with room":      {1000 * mib, 208 * mib, `level=INFO msg=memory bound="340 MiB" control_group_limit="1000 MiB"` + "\n"},
-		"one that is tight":  {300 * mib, 138 * mib, `level=WARN msg="the settings allow more memory than the control group: lower them or raise its limit" bound="340 MiB" control_group_limit="300 MiB"` + "\n"},
+		"no control group":   {0, 200 * mib, `level=INFO msg=memory bound="340 MiB"` + "\n"},
+		"one with room":      {1000 * mib, 200 * mib, `level=INFO msg=memory bound="340 MiB" control_group_limit="1000 MiB"` + "\n"},
+		"one that is tight":  {300 * mib, 130 * mib, `level=WARN msg="the settings allow more memory than the control group: lower them or raise its limit" bound="340 MiB" control_group_limit="300 MiB"` + "\n"},
 		"one that is hardly": {50 * mib, 40 * mib, `level=WARN`},
 	}
 	for name, c := range cases {

@@ -89,6 +89,13 @@ func TestKills(t *testing.T) {
 		func() {},
 		func() { broker.Kill9(); actor.Storm(l.A.IPv4, storm); broker.Restart() },
 		func() { c.ingester.kill(); actor.Storm(l.A.IPv6, storm); c.startIngester() },
+		func() { // again and again, in the middle of what it is at
+			actor.Storm(l.A.IPv6, storm)
+			for range 4 {
+				c.ingester.kill()
+				c.startIngester()
+			}
+		},
 		func() {
 			require.NoError(t, server.Kill())
 			actor.Storm(l.A.IPv4, storm)
@@ -108,12 +115,13 @@ func TestKills(t *testing.T) {
 		kill()
 	}
 	c.agent.stop()
-	c.eventually(2*9*storm, "SELECT count() FROM tcpledger.connections WHERE netns_cookie = ?", l.A.Cookie(t))
+	c.eventually(2*11*storm, "SELECT count() FROM tcpledger.connections WHERE netns_cookie = ?", l.A.Cookie(t))
 	c.eventually(1, "SELECT count() FROM tcpledger.checkpoints WHERE phase = 'end'")
 	c.requireComplete()
 	require.Zero(t, c.count("SELECT count() FROM tcpledger.loss WHERE cause != ?", schema.LossRingFull), "the queue outlived it all")
-	require.Equal(t, uint64(9*storm), c.count("SELECT count() FROM tcpledger.connections WHERE cause = 'linger_abort' AND netns_cookie = ?", l.A.Cookie(t)))
-	require.Equal(t, uint64(9*storm), c.count("SELECT count() FROM tcpledger.connections WHERE cause = 'peer_reset' AND netns_cookie = ?", l.A.Cookie(t)))
+	require.Equal(t, uint64(11*storm), c.count("SELECT count() FROM tcpledger.connections WHERE cause = 'linger_abort' AND netns_cookie = ?", l.A.Cookie(t)))
+	require.Equal(t, uint64(11*storm), c.count("SELECT count() FROM tcpledger.connections WHERE cause = 'peer_reset' AND netns_cookie = ?", l.A.Cookie(t)))
+	c.requireRollups()
 	c.ingester.stop()
 }
 
@@ -138,5 +146,6 @@ func TestReplay(t *testing.T) {
 	require.Equal(t, connections, c.count("SELECT count() FROM tcpledger.connections"))
 	require.Equal(t, events, c.count("SELECT count() FROM tcpledger.events"))
 	c.requireComplete()
+	c.requireRollups()
 	c.requireTamperingIsFound()
 }
