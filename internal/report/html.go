@@ -28,7 +28,7 @@ type document struct {
 }
 
 var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-	"plain": text.Printable, "lines": lines, "more": more, "noAnswer": noAnswer, "join": strings.Join,
+	"plain": text.Printable, "lines": lines, "more": more, "join": strings.Join,
 }).Parse(page))
 
 // Shown lists the sections that have something for people.
@@ -44,6 +44,9 @@ func (d *document) Shown() []*Section {
 
 // Heading is the section's title, or its name if it has none.
 func (s *Section) Heading() string { return s.heading() }
+
+// Why says why the section has no answer.
+func (s *Section) Why() string { return s.why() }
 
 // writeHTML writes one file that needs no other. Its policy allows its own style alone: no script, no image, no address.
 func (r *Report) writeHTML(w io.Writer, l Layout) error {

@@ -37,10 +37,10 @@ func (o object) MarshalJSON() ([]byte, error) {
 }
 
 // writeJSON writes the fields, then each section's data by its name. A section that failed is null and its error is in failed, so
-// that a program which reads it fails, and does not take nothing for an answer.
+// that a program which reads it fails, and does not take nothing for an answer. What is no longer kept is null too, and said in gone.
 func (r *Report) writeJSON(w io.Writer, l Layout) error {
 	out := object(r.Fields)
-	var failed, asked object
+	var failed, gone, asked object
 	for i := range r.Sections {
 		s := &r.Sections[i]
 		value, err := s.value()
@@ -48,8 +48,12 @@ func (r *Report) writeJSON(w io.Writer, l Layout) error {
 			return err
 		}
 		out = append(out, Field{s.Name, value})
-		if s.Err != nil {
-			failed = append(failed, Field{s.Name, strings.ToValidUTF8(s.Err.Error(), "\uFFFD")})
+		switch {
+		case s.Err == nil:
+		case s.Gone:
+			gone = append(gone, s.error())
+		default:
+			failed = append(failed, s.error())
 		}
 		if len(s.SQL) > 0 {
 			asked = append(asked, Field{s.Name, s.SQL})
@@ -58,12 +62,20 @@ func (r *Report) writeJSON(w io.Writer, l Layout) error {
 	if len(failed) > 0 {
 		out = append(out, Field{"failed", failed})
 	}
+	if len(gone) > 0 {
+		out = append(out, Field{"gone", gone})
+	}
 	if l.SQL {
 		out = append(out, Field{"sql", asked})
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(out)
+}
+
+// error is the section's error by its name.
+func (s *Section) error() Field {
+	return Field{s.Name, strings.ToValidUTF8(s.Err.Error(), "\uFFFD")}
 }
 
 // value is the section's data: null if the section failed, [] if there is none.

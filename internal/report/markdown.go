@@ -34,7 +34,7 @@ func (s *Section) writeMarkdown(b *strings.Builder) {
 		fmt.Fprintf(b, "\n## %s\n", text.Markdown(s.Title))
 	}
 	if s.Err != nil {
-		fmt.Fprintf(b, "\n**%s**\n", text.Markdown(noAnswer(s.Err)))
+		fmt.Fprintf(b, "\n**%s**\n", text.Markdown(s.why()))
 		return
 	}
 	for i := range s.Tables {

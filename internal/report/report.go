@@ -47,6 +47,7 @@ type Section struct {
 	Notes   []string // sentences
 	SQL     []string // the questions behind it, as they were sent
 	Err     error
+	Gone    bool // Err says that what the answer was made of is no longer kept: nothing failed
 }
 
 // shown reports whether the section has something for people.
@@ -102,10 +103,10 @@ func (r *Report) Write(w io.Writer, format string, l Layout) error {
 	return fmt.Errorf("a report has no form %q", format)
 }
 
-// Failed counts the sections without an answer.
+// Failed counts the sections whose question failed.
 func (r *Report) Failed() (n int) {
 	for i := range r.Sections {
-		if r.Sections[i].Err != nil {
+		if r.Sections[i].Err != nil && !r.Sections[i].Gone {
 			n++
 		}
 	}

@@ -74,6 +74,16 @@ func TestJSON(t *testing.T) {
 	require.Regexp(t, `(?s)"from".*"tz".*"totals".*"by_cause".*"by_path".*"losses".*"open".*"audit".*"failed"`, text)
 }
 
+// What is no longer kept did not fail.
+func TestGone(t *testing.T) {
+	r := &Report{Title: "x", Sections: []Section{{Name: "by_host", Title: "By host", Err: errors.New("rows aged out"), Gone: true}}}
+	require.Zero(t, r.Failed())
+	require.Contains(t, written(t, r, Text, Layout{}), "BY HOST  no longer known: rows aged out")
+	require.Contains(t, written(t, r, Markdown, Layout{}), "**no longer known: rows aged out**")
+	require.Contains(t, written(t, r, HTML, Layout{}), "no longer known: rows aged out")
+	require.JSONEq(t, `{"by_host": null, "gone": {"by_host": "rows aged out"}}`, written(t, r, JSON, Layout{}))
+}
+
 func TestTextTellsWhatIsCut(t *testing.T) {
 	require.Contains(t, written(t, sample(), Text, Layout{Width: 14}), "\nCUT  at the terminal's 14 columns")
 	require.NotContains(t, written(t, sample(), Text, Layout{Width: 140}), "CUT")

@@ -16,8 +16,13 @@ const maxReason = 200
 
 func reason(err error) string { return text.Line(err.Error(), maxReason) }
 
-// noAnswer says why a section has none.
-func noAnswer(err error) string { return "no answer: " + reason(err) }
+// why says why the section has no answer.
+func (s *Section) why() string {
+	if s.Gone {
+		return "no longer known: " + reason(s.Err)
+	}
+	return "no answer: " + reason(s.Err)
+}
 
 // more says that an answer has more rows than are shown.
 func more(n uint64) string { return "… and " + text.Count(n) + " more, see --top" }
@@ -57,9 +62,9 @@ func (s *Section) writeText(b *strings.Builder, l Layout) {
 	title := strings.ToUpper(s.Title)
 	switch {
 	case s.Err != nil && title == "":
-		fmt.Fprintf(b, "%s\n", noAnswer(s.Err))
+		fmt.Fprintf(b, "%s\n", s.why())
 	case s.Err != nil:
-		fmt.Fprintf(b, "\n%s  %s\n", title, noAnswer(s.Err))
+		fmt.Fprintf(b, "\n%s  %s\n", title, s.why())
 	case !s.shown():
 	case len(s.Tables) > 0:
 		for i := range s.Tables {

@@ -4,6 +4,7 @@ package postmortem
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -40,6 +41,7 @@ func against(ctx context.Context, a *asked) []report.Section {
 	out := report.Section{Name: "new", Title: "New against " + a.window(*a.Against)}
 	rows, more, err := a.changes(ctx)
 	out.Data, out.Err = rows, err
+	out.Gone = errors.As(err, new(*query.AgedError))
 	t := report.Table{Columns: slices.Concat(report.Words("what", "which"), report.Numbers("endings", "expected", "times")), More: more}
 	for i := range rows {
 		r := &rows[i]

@@ -4,22 +4,26 @@ package postmortem
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
 
 	"tcpledger/internal/report"
 	"tcpledger/query"
+	"tcpledger/query/logs"
 	"tcpledger/query/when"
 	"tcpledger/schema"
 )
 
 // Scope is what a report is about: Top bounds the rows of each list, Zone is that of the times shown, and Now the moment of asking,
-// against which silence is measured. Against is the window that this one is compared with, nil for none.
+// against which silence is measured. Against is the window that this one is compared with, nil for none, and Logs are the tables of
+// business logs.
 type Scope struct {
 	Window  query.Window
 	Against *query.Window
 	Filter  query.Filter
+	Logs    logs.Tables
 	Top     int
 	Zone    *time.Location
 	Now     time.Time
@@ -44,6 +48,7 @@ func section(name, title string, ask func(context.Context, *asked) (report.Secti
 	return func(ctx context.Context, a *asked) []report.Section {
 		out, err := ask(ctx, a)
 		out.Name, out.Title, out.Err = name, title, err
+		out.Gone = errors.As(err, new(*query.AgedError))
 		return []report.Section{out}
 	}
 }
@@ -88,9 +93,10 @@ func Collect(ctx context.Context, client *query.Client, s *Scope) (*report.Repor
 	return r, nil
 }
 
-// answered reports whether a part was asked and none of its sections failed.
+// answered reports whether a part has an answer and none of its sections failed.
 func answered(part []report.Section) bool {
-	return len(part) > 0 && !slices.ContainsFunc(part, func(s report.Section) bool { return s.Err != nil })
+	return slices.ContainsFunc(part, func(s report.Section) bool { return s.Data != nil }) &&
+		!slices.ContainsFunc(part, func(s report.Section) bool { return s.Err != nil })
 }
 
 // sums names the rollups that parts were answered from.

@@ -20,6 +20,7 @@ import (
 	"tcpledger/internal/program"
 	"tcpledger/internal/report"
 	"tcpledger/query"
+	"tcpledger/query/logs"
 )
 
 // maxTime bounds each question.
@@ -32,6 +33,7 @@ type options struct {
 	clickhouse clickhouse.Flags
 	window     window.Flags
 	against    string
+	logs       logs.Tables
 	host       string
 	remote     string
 	top        int
@@ -68,6 +70,8 @@ against another window. A part whose question fails says so in its place; the ex
 	program.Bounds(flags, "top", &o.top, 1, maxTop)
 	flags.BoolVar(&o.sql, "sql", false, "show the SQL in text and JSON too, ready to paste into clickhouse-client; Markdown and HTML always have it")
 	flags.StringVarP(&o.output, "output", "o", "", "write to this `file`, whole or not at all (default standard output)")
+	flags.StringVar(&o.logs.Logs, "otel-logs", logs.DefaultTables.Logs, "`table` of log lines, as the OpenTelemetry Collector makes it; empty for none")
+	flags.StringVar(&o.logs.Traces, "otel-traces", logs.DefaultTables.Traces, "`table` of spans; empty for none")
 	flags.Uint64Var(&o.maxRows, "max-rows", 1_000_000_000, "refuse a question that would read more `rows`, before it begins; 0 refuses none")
 	o.format = program.Choice(flags, "format", report.Text, "`format` of the answer: text, markdown, json or html", report.Formats()...)
 	o.clickhouse.Register(flags)
@@ -84,11 +88,14 @@ func (o *options) question(now time.Time) (*Scope, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--remote: %w", err)
 	}
+	if err := o.logs.Check(); err != nil {
+		return nil, fmt.Errorf("--otel-logs and --otel-traces: %w", err)
+	}
 	past, err := query.ParseAgainst(o.against, w, now.In(o.window.Location()))
 	if err != nil {
 		return nil, fmt.Errorf("--against: %w", err)
 	}
-	return &Scope{Window: w, Against: past, Filter: query.Filter{Host: o.host, Remote: remote}, Top: o.top, Zone: o.window.Location(), Now: now}, nil
+	return &Scope{Window: w, Against: past, Logs: o.logs, Filter: query.Filter{Host: o.host, Remote: remote}, Top: o.top, Zone: o.window.Location(), Now: now}, nil
 }
 
 func (o *options) run(cmd *cobra.Command, now time.Time) error {

@@ -25,9 +25,10 @@ import (
 	"tcpledger/test/tables"
 )
 
-// fillHostile stores an ending, an event, a loss and a stack with each hostile name in every column that takes one.
+// fillHostile stores an ending, an event, a loss, a log line and a stack with each hostile name in every column that takes one.
 func fillHostile(t *testing.T, db *clickhouse.DB) {
 	t.Helper()
+	makeLogs(t, db)
 	for i, name := range hostile.Names() {
 		q := schema.Quote(name)
 		tables.Exec(t, db, fmt.Sprintf(`INSERT INTO connections (closed_at, host, session, seq, conn, cause, initiator, error, reset_reason, owner_comm, owner_how, k8s_namespace, k8s_pod, service, stack_id, retransmits, service_port, received_at)
@@ -36,6 +37,7 @@ INSERT INTO events (at, kind, host, session, stream, seq, conn, reason, state, o
 VALUES (toDateTime64('2026-11-02 14:00:59', 6, 'UTC'), 'drop', %[1]s, 7, 4, %[2]d, %[2]d, %[1]s, '', %[1]s, now64(6)), (toDateTime64('2026-11-02 14:00:59', 6, 'UTC'), 'lingering', %[1]s, 7, 5, %[2]d, %[2]d, '', %[1]s, %[1]s, now64(6));
 INSERT INTO loss (at, host, session, stream, seq_from, seq_to, cause, received_at) VALUES (toDateTime64('2026-11-02 14:01:00', 6, 'UTC'), %[1]s, 7, 9, %[2]d, %[2]d, %[1]s, now64(6));
 INSERT INTO checkpoints (at, host, session, run, phase, streams, next_seqs, totals, received_at) VALUES (toDateTime64('2026-11-02 14:02:00', 6, 'UTC'), %[1]s, 7, 1, 'periodic', [4], [99], {}, now64(6));
+INSERT INTO otel_logs VALUES (toDateTime64('2026-11-02 14:01:00', 9, 'UTC'), '', '', 'ERROR', 17, %[1]s, %[1]s, {'host.name': %[1]s}, {});
 INSERT INTO stacks (stack_id, fp, frames_resolved, symbols, modules, received_at) VALUES (100 + %[2]d, 0, 1, [%[1]s], [%[1]s], now64(6))`, q, i))
 	}
 }

@@ -17,6 +17,7 @@ var parts = []part{
 	section("failed_connects", "Failed connects", failedConnects),
 	section("lingering", "Lingering", lingering),
 	section("events", "Events", events),
+	section("log_lines", "Log lines", logLines),
 	section("losses", "Losses", losses),
 	section("not_known", "Not known", notKnown),
 	known,

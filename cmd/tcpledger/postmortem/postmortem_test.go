@@ -158,7 +158,7 @@ func TestAPartFails(t *testing.T) {
 	drop("stacks")
 	code, out, errs := run(t, ch, window...)
 	require.Equal(t, 1, code)
-	require.Equal(t, "tcpledger: 1 of 19 parts of the report have no answer\n", errs)
+	require.Regexp(t, `^tcpledger: 1 of \d+ parts of the report have no answer\n$`, errs)
 	require.Regexp(t, `(?m)^BY CODE PATH  no answer: ask endings by code path: code: 60, message: .*stacks.*$`, out)
 	require.Equal(t, without(whole, "BY CODE PATH"), without(out, "BY CODE PATH"), "all else is as it was")
 
@@ -181,7 +181,7 @@ func TestAPartFails(t *testing.T) {
 	drop("events")
 	code, out, errs = run(t, ch, append(window, "--sql")...)
 	require.Equal(t, 1, code)
-	require.Contains(t, errs, "of 19 parts")
+	require.Regexp(t, `^tcpledger: \d+ of \d+ parts`, errs)
 	require.Contains(t, out, "13 connections ended on 2 hosts")
 	require.Regexp(t, `(?m)^EVENTS  no answer: ask events by kind, reason: code: 60`, out)
 	require.Regexp(t, `(?m)^LOSSES  no answer: ask losses: code: 60`, out)
