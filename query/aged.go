@@ -40,3 +40,11 @@ SELECT ifNull(oldest.2 > (SELECT count() FROM %[5]s WHERE toStartOfFiveMinutes(%
 	}](WithTrace(ctx, func(Question) {}), c, q) // it shows no number
 	return err == nil && answer.Aged
 }
+
+// kept is an AgedError if rows of the window are gone: for a question that no rollup answers.
+func (c *Client) kept(ctx context.Context, s *subject, w Window) error {
+	if !c.rowsOnly && c.aged(ctx, s, w) {
+		return &AgedError{s.table}
+	}
+	return nil
+}

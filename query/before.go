@@ -27,6 +27,9 @@ const DropsBefore = 15 * time.Minute
 // BeforeEnd says for each cause how many connections of the window retransmitted, had packets dropped or waited for an answer before
 // they ended, the most frequent first. Drops are those with a known socket, from 15 minutes before the window on.
 func (c *Client) BeforeEnd(ctx context.Context, w Window, f Filter, top int) ([]Before, error) {
+	if err := c.kept(ctx, ofEndings, w); err != nil {
+		return nil, err
+	}
 	where := f.endings(w)
 	where.parameters["drops_from"] = timeParameter(w.From.Add(-DropsBefore))
 	return ask[Before](ctx, c, Question{"before the end", fmt.Sprintf(`SELECT toString(cause) AS cause, count() AS endings,

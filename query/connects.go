@@ -37,6 +37,9 @@ func failedCauses() string {
 
 // FailedConnects counts the connections of the window that never came to be, the top most frequent groups.
 func (c *Client) FailedConnects(ctx context.Context, w Window, f Filter, top int) ([]FailedConnects, error) {
+	if err := c.kept(ctx, ofEndings, w); err != nil {
+		return nil, err
+	}
 	where := f.endings(w)
 	rows, err := ask[FailedConnects](ctx, c, Question{"failed connects", fmt.Sprintf(`SELECT toString(cause) AS cause, toString(error) AS error, toString(remote_ip) AS remote, service_port AS port,
     toString(owner_comm) AS owner, count() AS attempts, uniqExact(host) AS hosts, medianDeterministic(duration_us, conn) AS wait_us,

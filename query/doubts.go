@@ -23,6 +23,9 @@ type Doubts struct {
 
 // Doubts counts what is not known about the endings of the window.
 func (c *Client) Doubts(ctx context.Context, w Window, f Filter) (Doubts, error) {
+	if err := c.kept(ctx, ofEndings, w); err != nil {
+		return Doubts{}, err
+	}
 	where := f.endings(w)
 	return one[Doubts](ctx, c, Question{"what is not known", fmt.Sprintf(`SELECT count() AS endings, countIf(cause = 'unknown') AS no_cause, countIf(initiator = 'unknown') AS no_initiator,
     countIf(role = 'unknown') AS no_role, countIf(owner_how = 'unknown') AS no_owner, countIf(isNull(duration_us)) AS no_beginning,

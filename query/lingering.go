@@ -23,6 +23,9 @@ type Lingering struct {
 
 // Lingering counts the sockets of the window that linger, each once, in the state it was last seen in.
 func (c *Client) Lingering(ctx context.Context, w Window, f Filter, top int) ([]Lingering, error) {
+	if err := c.kept(ctx, ofEvents, w); err != nil {
+		return nil, err
+	}
 	f.Kind = "lingering"
 	where := f.events(w)
 	return ask[Lingering](ctx, c, Question{"sockets that linger", fmt.Sprintf(`SELECT last.1 AS state, last.2 AS owner, last.3 AS side, last.4 AS port, count() AS sockets, uniqExact(host) AS hosts,

@@ -4,6 +4,7 @@ package postmortem
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"tcpledger/internal/picture"
@@ -28,6 +29,10 @@ type Timeline struct {
 func timeline(ctx context.Context, a *asked) (report.Section, error) {
 	slot := picture.SlotOf(a.Window)
 	rates, err := a.client.Rates(ctx, a.Window, a.Filter, int(slot/time.Second))
+	if errors.As(err, new(*query.AgedError)) && slot < time.Minute {
+		slot = time.Minute // as fine as sums are
+		rates, err = a.client.Rates(ctx, a.Window, a.Filter, int(slot/time.Second))
+	}
 	if err != nil {
 		return report.Section{}, err
 	}
