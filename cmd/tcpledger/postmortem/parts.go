@@ -9,6 +9,7 @@ var parts = []part{
 	section("timeline", "Over time", timeline),
 	section("by_cause", "By cause", byCause),
 	section("first_movers", "Who moved first", firstMovers),
+	section("both_ends", "Both ends", bothEnds),
 	section("by_owner", "By owner", byOwner),
 	section("by_service", "By service", byService),
 	section("by_remote", "By remote", byRemote),
