@@ -12,7 +12,7 @@ import (
 )
 
 // MaxLines bounds the lines that one question matches.
-const MaxLines = 1_000_000
+const MaxLines = 200_000
 
 // TooManyError says that a window has more lines than one question matches.
 type TooManyError struct {

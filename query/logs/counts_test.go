@@ -123,7 +123,7 @@ func checkTooManyLines(t *testing.T, engine string) {
 	_, err := b.source().Explained(t.Context(), window, logs.Filter{}, logs.DefaultReach, 10)
 	var many *logs.TooManyError
 	require.True(t, errors.As(err, &many), err)
-	require.Equal(t, "1000002 lines and spans in 10m0s: at most 1000000 are matched at a time; take a shorter window, a service, or errors only", err.Error())
+	require.Equal(t, "200002 lines and spans in 10m0s: at most 200000 are matched at a time; take a shorter window, a service, or errors only", err.Error())
 	explained, err := b.source().Explained(t.Context(), query.Window{From: window.From, To: window.From.Add(2 * time.Second)}, logs.Filter{Service: "a"}, logs.DefaultReach, 10)
 	require.NoError(t, err)
 	require.Equal(t, uint64(1), explained[0].Unexplained, "lines that are the same are one")
