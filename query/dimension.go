@@ -85,10 +85,14 @@ func group(by, known []Dimension) (grouping, error) {
 		names = append(names, string(d))
 		expression, needs := d.expression()
 		keys = append(keys, "toString("+expression+")")
-		expressions, columns = append(expressions, expression), append(columns, needs...)
+		expressions = append(expressions, expression)
+		for _, column := range needs {
+			if !slices.Contains(columns, column) {
+				columns = append(columns, column)
+			}
+		}
 	}
-	slices.Sort(columns)
-	return grouping{strings.Join(names, ", "), "[" + strings.Join(keys, ", ") + "]::Array(String)", strings.Join(expressions, ", "), slices.Compact(columns)}, nil
+	return grouping{strings.Join(names, ", "), "[" + strings.Join(keys, ", ") + "]::Array(String)", strings.Join(expressions, ", "), columns}, nil
 }
 
 func list(dimensions []Dimension) string {
