@@ -55,6 +55,7 @@ needs_test() {
   needs llvm-strip llvm
   needs setpriv util-linux
   needs chromium chromium
+  needs nginx nginx
   needs_file /usr/include/bpf/bpf_helpers.h libbpf-dev
 }
 
