@@ -4,6 +4,7 @@ package logs
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -15,7 +16,7 @@ type Filter struct {
 	Service string // ServiceName
 	Host    string // host.name
 	Trace   string // TraceId, in lower case
-	Text    string // is in the body or has it, or is the value of an attribute
+	Text    string // stands in the body as whole words, or has the body in it, or is the value of an attribute
 	Errors  bool   // only errors
 }
 
@@ -80,7 +81,7 @@ func (t *table) text() string {
 	// A line that is asked about may be more than its body: a viewer writes the time and the level before it.
 	either := []string{fmt.Sprintf("(length(%[1]s) >= %[2]d AND position({text:String}, %[1]s) > 0)", body[0], minBody)}
 	for _, column := range body {
-		either = append(either, "position("+column+", {text:String}) > 0")
+		either = append(either, "(position("+column+", {text:String}) > 0 AND match("+column+", {words:String}))")
 	}
 	if attributes := t.attributesOf(); strings.HasPrefix(t.columns[attributes], "JSON") {
 		either = append(either, "position(toString("+attributes+"), {text:String}) > 0")
@@ -157,6 +158,9 @@ func (f Filter) parameters(w query.Window) map[string]string {
 		if value != "" {
 			out[name] = query.TextParameter(value)
 		}
+	}
+	if f.Text != "" {
+		out["words"] = query.TextParameter(`(^|\W)` + regexp.QuoteMeta(f.Text) + `(\W|$)`)
 	}
 	return out
 }
