@@ -51,8 +51,17 @@ func (f Front) ServeHTTP(listener net.Listener) error {
 			http.Error(w, "the engine does not answer: "+err.Error(), http.StatusBadGateway)
 		},
 	}
-	server := &http.Server{Handler: program.LocalOnly(proxy), ReadHeaderTimeout: maxHeaderTime}
+	server := &http.Server{Handler: program.LocalOnly(bothWays(proxy)), ReadHeaderTimeout: maxHeaderTime}
 	return server.Serve(listener)
+}
+
+// bothWays lets an answer begin before the request has come to its end. Else the server closes the request's body then, and the
+// proxy takes that for a failure of the request and cuts the answer.
+func bothWays(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).EnableFullDuplex() // every writer of this server can
+		next.ServeHTTP(w, r)
+	})
 }
 
 func dialHTTP(ctx context.Context, _, addr string) (net.Conn, error) { return dial(ctx, addr) }
