@@ -25,16 +25,11 @@ var sqlBlock = regexp.MustCompile("(?s)```sql\n(.*?)\n```")
 // sampleClock moves a statement of the documents to the time of the rows of known.sql.
 var sampleClock = strings.NewReplacer("'2026-11-23 14:", "'2026-11-02 14:", "now()", "toDateTime('2026-11-02 14:04:00', 'UTC')")
 
-// abortedRows are the connections that the README asks about, which known.sql has none of.
-const abortedRows = `INSERT INTO connections (closed_at, host, session, stream, seq, conn, cause, initiator, reset, role, owner_comm, bytes_unread, weight, received_at)
-	VALUES ('2026-11-02 14:01:00', 'web-1', 7, 9, 0, 950, 'close_unread_data', 'local', 'sent', 'server', 'nginx', 700, 1, now64(6))`
-
 // Every question that the documents show has an answer on sample rows. A statement that is no question only runs,
 // and so does one that begins with a comment, which says why it may be empty.
 func TestStatementsOfTheDocuments(t *testing.T) {
 	_, db := tables.Start(t)
-	tables.Fill(t, db)
-	tables.Exec(t, db, abortedRows)
+	tables.FillQuestions(t, db)
 	makeLines(t, db)
 	pages, err := filepath.Glob("../../docs/*.md")
 	require.NoError(t, err)

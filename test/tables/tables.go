@@ -18,6 +18,9 @@ import (
 //go:embed known.sql
 var known string
 
+//go:embed questions.sql
+var questions string
+
 // Start starts an engine and makes the tables in its database tcpledger. The engine and the handle end with the test; the
 // package's TestMain must call clickhousetest.Main.
 func Start(t testing.TB) (clickhouse.Flags, *clickhouse.DB) {
@@ -41,6 +44,14 @@ func Make(t testing.TB, addr, database string) (clickhouse.Flags, *clickhouse.DB
 func Fill(t testing.TB, db *clickhouse.DB) {
 	t.Helper()
 	Exec(t, db, known)
+}
+
+// FillQuestions inserts the rows of known.sql and those of questions.sql: every view about a window then has an answer for 2026-11-02
+// 14:00 to 14:05.
+func FillQuestions(t testing.TB, db *clickhouse.DB) {
+	t.Helper()
+	Fill(t, db)
+	Exec(t, db, questions)
 }
 
 // Exec runs statements separated by a semicolon at the end of a line. Their tables are named without a database.
