@@ -59,7 +59,7 @@ func TestTheReportNamesTheRollups(t *testing.T) {
 	}
 	code, out, errs := run(t, ch, "--from", "2026-11-02 00:00", "--to", "2026-11-03 00:00")
 	require.Zero(t, code, errs)
-	require.Contains(t, out, "\nSUMS  read from closes_1m, causes_1m, closes_1h, host_closes_1h, paths_1h; counts are exact")
+	require.Contains(t, out, "\nSUMS  read from closes_1m, causes_1m, closes_1h, host_closes_1h, paths_1h, peers_1h, events_1m, losses_5m, numbers_1h; counts are exact")
 	var endings uint64
 	require.NoError(t, db.QueryRow(t.Context(), "SELECT count() FROM tcpledger.connections FINAL WHERE toDate(closed_at) = '2026-11-02'").Scan(&endings))
 	require.Contains(t, out, fmt.Sprintf("\n%d connections ended on 2 hosts", endings))
