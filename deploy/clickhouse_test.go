@@ -103,6 +103,14 @@ func TestClickHouseUsers(t *testing.T) {
 		"CREATE TABLE tcpledger.x (a UInt8) ENGINE = Memory", "SELECT * FROM file('/etc/passwd', 'LineAsString')",
 		"SELECT * FROM system.processes", "SELECT * FROM system.users", "KILL QUERY WHERE 1")
 
+	out, err = s.as(t, "reader", "sql", "--clickhouse-http", s.http, "SELECT count() AS endings FROM q_timeline(from = '2026-11-02 14:00:00', to = '2026-11-02 14:05:00')")
+	require.NoError(t, err, out)
+	require.Equal(t, "endings\n0\n", out)
+	for _, completed := range []string{"tables", "columns", "functions"} {
+		_, answer = s.ask(t, "reader", "SELECT count() > 0 FROM system."+completed)
+		require.Equal(t, "1", answer, completed)
+	}
+
 	_, answer = s.ask(t, "nobody", "SELECT 1")
 	require.Contains(t, answer, "AUTHENTICATION_FAILED")
 }
@@ -152,4 +160,6 @@ func TestReadOnlyUserIsToldWhichProfileServes(t *testing.T) {
 	out, _ = s.as(t, "visitor", "postmortem", "--from=-1h", "--to=now")
 	require.Contains(t, out, "readonly=2, as the profile tcpledger_reader of deploy/clickhouse/users.xml has it")
 	require.NotContains(t, out, "164")
+	out, _ = s.as(t, "visitor", "sql", "--clickhouse-http", s.http, "SELECT 1")
+	require.Contains(t, out, "readonly=2, as the profile tcpledger_reader of deploy/clickhouse/users.xml has it")
 }

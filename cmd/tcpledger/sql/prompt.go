@@ -16,6 +16,7 @@ import (
 	"github.com/peterh/liner"
 	"github.com/spf13/cobra"
 
+	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/text"
 	"tcpledger/query"
 )
@@ -49,8 +50,9 @@ func (o *options) prompt(cmd *cobra.Command, s *session) error {
 	ctx, stop := signal.NotifyContext(context.WithoutCancel(cmd.Context()), syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	p := &prompt{session: s, keep: o.history, names: &completer{database: o.clickhouse.Database}}
-	if err := o.learn(ctx, p.names); err != nil {
-		return err
+	err := o.learn(ctx, p.names)
+	if err != nil && clickhouse.Code(err) == 0 {
+		return err // no server answers
 	}
 	p.line = liner.NewLiner()
 	defer func() { _ = p.line.Close() }() // puts the terminal back as it was
@@ -58,6 +60,9 @@ func (o *options) prompt(cmd *cobra.Command, s *session) error {
 	p.line.SetMultiLineMode(true)
 	p.line.SetTabCompletionStyle(liner.TabPrints)
 	p.line.SetWordCompleter(p.complete)
+	if err != nil {
+		p.say("no completion: " + err.Error())
+	}
 	if err := p.remember(); err != nil {
 		p.say("no history: " + err.Error())
 	}

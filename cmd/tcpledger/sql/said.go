@@ -20,6 +20,7 @@ const (
 	codeTooManyRows = 158
 	codeTooSlow     = 159
 	codeNoColumns   = 51
+	codeReadOnly    = 164
 )
 
 // maxSaid bounds a server's error in characters.
@@ -38,7 +39,13 @@ func (s *session) said(err error) error {
 		return errors.New("no columns: a view about a window wants its parameters, as q_timeline(from = '2026-11-23 14:00:00', to = '2026-11-23 14:05:00')")
 	}
 	message := err.Error()
-	if e := new(driver.Exception); errors.As(err, &e) && e.Name != "" {
+	e := new(driver.Exception)
+	switch {
+	case !errors.As(err, &e) || e.Name == "":
+	case e.Code == codeReadOnly && strings.Contains(e.Message, "'readonly' setting"):
+		message = "readonly stays as it is: statements only read here"
+	case e.Code == codeReadOnly: // the message names the profile that serves
+	default:
 		message = e.Message + " (" + e.Name + ")"
 		if head, _, long := strings.Cut(e.Message, ": In scope "); long {
 			message = head + " (" + e.Name + ")"

@@ -135,6 +135,7 @@ func TestErrors(t *testing.T) {
 		"too long":            {[]string{"--timeout", "1s", "SELECT sleepEachRow(1) FROM numbers(60) SETTINGS max_block_size = 1"}, 1, "takes longer than it may (1 s unless it says more)"},
 		"in the middle":       {[]string{"SELECT number, throwIf(number = 3000000) FROM numbers(4000000)"}, 1, "FUNCTION_THROW_IF_VALUE_IS_NON_ZERO"},
 		"an unknown setting":  {[]string{"SET session_id = 'x'"}, 1, "session_id"},
+		"readonly":            {[]string{"SELECT 1 SETTINGS readonly = 0"}, 1, "readonly stays as it is"},
 		"two settings":        {[]string{"SET max_threads = 1, max_block_size = 2"}, 1, "one setting"},
 	} {
 		t.Run(name, func(t *testing.T) {
