@@ -114,11 +114,11 @@ func (p *pairs) translated() {
 func (p *pairs) rejected(ip netip.Addr) {
 	c := p.dial(p.l.B, ip, straight)
 	stop := p.l.Router.Reject(p.t, "forward", "tcp dport "+port(c.server.Local), "tcp reset")
-	c.client.TryWrite(1)
+	c.client.Write(1)
 	c.client.Wait(endTimeout)
 	stop()
 	stop = p.l.Router.Reject(p.t, "forward", "tcp sport "+port(c.server.Local), "tcp reset")
-	c.server.TryWrite(1)
+	c.server.Write(1)
 	c.server.Wait(endTimeout)
 	stop()
 	both := "something between them reset both ends"
@@ -130,11 +130,11 @@ func (p *pairs) rejected(ip netip.Addr) {
 func (p *pairs) rejectedOnce() {
 	c := p.dial(p.l.B, p.l.B.IPv4, straight)
 	stop := p.l.Router.Reject(p.t, "forward", "tcp dport "+port(c.server.Local), "tcp reset")
-	c.client.TryWrite(1)
+	c.client.Write(1)
 	c.client.Wait(endTimeout)
 	stop()
 	c.client.AwaitGone()
-	c.server.TryWrite(1)
+	c.server.Write(1)
 	c.server.Wait(endTimeout)
 	c.verdicts = [2]string{"something between them reset this end, whose host then reset the other",
 		"something between them reset the other end, whose host then reset this one"}
