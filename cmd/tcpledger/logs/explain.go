@@ -53,7 +53,7 @@ are looked for from the end of the window back. A line that fits several connect
 		Example: `  tcpledger explain order-1234
   tcpledger explain "10.0.0.1:40000 -> 10.0.0.5:5432" --from 14:00 --to 14:10
   tcpledger explain 0af7651916cd43dd8448eb211c80319c --format json`,
-		Args: cobra.MinimumNArgs(1),
+		Args: cobra.ArbitraryArgs, // a missing text is a usage error of run, so that --dump and --check need none
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.run(cmd, strings.TrimSpace(strings.Join(args, " ")), time.Now())
 		},
