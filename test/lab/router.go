@@ -30,6 +30,9 @@ func NewRouted(t testing.TB) *Routed {
 		Router: &Host{Name: "router", IPv4: netip.MustParseAddr("10.78.1.9"), IPv6: netip.MustParseAddr("fd78:1::9"), NS: newNamespace(t)},
 	}
 	far := &Host{Name: "router", IPv4: netip.MustParseAddr("10.78.2.9"), IPv6: netip.MustParseAddr("fd78:2::9"), NS: l.Router.NS}
+	for _, h := range []*Host{l.A, l.B, l.Router} { // without a link-local address that is known to be its own, a router asks for no neighbour
+		h.Sysctl(t, "net/ipv6/conf/default/accept_dad", "0")
+	}
 	l.Router.Sysctl(t, "net/ipv4/ip_forward", "1")
 	l.Router.Sysctl(t, "net/ipv6/conf/all/forwarding", "1")
 	join(t, l.A, l.Router, "a")
