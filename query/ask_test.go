@@ -236,6 +236,7 @@ var questions = map[string]question{
 		return changes, err
 	}),
 	"ends":     many(ends),
+	"endsof":   many(endsOf),
 	"between":  many(between),
 	"verdicts": many(verdicts),
 	"losses":   many(explained),

@@ -5,6 +5,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"time"
 )
@@ -15,9 +16,25 @@ const DefaultAround = 10 * time.Minute
 // MaxAround bounds that time: a keepalive ends a connection by default 2 hours and 11 minutes after its other end is gone.
 const MaxAround = 24 * time.Hour
 
-// End is one of the two ends of a connection.
+// What the view both_ends says of a pair.
+const (
+	ByClientAddress = "client address" // in FoundBy: an address was translated between the ends
+
+	FirstThis  = "this" // in First
+	FirstOther = "other"
+)
+
+// RowID names a connection's row. The identity has the boot too; a session has only one.
+type RowID struct {
+	Host    string `json:"host"`
+	Session uint64 `json:"session"`
+	Stream  uint32 `json:"stream"`
+	Seq     uint64 `json:"seq"`
+}
+
+// End is one of the two ends of a connection. Without a row it has a host at most.
 type End struct {
-	Host      string     `json:"host"`
+	RowID
 	ClosedAt  *time.Time `json:"closed_at"` // nil if the end is not known
 	Local     string     `json:"local"`     // as 10.0.0.1:443
 	Remote    string     `json:"remote"`
@@ -28,15 +45,20 @@ type End struct {
 	Error     string     `json:"error"`
 }
 
-// Pair is a connection that ended, This, with its Other end. First says which of them moved first: this, other, cannot tell, or
-// nothing without exactly one candidate. Each candidate makes a Pair of its own. Verdict is what both rows say together; Between
-// says that neither end did it. ApartUS is how long after This the other end ended, nil without one, right within ErrorUS.
+// Pair is a connection that ended, This, with its Other end. Each candidate makes a Pair of its own.
 type Pair struct {
-	This       End    `json:"this"`
-	Other      End    `json:"other"`
-	Role       string `json:"role"`
+	This  End    `json:"this"`
+	Other End    `json:"other"`
+	Role  string `json:"role"`
+	Together
+}
+
+// Together is what the rows of both ends say. First says which of them moved first: this, other, cannot tell, or nothing without
+// exactly one candidate. Verdict says it in words; Between says that neither end did it. ApartUS is how long after this end the
+// other one ended, nil without one, right within ErrorUS.
+type Together struct {
 	Candidates uint64 `json:"candidates"`
-	FoundBy    string `json:"found_by"` // tuple, client address (an address was translated), or nothing
+	FoundBy    string `json:"found_by"` // tuple, ByClientAddress, or nothing
 	First      string `json:"first"`
 	ApartUS    *int64 `json:"apart_us"`
 	ErrorUS    uint64 `json:"apart_error_us"`
@@ -48,6 +70,9 @@ type Pair struct {
 type pairRow struct {
 	ClosedAt        time.Time  `ch:"closed_at"`
 	Host            string     `ch:"host"`
+	Session         uint64     `ch:"session"`
+	Stream          uint32     `ch:"stream"`
+	Seq             uint64     `ch:"seq"`
 	Role            string     `ch:"role"`
 	LocalIP         netip.Addr `ch:"local_ip"`
 	LocalPort       uint16     `ch:"local_port"`
@@ -60,6 +85,9 @@ type pairRow struct {
 	Error           string     `ch:"error"`
 	OtherClosedAt   *time.Time `ch:"other_closed_at"`
 	OtherHost       string     `ch:"other_host"`
+	OtherSession    uint64     `ch:"other_session"`
+	OtherStream     uint32     `ch:"other_stream"`
+	OtherSeq        uint64     `ch:"other_seq"`
 	OtherLocalIP    netip.Addr `ch:"other_local_ip"`
 	OtherLocalPort  uint16     `ch:"other_local_port"`
 	OtherRemoteIP   netip.Addr `ch:"other_remote_ip"`
@@ -80,12 +108,12 @@ type pairRow struct {
 
 func (r *pairRow) pair() Pair {
 	p := Pair{
-		This: End{r.Host, &r.ClosedAt, endpoint(r.LocalIP, r.LocalPort), endpoint(r.RemoteIP, r.RemotePort), r.Owner, r.Cause, r.Initiator, r.Reset, r.Error},
-		Role: r.Role, Candidates: r.Candidates, FoundBy: r.FoundBy, First: r.First, ApartUS: r.ApartUS, ErrorUS: r.ErrorUS, Verdict: r.Verdict, Between: r.Between,
+		This: End{RowID{r.Host, r.Session, r.Stream, r.Seq}, &r.ClosedAt, endpoint(r.LocalIP, r.LocalPort), endpoint(r.RemoteIP, r.RemotePort), r.Owner, r.Cause, r.Initiator, r.Reset, r.Error},
+		Role: r.Role, Together: Together{r.Candidates, r.FoundBy, r.First, r.ApartUS, r.ErrorUS, r.Verdict, r.Between},
 	}
 	p.Other.Host = r.OtherHost
 	if r.Candidates > 0 {
-		p.Other = End{r.OtherHost, r.OtherClosedAt, endpoint(r.OtherLocalIP, r.OtherLocalPort), endpoint(r.OtherRemoteIP, r.OtherRemotePort),
+		p.Other = End{RowID{r.OtherHost, r.OtherSession, r.OtherStream, r.OtherSeq}, r.OtherClosedAt, endpoint(r.OtherLocalIP, r.OtherLocalPort), endpoint(r.OtherRemoteIP, r.OtherRemotePort),
 			r.OtherOwner, r.OtherCause, r.OtherInitiator, r.OtherReset, r.OtherError}
 	}
 	return p
@@ -102,16 +130,13 @@ func (c *Client) bothEnds(view string, w Window, around time.Duration) (from str
 	return c.table(view) + "(from = " + paramFrom + ", to = " + paramTo + ", around = {around:UInt32})", parameters
 }
 
-// pairs asks a view of pairs, the oldest first.
-func (c *Client) pairs(ctx context.Context, name, view string, w Window, f Filter, around time.Duration, top int) ([]Pair, error) {
+// pairs asks a view of pairs for those that fulfil where, the oldest first.
+func (c *Client) pairs(ctx context.Context, name, view string, w Window, where *condition, around time.Duration, top int) ([]Pair, error) {
 	from, parameters := c.bothEnds(view, w, around)
-	where := f.endings(w)
-	for parameter, value := range where.parameters {
-		parameters[parameter] = value
-	}
-	rows, err := ask[pairRow](ctx, c, Question{name, fmt.Sprintf(`SELECT closed_at, toString(host) AS host, toString(role) AS role, local_ip, local_port, remote_ip, remote_port,
+	maps.Copy(parameters, where.parameters)
+	rows, err := ask[pairRow](ctx, c, Question{name, fmt.Sprintf(`SELECT closed_at, toString(host) AS host, session, stream, seq, toString(role) AS role, local_ip, local_port, remote_ip, remote_port,
     toString(owner_comm) AS owner_comm, toString(cause) AS cause, toString(initiator) AS initiator, toString(reset) AS reset, toString(error) AS error,
-    other_closed_at, toString(other_host) AS other_host, other_local_ip, other_local_port, other_remote_ip, other_remote_port,
+    other_closed_at, toString(other_host) AS other_host, other_session, other_stream, other_seq, other_local_ip, other_local_port, other_remote_ip, other_remote_port,
     other_owner_comm, other_cause, other_initiator, other_reset, other_error,
     candidates, found_by, first, apart_us, apart_error_us, verdict, between
 FROM %s
@@ -128,12 +153,22 @@ LIMIT %d`, from, where, top), parameters})
 // BothEnds lists connections that ended in the window, each with its other end, the oldest first, at most top of them. The other
 // end may have ended so long before or after the window as around says, in whole seconds.
 func (c *Client) BothEnds(ctx context.Context, w Window, f Filter, around time.Duration, top int) ([]Pair, error) {
-	return c.pairs(ctx, "both ends", "both_ends", w, f, around, top)
+	return c.pairs(ctx, "both ends", "both_ends", w, f.endings(w), around, top)
+}
+
+// EndsOf lists the row of a connection that ended at that time with each candidate for its other end, at most top.
+func (c *Client) EndsOf(ctx context.Context, row RowID, closed time.Time, around time.Duration, top int) ([]Pair, error) {
+	w := Window{closed, closed.Add(time.Microsecond)}
+	where := Filter{Host: row.Host}.endings(w)
+	where.add("session = {session:UInt64}", "session", fmt.Sprint(row.Session))
+	where.add("stream = {stream:UInt32}", "stream", fmt.Sprint(row.Stream))
+	where.add("seq = {seq:UInt64}", "seq", fmt.Sprint(row.Seq))
+	return c.pairs(ctx, "both ends of a connection", "both_ends", w, where, around, top)
 }
 
 // ResetsBetween lists the connections whose reset, or end, came from neither end: something between them made it.
 func (c *Client) ResetsBetween(ctx context.Context, w Window, f Filter, around time.Duration, top int) ([]Pair, error) {
-	return c.pairs(ctx, "resets that no end sent", "resets_between", w, f, around, top)
+	return c.pairs(ctx, "resets that no end sent", "resets_between", w, f.endings(w), around, top)
 }
 
 // PairGroup is the connections of which both ends say the same together.
@@ -152,9 +187,7 @@ type PairGroup struct {
 func (c *Client) PairVerdicts(ctx context.Context, w Window, f Filter, around time.Duration, top int) ([]PairGroup, error) {
 	from, parameters := c.bothEnds("both_ends", w, around)
 	where := f.endings(w)
-	for parameter, value := range where.parameters {
-		parameters[parameter] = value
-	}
+	maps.Copy(parameters, where.parameters)
 	return ask[PairGroup](ctx, c, Question{"endings by both ends", fmt.Sprintf(`SELECT verdict, uniqExact(host, boot_id, session, stream, seq) AS endings,
     countIf(first = 'this') AS this, countIf(first = 'other') AS other, countIf(first = 'cannot tell') AS cannot_tell,
     max(between) AS between, count() OVER () AS groups

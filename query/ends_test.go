@@ -46,6 +46,18 @@ func ends(ctx context.Context, c *query.Client, a ask) ([]flatPair, error) {
 	return flat(pairs), err
 }
 
+// endsOf asks for each connection of the window alone.
+func endsOf(ctx context.Context, c *query.Client, a ask) ([]flatPair, error) {
+	pairs, err := c.BothEnds(ctx, a.window, a.filter, a.seconds(), a.top)
+	var out []flatPair
+	for i := 0; err == nil && i < len(pairs); i++ {
+		var found []query.Pair
+		found, err = c.EndsOf(ctx, pairs[i].This.RowID, *pairs[i].This.ClosedAt, a.seconds(), a.top)
+		out = append(out, flat(found)...)
+	}
+	return out, err
+}
+
 func between(ctx context.Context, c *query.Client, a ask) ([]flatPair, error) {
 	pairs, err := c.ResetsBetween(ctx, a.window, a.filter, a.seconds(), a.top)
 	return flat(pairs), err

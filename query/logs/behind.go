@@ -89,19 +89,13 @@ func (s *Source) Behind(ctx context.Context, w query.Window, f Filter, r Reach, 
 	return asked[Match](ctx, s, w, f, s.BehindQuestion(w, f, r, top))
 }
 
-// ID names a connection's row, as Ending does.
-type ID struct {
-	Host    string
-	Session uint64
-	Stream  uint32
-	Seq     uint64
+// ID names the ending's row.
+func (e *Ending) ID() query.RowID {
+	return query.RowID{Host: e.Host, Session: e.Session, Stream: e.Stream, Seq: e.Seq}
 }
 
-// ID is the ending's.
-func (e *Ending) ID() ID { return ID{e.Host, e.Session, e.Stream, e.Seq} }
-
 // BesideQuestion is the question of Beside.
-func (s *Source) BesideQuestion(w query.Window, r Reach, id ID, top int) query.Question {
+func (s *Source) BesideQuestion(w query.Window, r Reach, id query.RowID, top int) query.Question {
 	q := query.Question{Name: "lines beside a connection", SQL: fmt.Sprintf(`%s
 SELECT %s
 FROM matched
@@ -115,6 +109,6 @@ LIMIT %d`, s.matchedSQL(Filter{}), matches, top), Parameters: r.parameters(Filte
 
 // Beside lists the lines of the window that are matched with the connection, in the order of time, at most top: the ones that name it,
 // also if they fit others too, and those of its place that fit no other.
-func (s *Source) Beside(ctx context.Context, w query.Window, r Reach, id ID, top int) ([]Match, error) {
+func (s *Source) Beside(ctx context.Context, w query.Window, r Reach, id query.RowID, top int) ([]Match, error) {
 	return asked[Match](ctx, s, w, Filter{}, s.BesideQuestion(w, r, id, top))
 }

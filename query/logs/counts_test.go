@@ -78,7 +78,7 @@ func checkCounts(b *bench, version layout) {
 	}, mentioned)
 	require.InDelta(b, 0.5, mentioned[0].Share(), 0)
 
-	beside, err := s.Beside(b.Context(), window, logs.DefaultReach, logs.ID{Host: "web-1", Session: 7, Stream: 4, Seq: 1}, 10)
+	beside, err := s.Beside(b.Context(), window, logs.DefaultReach, query.RowID{Host: "web-1", Session: 7, Stream: 4, Seq: 1}, 10)
 	require.NoError(b, err)
 	require.Len(b, beside, 1)
 	require.Equal(b, "payment failed", beside[0].Body)

@@ -50,15 +50,6 @@ func (r *Row) Began() time.Time {
 	return r.ClosedAt.Add(-time.Duration(*r.DurationUS) * time.Microsecond)
 }
 
-// OtherEndOf reports whether r is the other end of the same connection as o: the other role, the same client, at the same time.
-func (r *Row) OtherEndOf(o *Row) bool {
-	if r.ID() == o.ID() || r.Role == o.Role && r.Role != "unknown" || r.Client() != o.Client() {
-		return false
-	}
-	slack := time.Duration(r.ClockErrorUS+o.ClockErrorUS)*time.Microsecond + time.Second
-	return !r.Began().After(o.ClosedAt.Add(slack)) && !o.Began().After(r.ClosedAt.Add(slack))
-}
-
 // EndsQuestion is the question of Ends.
 func EndsQuestion(c *query.Client, w query.Window, a, b netip.AddrPort, top int) query.Question {
 	q := query.Question{Name: "connections of an end", Parameters: w.Parameters()}

@@ -17,16 +17,17 @@ const (
 	MaxThreads    = 5  // connections that a story tells
 	maxBeside     = 10 // lines beside a connection
 	maxRows       = 40 // rows of one end
+	maxCandidates = 10 // other ends of one row
 	besideTime    = 5 * time.Minute
 )
 
-// Thread is one connection of a story: its row, the row of its other end if that host is ours too, and the lines about it. Translated
-// says that the two rows differ in the server's address: something between them translates it.
+// Thread is one connection of a story: its row, the row of its other end if exactly one can be that, what both say together as
+// seen from Row, and the lines about it.
 type Thread struct {
-	Row        Row     `json:"row"`
-	Other      *Row    `json:"other_end,omitempty"`
-	Translated bool    `json:"address_translated,omitempty"`
-	Lines      []Match `json:"lines"`
+	Row   Row  `json:"row"`
+	Other *Row `json:"other_end,omitempty"`
+	query.Together
+	Lines []Match `json:"lines"`
 }
 
 // Story is what is known about a text: the lines that have it, and the connections behind them.
@@ -43,12 +44,14 @@ type Story struct {
 	More    int       `json:"further_connections,omitempty"`
 }
 
-// Teller collects stories. Budget bounds the time to look for lines.
+// Teller collects stories. Budget bounds the time to look for lines; Around is how long before and after a connection's end its other
+// end may have ended.
 type Teller struct {
 	Client *query.Client
 	Source *Source
 	Reach  Reach
 	Budget time.Duration
+	Around time.Duration
 }
 
 // Tell collects what is known about the text in the window.
@@ -87,8 +90,8 @@ func (t *Teller) tellLines(ctx context.Context, s *Story, w query.Window, asked 
 	if s.Lines, err = t.Source.Behind(ctx, part, f, t.Reach, MaxStoryLines); err != nil {
 		return err
 	}
-	var order []ID
-	threads := map[ID][]Match{}
+	var order []query.RowID
+	threads := map[query.RowID][]Match{}
 	for _, m := range s.Lines {
 		if !m.Decided() {
 			continue
@@ -115,7 +118,7 @@ func (t *Teller) tellLines(ctx context.Context, s *Story, w query.Window, asked 
 }
 
 // known adds the lines to the thread whose other end they are about, if there is one.
-func (t *Teller) known(s *Story, id ID, lines []Match) bool {
+func (t *Teller) known(s *Story, id query.RowID, lines []Match) bool {
 	for i := range s.Threads {
 		if other := s.Threads[i].Other; other != nil && other.ID() == id {
 			s.Threads[i].Lines = append(s.Threads[i].Lines, lines...)
@@ -127,43 +130,40 @@ func (t *Teller) known(s *Story, id ID, lines []Match) bool {
 
 // thread adds the connection of an ending, with its other end.
 func (t *Teller) thread(ctx context.Context, s *Story, e *Ending, lines []Match) error {
-	rows, err := Ends(ctx, t.Client, t.near(e.OpenedAt, e.ClosedAt), e.Client(), netip.AddrPort{}, maxRows)
+	pairs, err := t.Client.EndsOf(ctx, e.ID(), e.ClosedAt, t.Around, maxCandidates)
+	if err != nil || len(pairs) == 0 {
+		return err
+	}
+	together, w := pairs[0].Together, query.Window{From: e.ClosedAt, To: e.ClosedAt}
+	other := pairs[0].Other
+	if together.Candidates == 1 && other.ClosedAt.Before(w.From) {
+		w.From = *other.ClosedAt
+	} else if together.Candidates == 1 {
+		w.To = *other.ClosedAt
+	}
+	w.To = w.To.Add(time.Microsecond)
+	rows, err := Ends(ctx, t.Client, w, e.Client(), netip.AddrPort{}, maxRows)
 	if err != nil {
 		return err
 	}
-	for i := range rows {
-		if rows[i].ID() == e.ID() {
-			s.Threads = append(s.Threads, paired(rows, i, lines))
+	if row := withID(rows, e.ID()); row != nil {
+		thread := Thread{Row: *row, Together: together, Lines: lines}
+		if together.Candidates == 1 {
+			thread.Other = withID(rows, other.RowID)
 		}
+		s.Threads = append(s.Threads, thread)
 	}
 	return nil
 }
 
-// near is the window in which the other end of a connection may end.
-func (t *Teller) near(opened, closed time.Time) query.Window {
-	if opened.Unix() <= 0 || opened.Before(closed.Add(-t.Reach.Life)) {
-		opened = closed.Add(-t.Reach.Life)
-	}
-	return query.Window{From: opened.Add(-t.Reach.Lag), To: closed.Add(t.Reach.Life)}
-}
-
-// paired is the thread of a row, with its other end if exactly one of the rows is that.
-func paired(rows []Row, i int, lines []Match) Thread {
-	thread := Thread{Row: rows[i], Lines: lines}
-	for j := range rows {
-		if !rows[j].OtherEndOf(&rows[i]) {
-			continue
+// withID is nil if none of the rows has the id.
+func withID(rows []Row, id query.RowID) *Row {
+	for i := range rows {
+		if rows[i].ID() == id {
+			return &rows[i]
 		}
-		if thread.Other != nil {
-			thread.Other = nil
-			break
-		}
-		thread.Other = &rows[j]
 	}
-	if o := thread.Other; o != nil {
-		thread.Translated = o.Local() != thread.Row.Remote() || o.Remote() != thread.Row.Local()
-	}
-	return thread
+	return nil
 }
 
 // tellEnds finds the connections of one or two ends and the lines beside them. If no connection has both, one of the ends may be

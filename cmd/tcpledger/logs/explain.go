@@ -29,6 +29,7 @@ const (
 type explain struct {
 	options
 	budget time.Duration
+	around time.Duration
 }
 
 // explained is a story with the questions that it was collected with.
@@ -60,6 +61,8 @@ are looked for from the end of the window back. A line that fits several connect
 	}
 	o.register(cmd.Flags(), "a day")
 	cmd.Flags().DurationVar(&o.budget, "look", explainBudget, "`time` to look for lines")
+	cmd.Flags().DurationVar(&o.around, "around", query.DefaultAround, "`time` before and after a connection's end in which its other end is looked for")
+	program.Bounds(cmd.Flags(), "around", &o.around, time.Second, query.MaxAround)
 	return cmd
 }
 
@@ -74,7 +77,7 @@ func (o *explain) run(cmd *cobra.Command, asked string, now time.Time) error {
 	return o.ask(cmd.Context(), func(_ *clickhouse.DB, client *query.Client, source *lines.Source) error {
 		told := explained{SQL: []string{}}
 		ctx := collected(cmd.Context(), &told.SQL)
-		teller := &lines.Teller{Client: client, Source: source, Reach: o.reach, Budget: o.budget}
+		teller := &lines.Teller{Client: client, Source: source, Reach: o.reach, Budget: o.budget, Around: o.around}
 		if told.Story, err = teller.Tell(ctx, asked, w); err != nil {
 			return err
 		}

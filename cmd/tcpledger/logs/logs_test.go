@@ -14,6 +14,7 @@ import (
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/internal/program"
+	"tcpledger/query"
 	"tcpledger/schema"
 	"tcpledger/test/tables"
 )
@@ -77,7 +78,7 @@ web-1, api (pid 321), had a connection from 10.0.0.1:40001 to 10.96.0.5:5432 (it
 At 14:01:00.000200 web-1 received a reset (peer_reset, ECONNRESET).
 Its other end, postgres (pid 55) on db-1, closed it with data unread, which makes the kernel send a reset (close_unread_data, reset sent, 700 B unread) at 14:01:00.000000.
 The two ends see different addresses: something between them translates.
-The server on db-1 moved first: both ends say so.
+The server on db-1 moved first. Seen from web-1, the other end reset this one.
 `
 	for _, asked := range []string{"order-1234", "0af7651916cd43dd8448eb211c80319c", "payment failed: connection reset", "2026/11/02 14:01:00 ERROR payment failed: connection reset by peer",
 		"10.0.0.1:40001 -> 10.96.0.5:5432", "10.0.0.1.40001 > 10.0.0.5.5432"} {
@@ -105,7 +106,7 @@ The server on db-1 moved first: both ends say so.
 
 	_, out, _ = run(t, ch, append([]string{"explain", "read tcp 10.0.0.1:40002->10.0.0.9:80: i/o timeout"}, tenMinutes...)...)
 	require.Contains(t, out, "It names 10.0.0.1:40002 and 10.0.0.9:80: 1 connection ended there.")
-	require.Contains(t, out, "web-1 sent data again until the kernel gave up (retransmit_timeout, ETIMEDOUT).\nIts other end has no row: its host has no agent, or it has not ended.\nNo application: the kernel moved first, as web-1 saw it.")
+	require.Contains(t, out, "web-1 sent data again until the kernel gave up (retransmit_timeout, ETIMEDOUT).\nThe other end is none of ours, or has another address here. No application: the kernel moved first, as web-1 saw it.")
 }
 
 func checkExplainInJSON(t *testing.T, ch clickhouse.Flags, _ *clickhouse.DB) {
@@ -114,7 +115,8 @@ func checkExplainInJSON(t *testing.T, ch clickhouse.Flags, _ *clickhouse.DB) {
 	var told explained
 	require.NoError(t, json.Unmarshal([]byte(out), &told))
 	require.Equal(t, "close_unread_data", told.Threads[0].Other.Cause)
-	require.True(t, told.Threads[0].Translated)
+	require.Equal(t, query.ByClientAddress, told.Threads[0].FoundBy)
+	require.Equal(t, query.FirstOther, told.Threads[0].First)
 	require.Equal(t, int64(1300), told.Lines[0].OffUS)
 	require.NotEmpty(t, told.SQL)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tcpledger/internal/text"
+	"tcpledger/query"
 	lines "tcpledger/query/logs"
 	"tcpledger/query/when"
 	"tcpledger/schema"
@@ -112,13 +113,11 @@ func (t *tale) thread(c *lines.Thread) {
 	t.say("At %s %s %s%s.\n", t.at(r.ClosedAt), text.Line(r.Host, maxName), causes[schema.Cause(r.Cause)], details(r))
 	if o := c.Other; o != nil {
 		t.say("Its other end, %s on %s, %s%s at %s.\n", owner(o), text.Line(o.Host, maxName), causes[schema.Cause(o.Cause)], details(o), t.at(o.ClosedAt))
-		if c.Translated {
+		if c.FoundBy == query.ByClientAddress {
 			t.say("The two ends see different addresses: something between them translates.\n")
 		}
-	} else {
-		t.say("Its other end has no row: its host has no agent, or it has not ended.\n")
 	}
-	t.say("%s\n", firstMover(c))
+	t.say("%s\n", together(c))
 }
 
 func (t *tale) server(r *lines.Row) string {

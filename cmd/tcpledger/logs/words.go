@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tcpledger/internal/text"
+	"tcpledger/query"
 	lines "tcpledger/query/logs"
 	"tcpledger/schema"
 )
@@ -89,45 +90,43 @@ func off(m *lines.Match) string {
 	return text.Duration(distance) + " before its end"
 }
 
-// firstMover says who moved first: what both kernels saw, else one of them, else what the clocks can tell.
-func firstMover(c *lines.Thread) string {
+// together says what both ends say of the ending, and who moved first.
+func together(c *lines.Thread) string {
 	r, o := &c.Row, c.Other
-	mine := map[string]string{"local": r.Host, "peer": "the peer", "kernel": "no application: the kernel"}[r.Initiator]
-	if o == nil {
-		if mine == "" {
-			return "Who moved first is not known."
-		}
-		return fmt.Sprintf("%s moved first, as %s saw it.", capital(text.Line(mine, maxName)), text.Line(r.Host, maxName))
-	}
+	host := text.Line(r.Host, maxName)
 	switch {
-	case r.Initiator == "local" && o.Initiator == "peer":
-		return fmt.Sprintf("The %s on %s moved first: both ends say so.", r.Role, text.Line(r.Host, maxName))
-	case r.Initiator == "peer" && o.Initiator == "local":
-		return fmt.Sprintf("The %s on %s moved first: both ends say so.", o.Role, text.Line(o.Host, maxName))
-	case r.Reset == "received" && o.Reset == "received":
-		return "Both ends received a reset and neither sent one: something between them sent it."
-	case r.Initiator == "peer" && o.Initiator == "peer":
-		return "Each end saw the other one move first: something between them may have."
+	case c.Candidates > 1:
+		return fmt.Sprintf("%s rows can be its other end, and none is chosen. %s", text.Count(c.Candidates), seenByOne(r))
+	case o == nil && c.Verdict == "":
+		return "Its other end is not known. " + seenByOne(r)
+	case o == nil:
+		return capital(text.Line(c.Verdict, maxBody)) + ". " + seenByOne(r)
+	case c.First == query.FirstThis:
+		return fmt.Sprintf("The %s on %s moved first. Seen from %s, %s.", text.Line(r.Role, maxName), host, host, text.Line(c.Verdict, maxBody))
+	case c.First == query.FirstOther:
+		return fmt.Sprintf("The %s on %s moved first. Seen from %s, %s.", text.Line(o.Role, maxName), text.Line(o.Host, maxName), host, text.Line(c.Verdict, maxBody))
 	}
-	return "The ends do not agree on who moved first: " + byClocks(r, o) + "."
+	return fmt.Sprintf("Seen from %s, %s. Who moved first cannot be told: they ended %s apart, and their clocks may be %s off.", host, text.Line(c.Verdict, maxBody), apart(c), microseconds(int64(c.ErrorUS)))
 }
 
-// byClocks compares the ends' times within the errors of their clocks.
-func byClocks(r, o *lines.Row) string {
-	apart := r.ClosedAt.Sub(o.ClosedAt)
-	earlier := r
-	if apart > 0 {
-		earlier = o
+// seenByOne says who moved first as one end saw it.
+func seenByOne(r *lines.Row) string {
+	host := text.Line(r.Host, maxName)
+	first := map[string]string{"local": host, "peer": "the peer", "kernel": "no application: the kernel"}[r.Initiator]
+	if first == "" {
+		return "Who moved first is not known."
 	}
-	if r.Host == o.Host && r.BootID == o.BootID {
-		return fmt.Sprintf("the %s ended %s earlier, by one clock", earlier.Role, text.Duration(apart.Abs()))
-	}
-	sure := time.Duration(r.ClockErrorUS+o.ClockErrorUS) * time.Microsecond
-	if r.ClockOff || o.ClockOff || apart.Abs() <= sure {
-		return fmt.Sprintf("they ended %s apart, and the clocks may be %s off, so the times cannot tell", text.Duration(apart.Abs()), text.Duration(sure))
-	}
-	return fmt.Sprintf("%s ended %s earlier", text.Line(earlier.Host, maxName), text.Duration(apart.Abs()))
+	return fmt.Sprintf("%s moved first, as %s saw it.", capital(first), host)
 }
+
+func apart(c *lines.Thread) string {
+	if c.ApartUS == nil {
+		return "an unknown time"
+	}
+	return microseconds(max(*c.ApartUS, -*c.ApartUS))
+}
+
+func microseconds(n int64) string { return text.Duration(time.Duration(n) * time.Microsecond) }
 
 func capital(s string) string {
 	if s == "" {
