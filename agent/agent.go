@@ -169,7 +169,9 @@ func (a *agent) sink(missing []string) (pipeline.Sink, error) {
 		if a.options.stacks {
 			names = a.resolver.Names
 		}
-		return sink.NewTerminal(a.out, print.For(os.Stdout), names)
+		options := print.For(os.Stdout)
+		options.Zone = a.options.zone.Location()
+		return sink.NewTerminal(a.out, options, names)
 	}
 	release, machine, err := kernel()
 	if err != nil {

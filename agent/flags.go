@@ -22,6 +22,7 @@ import (
 	"tcpledger/bpf"
 	"tcpledger/internal/program"
 	"tcpledger/internal/program/kafkaconn"
+	"tcpledger/internal/text"
 	"tcpledger/schema"
 )
 
@@ -48,6 +49,7 @@ type options struct {
 
 	stdout   bool
 	stacks   bool
+	zone     text.Zone
 	duration time.Duration
 }
 
@@ -70,6 +72,7 @@ func (o *options) register(flags *pflag.FlagSet) {
 
 	flags.BoolVar(&o.stdout, "stdout", false, "print records for a person instead of sending them to Kafka")
 	flags.BoolVar(&o.stacks, "stacks", false, "with --stdout: print the kernel stacks too")
+	flags.Var(&o.zone, "tz", "with --stdout: `zone` of the times: a name like Europe/Berlin, UTC, or local")
 	flags.DurationVar(&o.duration, "duration", 0, "stop after this long; 0 runs until SIGINT or SIGTERM")
 }
 

@@ -26,7 +26,7 @@ type Options struct {
 	Color  bool
 	Rows   func() int                    // lines of the screen: the header comes again on each; nil: once
 	Stacks func(stackID uint64) []string // the frames of a stack, innermost first; nil: no stacks
-	Zone   *time.Location                // nil: the host's
+	Zone   *time.Location                // nil: UTC; the header says it
 }
 
 // For gives the options that fit f: on a terminal colours, unless NO_COLOR is set (no-color.org) or TERM is dumb, and a
@@ -58,7 +58,7 @@ type Printer struct {
 // New makes a printer; it writes nothing yet.
 func New(w io.Writer, o Options) *Printer {
 	if o.Zone == nil {
-		o.Zone = time.Local
+		o.Zone = time.UTC
 	}
 	return &Printer{w: w, options: o, paint: newPalette(o.Color)}
 }
@@ -107,7 +107,7 @@ func (p *Printer) Loss(l *schema.Loss, wall time.Time) error {
 func (p *Printer) start(wall time.Time) {
 	p.line.reset()
 	if p.headerDue() {
-		p.line.header(p.paint.header)
+		p.line.header(p.paint.header, wall.In(p.options.Zone).Format("MST"))
 		p.began, p.printed = true, 1
 	}
 	p.line.cell(columnTime, wall.In(p.options.Zone).Format(time.TimeOnly))

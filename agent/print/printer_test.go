@@ -54,7 +54,6 @@ func consumed() *schema.Event {
 func printed(t *testing.T, o Options, records func(*Printer)) string {
 	t.Helper()
 	var b bytes.Buffer
-	o.Zone = time.UTC
 	records(New(&b, o))
 	return b.String()
 }
@@ -77,7 +76,7 @@ func TestGolden(t *testing.T) {
 		require.NoError(t, p.Loss(&schema.Loss{Stream: 4, SeqFrom: 9, SeqTo: 20, Cause: schema.LossRingFull}, wall))
 	})
 	require.Equal(t, strings.TrimPrefix(`
-TIME     PID      COMM             SADDR:SPORT           DADDR:DPORT           STATE        CAUSE               INITIATOR DURATION SENT     RECEIVED DETAIL
+TIME UTC PID      COMM             SADDR:SPORT           DADDR:DPORT           STATE        CAUSE               INITIATOR DURATION SENT     RECEIVED DETAIL
 16:09:51 4711     nginx            10.0.0.1:8080         10.0.0.200:43210      ESTABLISHED  close_unread_data   local     1.2s     1.5KiB   500B     reset sent TCP_ABORT_ON_CLOSE, 300B unread, 2 retransmits
 16:09:51 12       curl             10.0.0.1:43210        93.184.216.34:443     LAST_ACK     peer_close          peer      -        0B       0B
 16:09:51 12       curl             [::1]:43210           [2001:db8:1234:5678:9abc:def0:1234:5678]:443 LAST_ACK peer_close peer -   0B       0B
@@ -97,7 +96,7 @@ func TestTheColumnsOfOld(t *testing.T) {
 		return []string{"napi_consume_skb+134", "e1000_clean+285"}
 	}
 	got := printed(t, Options{Stacks: stacks}, func(p *Printer) { require.NoError(t, p.Event(consumed(), wall)) })
-	for i, want := range strings.Split(`TIME     PID      COMM             SADDR:SPORT           DADDR:DPORT           STATE
+	for i, want := range strings.Split(`TIME UTC PID      COMM             SADDR:SPORT           DADDR:DPORT           STATE
 16:09:51 0        swapper/1        0.0.0.0:6             0.0.0.0:0             CLOSE
         napi_consume_skb+134
         e1000_clean+285`, "\n") {
@@ -138,6 +137,12 @@ func TestAHeaderOnEachScreen(t *testing.T) {
 			require.NoError(t, p.Loss(&schema.Loss{}, wall))
 		}
 	}), "TIME"))
+}
+
+func TestTheZoneIsSaid(t *testing.T) {
+	zone := time.FixedZone("CET", 3600)
+	got := printed(t, Options{Zone: zone}, func(p *Printer) { require.NoError(t, p.Loss(&schema.Loss{}, wall)) })
+	require.Regexp(t, `^TIME CET PID .*\n17:09:51 lost `, got)
 }
 
 func TestNamesCannotCommandTheTerminal(t *testing.T) {

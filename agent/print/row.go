@@ -90,9 +90,14 @@ func (r *row) end() {
 	r.at = 0
 }
 
-func (r *row) header(paint *color.Color) {
+// header names the columns, and the zone of the times.
+func (r *row) header(paint *color.Color, zone string) {
 	for c := range columns {
-		r.painted(column(c), columns[c].name, paint)
+		name := columns[c].name
+		if column(c) == columnTime {
+			name += " " + zone
+		}
+		r.painted(column(c), name, paint)
 	}
 	r.end()
 }
