@@ -16,6 +16,7 @@ import (
 
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
+	"tcpledger/internal/text"
 )
 
 const (
@@ -33,6 +34,7 @@ type options struct {
 	rows       uint64
 	longest    time.Duration
 	history    bool
+	zone       text.Zone
 }
 
 // Command makes the command.
@@ -47,9 +49,12 @@ a prompt with completion and history, in which a statement ends with a semicolon
 Only statements that read are run. A statement that would read too many rows or take too long is refused with a message that says how
 to narrow it. Characters that a terminal would act on are escaped on a terminal; files and pipes get every byte as it is.
 
+Times are UTC, also those in a statement. With --tz they are shown in another zone; those in a statement stay UTC.
+
 Ctrl-C ends the running statement (exit code 130; the prompt stays), Ctrl-D the prompt.`,
 		Example: `  tcpledger sql
   tcpledger sql "DESCRIBE connections"
+  tcpledger sql --tz Europe/Berlin --file month.sql
   tcpledger sql --file month.sql --format csv > month.csv
   tcpledger sql --param port=443 < busy.sql`,
 		Args: cobra.MaximumNArgs(1),
@@ -64,6 +69,7 @@ Ctrl-C ends the running statement (exit code 130; the prompt stays), Ctrl-D the 
 	flags.DurationVar(&o.longest, "timeout", defaultTime, "give a statement up after this `time`")
 	program.Bounds(flags, "timeout", &o.longest, time.Second, maxTime)
 	flags.BoolVar(&o.history, "history", true, "keep the prompt's statements in a file, readable by its user only")
+	flags.Var(&o.zone, "tz", "`zone` in which times are shown: a name like Europe/Berlin, UTC, or local; those in a statement are UTC")
 	flags.StringVar(&o.http, "clickhouse-http", "", "ClickHouse's HTTP interface, `host:port` (default the host of --clickhouse, port 8123, or 8443 with TLS)")
 	o.clickhouse.Register(flags)
 	return cmd
@@ -116,7 +122,11 @@ func (o *options) session(out io.Writer) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{server: server, out: out, format: *o.format, terminal: isTerminal(out), settings: readOnly(o.clickhouse.Database, o.rows, o.longest)}
+	zone, err := zoneName(&o.zone)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{server: server, out: out, format: *o.format, terminal: isTerminal(out), zone: zone, settings: readOnly(o.clickhouse.Database, o.rows, o.longest)}
 	for _, p := range o.params {
 		name, value, ok := strings.Cut(p, "=")
 		if !ok || name == "" {

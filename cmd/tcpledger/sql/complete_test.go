@@ -42,7 +42,7 @@ func TestOffer(t *testing.T) {
 
 func TestJudge(t *testing.T) {
 	for tree, want := range map[string]kind{
-		"SelectWithUnionQuery (children 1)\n ExpressionList":                       kindRead,
+		"SelectWithUnionQuery (children 1)\n ExpressionList":                       kindSelect,
 		"Explain EXPLAIN (children 2)\n Set\n SelectWithUnionQuery (children 1)":   kindRead,
 		"DescribeQuery (children 1)":                                               kindRead,
 		"Set":                                                                      kindSet,

@@ -16,12 +16,16 @@ type kind uint8
 
 const (
 	kindRead kind = iota + 1
+	kindSelect
 	kindSet
 )
 
+// selects is a SELECT, as the server's parser names it.
+const selects = "SelectWithUnionQuery"
+
 // reads are the statements that only read, as the server's parser names them. readonly lets others pass: KILL QUERY, BACKUP, and INSERT
 // INTO FUNCTION file(…), also behind a WITH.
-var reads = []string{"SelectWithUnionQuery", "ShowTables", "ShowColumns", "ShowFunctions", "ShowCreateTableQuery", "ShowCreateViewQuery",
+var reads = []string{selects, "ShowTables", "ShowColumns", "ShowFunctions", "ShowCreateTableQuery", "ShowCreateViewQuery",
 	"ShowCreateDatabaseQuery", "ShowCreateDictionaryQuery", "ShowProcesslistQuery", "ShowGrantsQuery", "ShowAccessQuery", "ShowSetting", "ShowEngineQuery",
 	"ShowPrivilegesQuery", "DescribeQuery", "ExistsTableQuery", "ExistsViewQuery", "ExistsDatabaseQuery", "ExistsDictionaryQuery"}
 
@@ -62,6 +66,8 @@ func judge(tree string) (kind, error) {
 			continue
 		case name == "Set":
 			return kindSet, nil
+		case name == selects && !explained:
+			return kindSelect, nil
 		case slices.Contains(reads, name):
 			return kindRead, nil
 		}

@@ -188,7 +188,7 @@ func (p *prompt) interruptible(ctx context.Context, one statement) error {
 	if err := p.run(ctx, one); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(p.out, "%s\n", text.Duration(time.Since(begin)))
+	_, _ = fmt.Fprintf(p.out, "%s, times are %s\n", text.Duration(time.Since(begin)), p.zone)
 	return nil
 }
 

@@ -131,7 +131,7 @@ func TestPrompt(t *testing.T) {
 	s.want(promptMore)
 	s.press("to = '2026-11-02 14:05:00') LIMIT 1;\r")
 	s.want("│ peer_close │       6 │")
-	s.want("ms\r\n")
+	s.want(", times are UTC\r\n")
 
 	s.want(promptFirst)
 	s.press("SELECT 'a' AS one, 2 AS two\\G\r")

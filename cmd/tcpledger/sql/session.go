@@ -5,6 +5,7 @@ package sql
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/url"
@@ -27,6 +28,7 @@ type session struct {
 	out      io.Writer
 	terminal bool // out is one
 	format   string
+	zone     string // in which times are shown
 	settings url.Values
 }
 
@@ -60,6 +62,9 @@ func (s *session) all(ctx context.Context, text string) error {
 			return err
 		}
 	}
+	if s.terminal {
+		_, _ = fmt.Fprintf(s.out, "Times are %s.\n", s.zone)
+	}
 	return nil
 }
 
@@ -88,13 +93,19 @@ func (s *session) answer(ctx context.Context, one statement) error {
 	if kind == kindSet {
 		return s.set(ctx, one.sql)
 	}
+	sql := one.sql
+	if kind == kindSelect {
+		if sql, err = s.zoned(ctx, sql); err != nil {
+			return err
+		}
+	}
 	settings := maps.Clone(s.settings)
 	word := s.format
 	if one.vertical {
 		word = formatVertical
 	}
 	formatted(settings, word, s.terminal, columns(s.out))
-	rows, err := s.server.Ask(ctx, one.sql, settings)
+	rows, err := s.server.Ask(ctx, sql, settings)
 	if err != nil {
 		return err
 	}

@@ -98,6 +98,8 @@ func TestStatements(t *testing.T) {
 		"a file":              {"", []string{"--file", file}, "a\n1\nb\n2\n"},
 		"standard input":      {"SELECT 3 AS c; SELECT 4 AS d", nil, "c\n3\nd\n4\n"},
 		"a parameter":         {"", []string{"--param", "p=a\tb\\n", "SELECT length({p:String}) AS n"}, "n\n5\n"},
+		"a zone":              {"", []string{"--tz", "Europe/Berlin", "SELECT toDateTime64('2026-11-02 14:00:00', 6, 'UTC') AS `a``b`, NULL::Nullable(DateTime) AS n, toDateTime(0) AS c ORDER BY c -- end"}, "a`b\tn\tc\n2026-11-02 15:00:00.000000\t\\N\t1970-01-01 01:00:00\n"},
+		"a zone, no times":    {"", []string{"--tz", "Europe/Berlin", "SELECT 1 AS a SETTINGS max_threads = 1; SHOW TABLES LIKE 'q_timeouts'"}, "a\n1\nname\nq_timeouts\n"},
 		"set":                 {"SET max_threads = 1; SET param_x = 'it''s'; SELECT getSetting('max_threads') AS t, {x:String} AS x", nil, "t\tx\n1\tit\\'s\n"},
 		"what there is":       {"", []string{"EXISTS TABLE connections; SHOW TABLES LIKE 'q_timeouts'; EXPLAIN SYNTAX SELECT 1 FROM loss"}, "result\n1\nname\nq_timeouts\nexplain\nSELECT 1\nFROM loss\n"},
 		"each record once":    {"", []string{"SELECT count() AS n FROM connections WHERE cause = 'refused'"}, "n\n2\n"},
@@ -136,6 +138,10 @@ func TestErrors(t *testing.T) {
 		"in the middle":       {[]string{"SELECT number, throwIf(number = 3000000) FROM numbers(4000000)"}, 1, "FUNCTION_THROW_IF_VALUE_IS_NON_ZERO"},
 		"an unknown setting":  {[]string{"SET session_id = 'x'"}, 1, "session_id"},
 		"readonly":            {[]string{"SELECT 1 SETTINGS readonly = 0"}, 1, "readonly stays as it is"},
+		"no zone":             {[]string{"--tz", "Mars", "SELECT 1"}, 2, "--tz"},
+		"a local zone":        {[]string{"--tz", "local", "SELECT 1"}, 2, "--tz local: ClickHouse wants a name here"},
+		"a zone and FORMAT":   {[]string{"--tz", "Asia/Tokyo", "SELECT now() FORMAT CSV"}, 1, "--tz: ClickHouse cannot take this statement as a subquery"},
+		"no table in a zone":  {[]string{"--tz", "Asia/Tokyo", "SELECT * FROM nothing"}, 1, "'nothing'"},
 		"two settings":        {[]string{"SET max_threads = 1, max_block_size = 2"}, 1, "one setting"},
 	} {
 		t.Run(name, func(t *testing.T) {
