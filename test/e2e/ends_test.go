@@ -141,6 +141,25 @@ func (p *pairs) rejectedOnce() {
 	p.all = append(p.all, c)
 }
 
+// idle is a router that forgets a connection that is idle, and answers what comes later with a reset in the name of the other end.
+func (p *pairs) idle(ip netip.Addr) {
+	stop := p.l.Router.Reject(p.t, "forward", "meta l4proto tcp ct state invalid", "tcp reset")
+	defer stop()
+	c := p.dial(p.l.B, ip, straight)
+	p.l.Router.IdleTimeout(p.t, "3")
+	defer p.l.Router.IdleTimeout(p.t, "432000") // the kernel's default
+	c.client.Write(1)
+	c.server.Read(1)
+	p.l.Router.AwaitForgotten(p.t, c.client.Local)
+	for _, s := range []*lab.Socket{c.client, c.server} {
+		s.Write(1)
+		s.Wait(endTimeout)
+	}
+	both := "something between them reset both ends"
+	c.verdicts = [2]string{both, both}
+	p.all = append(p.all, c)
+}
+
 // forgotten is a router that forgets a connection that is idle and drops what belongs to none.
 func (p *pairs) forgotten() {
 	p.l.Router.Run(p.t, "nft", "add table inet f; add chain inet f c { type filter hook forward priority 0; }; add rule inet f c ct state invalid drop")
@@ -198,6 +217,8 @@ func TestBothEnds(t *testing.T) {
 	p.rejected(p.l.B.IPv4)
 	p.rejected(p.l.B.IPv6)
 	p.rejectedOnce()
+	p.idle(p.l.B.IPv4)
+	p.idle(p.l.B.IPv6)
 	p.forgotten()
 	p.neverEnds()
 	p.await(c)
@@ -267,7 +288,7 @@ func (p *pairs) compare(client *query.Client, w query.Window) {
 	resets, err := client.ResetsBetween(p.t.Context(), w, query.Filter{}, query.DefaultAround, 1000)
 	require.NoError(p.t, err)
 	require.Len(p.t, resets, between)
-	require.Equal(p.t, 6, between)
+	require.Equal(p.t, 10, between)
 }
 
 func port(a netip.AddrPort) string {

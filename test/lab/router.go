@@ -4,11 +4,15 @@ package lab
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"tcpledger/test/wait"
 )
 
 // Routed is a lab whose hosts are on two networks, with a router between them. The router forwards IPv4 and IPv6.
@@ -63,6 +67,32 @@ func join(t testing.TB, h, router *Host, name string) {
 	for _, gateway := range []netip.Addr{router.IPv4, router.IPv6} {
 		require.NoError(t, near.RouteAdd(&netlink.Route{LinkIndex: wire.Attrs().Index, Gw: gateway.AsSlice()}))
 	}
+}
+
+// IdleTimeout is after how many seconds without a packet the host forgets a connection, of those whose next packet it has yet to see.
+// What belongs to no connection that it knows is invalid from now on.
+func (h *Host) IdleTimeout(t testing.TB, seconds string) {
+	t.Helper()
+	h.Sysctl(t, "net/netfilter/nf_conntrack_tcp_loose", "0")
+	h.Sysctl(t, "net/netfilter/nf_conntrack_tcp_timeout_established", seconds)
+}
+
+// AwaitForgotten waits until the host tracks no connection from that end.
+func (h *Host) AwaitForgotten(t testing.TB, client netip.AddrPort) {
+	t.Helper()
+	n, err := netlink.NewHandleAt(h.NS, unix.NETLINK_NETFILTER)
+	require.NoError(t, err)
+	defer n.Close()
+	family := netlink.InetFamily(unix.AF_INET)
+	if client.Addr().Is6() {
+		family = unix.AF_INET6
+	}
+	require.Eventually(t, func() bool {
+		flows, err := n.ConntrackTableList(netlink.ConntrackTable, family)
+		return err == nil && !slices.ContainsFunc(flows, func(f *netlink.ConntrackFlow) bool {
+			return f.Forward.SrcPort == client.Port() && f.Forward.SrcIP.Equal(client.Addr().AsSlice())
+		})
+	}, wait.Long, 50*time.Millisecond)
 }
 
 // Forget empties the host's table of tracked connections, as if they had been idle for too long.
