@@ -22,3 +22,8 @@ INSERT INTO events (at, kind, host, session, stream, seq, conn, local_ip, local_
 
 INSERT INTO stacks (stack_id, fp, frames_resolved, symbols, offsets, modules, kernel_release, received_at) VALUES
 (15, 503, 6, ['__tcp_close+0x34', 'tcp_close+0x1b', 'inet_release+0x42', 'sock_close+0x15', '__x64_sys_close+0x3d', 'do_syscall_64+0x71'], [1, 2, 3, 4, 5, 6], ['kernel', 'kernel', 'kernel', 'kernel', 'kernel', 'kernel'], '6.12.0', now64(6));
+
+-- Something between web-1 and db-2 reset both ends of a connection that was idle for ten minutes.
+INSERT INTO connections (closed_at, duration_us, connect_us, host, session, stream, seq, conn, local_ip, local_port, remote_ip, remote_port, service_port, role, cause, initiator, error, errno, reset, last_state, bytes_sent, bytes_received, owner_pid, owner_comm, owner_how, weight, received_at) VALUES
+('2026-11-02 14:04:00', 600000000, 90, 'web-1', 7, 9, 9, 700, '10.0.0.1', 40700, '10.0.1.2', 5432, 5432, 'client', 'peer_reset', 'peer', 'ECONNRESET', 104, 'received', 'ESTABLISHED', 900, 4000, 321, 'api', 'write', 1, now64(6)),
+('2026-11-02 14:04:20', 620000000, NULL, 'db-2', 8, 1, 2, 70, '10.0.1.2', 5432, '10.0.0.1', 40700, 5432, 'server', 'peer_reset', 'peer', 'ECONNRESET', 104, 'received', 'ESTABLISHED', 4000, 900, 77, 'postgres', 'write', 1, now64(6));
