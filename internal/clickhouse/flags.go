@@ -53,7 +53,7 @@ func (f *Flags) Open() (*DB, error) {
 	conn, err := driver.Open(&driver.Options{
 		Addr:         []string{f.Addr},
 		Auth:         driver.Auth{Username: f.User, Password: password},
-		DialContext:  func(ctx context.Context, addr string) (net.Conn, error) { return f.TLS.Dial(ctx, "tcp", addr) },
+		DialContext:  f.dial,
 		DialStrategy: f.login,
 		DialTimeout:  dialTimeout,
 		ReadTimeout:  readTimeout,
@@ -63,6 +63,15 @@ func (f *Flags) Open() (*DB, error) {
 		return nil, program.UsageError(fmt.Errorf("--clickhouse: %w", err))
 	}
 	return &DB{Conn: conn, Name: f.Database}, nil
+}
+
+// dial connects to the server.
+func (f *Flags) dial(ctx context.Context, addr string) (net.Conn, error) {
+	conn, err := f.TLS.Dial(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return &patientConn{Conn: conn}, nil
 }
 
 // login dials with the password of this moment.

@@ -11,9 +11,9 @@ import (
 	"tcpledger/schema"
 )
 
-// Rebuild computes the units of a rollup from from up to to anew, as far as its source has rows, an hour in a statement: a server that is
-// at more of them may say nothing for longer than the client waits. done hears after each statement how many of how many units are done. A unit whose count would become less keeps its sums unless shrink is true. A rollup that sums up
-// another is rebuilt after that.
+// Rebuild computes the units of a rollup from from up to to anew, as far as its source has rows. A statement computes an hour, which
+// bounds what the server holds in memory and what is done again after a stop. done hears after each how many of how many units are done.
+// A unit whose count would become less keeps its sums unless shrink is true. A rollup that sums up another is rebuilt after that.
 func (db *DB) Rebuild(ctx context.Context, r *schema.Rollup, from, to time.Time, shrink bool, done func(units, of int)) error {
 	first, last, err := db.span(ctx, r)
 	if err != nil {
