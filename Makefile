@@ -96,8 +96,8 @@ bench: ## Run the benchmarks that match BENCH
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -p 1 ./...
 
 .PHONY: bench-months
-bench-months: ## Measure questions on a day of ROWS connections (PART percent of it, 100 by default) and a year of rollups
-	TCPLEDGER_BENCH_ROWS=$(ROWS) TCPLEDGER_BENCH_PART=$(PART) go test -v -run '^$$' -bench Months -benchtime 10x -timeout 6h ./test/rollups
+bench-months: ## Measure questions on a day of ROWS connections (PART percent of it, 100 by default) and a year of rollups, kept in DIR if it is set
+	TCPLEDGER_BENCH_ROWS=$(ROWS) TCPLEDGER_BENCH_PART=$(PART) TCPLEDGER_BENCH_DIR=$(DIR) go test -v -run '^$$' -bench '$(BENCH)' -benchtime 10x -timeout 6h ./test/rollups
 
 .PHONY: clean
 clean: ## Remove what build made
