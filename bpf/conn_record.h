@@ -84,6 +84,7 @@ FUNCTION void fill_life(struct connection *r, const struct conn_state *c)
 {
 	r->tuple.conn = c->tuple.conn;
 	r->owner = c->owner;
+	take_opener(&r->opener, c);
 	r->evidence = state_evidence(c);
 	r->opened_at = c->opened_at;
 	r->connect_us = c->connect_us;

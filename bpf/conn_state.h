@@ -4,7 +4,7 @@
 #define TCPLEDGER_CONN_H
 
 #include "emit.h"
-#include "owner.h"
+#include "listener.h"
 #include "sock.h"
 
 static __always_inline struct conn_state *find_conn(const struct sock *sk)
@@ -69,6 +69,7 @@ static __always_inline void open_conn(struct exec_ctx *ec, struct sock *sk, u8 s
 		learn_owner(&fresh, OWNER_CONNECT);
 	} else {
 		fresh.role = ROLE_SERVER;
+		hint_owner(sk, &fresh);
 	}
 	ec->cpu->overflow_sk = store_conn(sk, &fresh) ? 0 : (u64)sk;
 }

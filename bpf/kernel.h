@@ -28,7 +28,7 @@ typedef _Bool bool;
 #define false 0
 #define NULL ((void *)0)
 
-enum { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_PERCPU_ARRAY = 6, BPF_MAP_TYPE_LRU_HASH = 9, BPF_MAP_TYPE_RINGBUF = 27 };
+enum { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_ARRAY = 2, BPF_MAP_TYPE_PERCPU_ARRAY = 6, BPF_MAP_TYPE_LRU_HASH = 9, BPF_MAP_TYPE_RINGBUF = 27 };
 enum { BPF_ANY = 0, BPF_NOEXIST = 1, BPF_F_NO_PREALLOC = 1 };
 enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2, BPF_RB_AVAIL_DATA = 0 };
 
@@ -45,6 +45,7 @@ enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2, BPF_RB_AVAIL_DATA = 0 };
 #define ETH_P_IP 0x0800
 #define ETH_P_IPV6 0x86dd
 #define IPPROTO_TCP 6
+#define IPPROTO_MPTCP 262
 #define SOCK_STREAM 1
 #define SOCK_RAW 3
 #define PF_EXITING 0x00000004
@@ -128,10 +129,46 @@ struct inode {
 	u16 i_mode;
 };
 
+struct qstr {
+	u64 hash_len;
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
 struct file {
 	struct counter f_count;
 	struct inode *f_inode;
 	void *private_data;
+	struct path f_path;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+	unsigned int next_fd;
 };
 
 struct sk_buff_head {
@@ -172,8 +209,13 @@ struct inet_sock {
 	__be16 inet_sport;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	void *icsk_ulp_data;
 	u8 icsk_retransmits;
 	u8 icsk_probes_out;
 	struct {
@@ -201,6 +243,16 @@ struct tcp_sock {
 	int linger2;
 	bool is_mptcp;
 	u8 repair : 1;
+	struct list_head tsorted_sent_queue;
+};
+
+/* A subflow's part of an MPTCP socket, and the socket that the application has. */
+struct mptcp_subflow_context {
+	struct sock *conn;
+};
+
+struct mptcp_sock {
+	struct sock *first;
 };
 
 struct request_sock {
@@ -234,6 +286,13 @@ struct tcp_skb_cb {
 
 struct kernfs_node {
 	u64 id;
+	struct kernfs_node *parent;
+	const char *name;
+};
+
+/* Since 6.15. */
+struct kernfs_node___rcu {
+	struct kernfs_node *__parent;
 };
 
 struct cgroup {
@@ -260,8 +319,15 @@ struct thread_info {
 	u32 preempt_count;
 };
 
+struct mm_struct {
+	struct file *exe_file;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
+	struct mm_struct *mm;
+	struct files_struct *files;
+	u64 self_exec_id;
 	unsigned int flags;
 	int tgid;
 	struct task_struct *group_leader;
@@ -273,6 +339,7 @@ struct task_struct {
 
 struct bpf_iter__task_file {
 	struct task_struct *task;
+	u32 fd;
 	struct file *file;
 };
 

@@ -1,65 +1,133 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Who listens where: a hint at the owner of a child that nobody has used yet. A
- * child has no pointer to its listener, so the listener is found as the kernel finds
- * it: by namespace, port and address, then without the address.
+ * Who listens: a hint at the owner of a child that nobody has used yet. It is given
+ * only if one process holds the listener, and has the name that this process has when
+ * the child is made. A listener that several hold may be anybody's.
  */
 #ifndef TCPLEDGER_LISTENER_H
 #define TCPLEDGER_LISTENER_H
 
-#include "conn_state.h"
+#include "owner.h"
 
-/* No struct tuple here: the caller's stack already holds a conn_state, and 512 bytes is the limit. */
-FUNCTION void fill_listen_key(struct listen_key *key, const struct sock *sk)
+#define FDS 512 /* how many descriptors are searched, the latest ones */
+#define FDS_AT_ONCE 8
+
+/* The socket of an MPTCP listener belongs to no file. The application has another one. */
+static __always_inline struct file *file_of(const struct sock *sk)
 {
-	__builtin_memset(key, 0, sizeof(*key));
-	key->family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	key->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	key->port = local_port(sk, true);
-	if (key->family == AF_INET6)
-		BPF_CORE_READ_INTO(&key->ip, sk, __sk_common.skc_v6_rcv_saddr);
-	else
-		map_v4(key->ip, __builtin_preserve_access_index(&sk->__sk_common.skc_rcv_saddr));
+	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
+	struct mptcp_subflow_context *subflow;
+
+	if (!bpf_core_field_exists(tp->is_mptcp) || !BPF_CORE_READ(tp, is_mptcp))
+		return BPF_CORE_READ(sk, sk_socket, file);
+	subflow = BPF_CORE_READ(tp, inet_conn.icsk_ulp_data);
+	return BPF_CORE_READ(subflow, conn, sk_socket, file);
 }
 
-FUNCTION void note_listener(const struct sock *sk, struct task_struct *task)
+/* ABSENT32 if it is not among them. */
+FUNCTION u32 find_fd(struct task_struct *leader, const struct file *file)
 {
-	struct listener listener = {};
-	struct listen_key key;
+	struct files_struct *files = BPF_CORE_READ(leader, files);
+	u64 table = (u64)BPF_CORE_READ(files, fdt, fd), found[FDS_AT_ONCE];
+	u32 next = BPF_CORE_READ(files, next_fd), from;
+	u32 i, j;
 
-	fill_listen_key(&key, sk);
-	BPF_CORE_READ_INTO(&listener.comm, task, group_leader, comm);
-	bpf_map_update_elem(&listeners, &key, &listener, BPF_ANY);
+	from = next > FDS ? (next - FDS) & ~(FDS_AT_ONCE - 1) : 0;
+	for (i = 0; i < FDS / FDS_AT_ONCE; i++) {
+		if (bpf_probe_read_kernel(found, sizeof(found), (void *)(table + from * 8)))
+			break;
+		for (j = 0; j < FDS_AT_ONCE; j++)
+			if (found[j] == (u64)file)
+				return from + j;
+		from += FDS_AT_ONCE;
+	}
+	return ABSENT32;
 }
 
-/* If several sockets share the port, all are forgotten: unknown rather than wrong. */
-FUNCTION void forget_listener(const struct sock *sk)
+FUNCTION void note_listener(const struct sock *sk, struct task_struct *leader, const struct file *file, u32 fd)
 {
-	struct listen_key key;
+	struct listener l = { .leader = (u64)leader, .file = (u64)file, .fd = fd };
+	u64 key = (u64)sk;
 
-	fill_listen_key(&key, sk);
+	l.pid = BPF_CORE_READ(leader, tgid);
+	l.start_at = BPF_CORE_READ(leader, start_boottime);
+	bpf_map_update_elem(&listeners, &key, &l, BPF_ANY);
+}
+
+static __always_inline void begin_listener(const struct sock *sk)
+{
+	struct task_struct *leader = BPF_CORE_READ(current_task(), group_leader);
+	struct file *file = file_of(sk);
+
+	if (file)
+		note_listener(sk, leader, file, find_fd(leader, file));
+}
+
+static __always_inline void forget_listener(const struct sock *sk)
+{
+	u64 key = (u64)sk;
+
 	bpf_map_delete_elem(&listeners, &key);
+}
+
+/*
+ * A child begins as a copy of its listener. The empty list in it still points to the
+ * listener's own list.
+ */
+static __always_inline u64 listener_of(const struct sock *child)
+{
+	const struct tcp_sock *tp = (const struct tcp_sock *)child;
+
+	if (!bpf_core_field_exists(tp->tsorted_sent_queue))
+		return 0;
+	return (u64)BPF_CORE_READ(tp, tsorted_sent_queue.next) - bpf_core_field_offset(struct tcp_sock, tsorted_sent_queue);
+}
+
+/* The memory of a process that has ended may hold anything. */
+static __always_inline bool still_holds(const struct listener *l)
+{
+	struct task_struct *leader = (struct task_struct *)l->leader;
+	struct fdtable *table;
+	struct file **slot, *file = NULL;
+
+	if (BPF_CORE_READ(leader, tgid) != (int)l->pid || BPF_CORE_READ(leader, start_boottime) != l->start_at)
+		return false;
+	table = BPF_CORE_READ(leader, files, fdt);
+	if (l->fd >= BPF_CORE_READ(table, max_fds))
+		return false;
+	slot = BPF_CORE_READ(table, fd);
+	bpf_probe_read_kernel(&file, sizeof(file), slot + l->fd);
+	return (u64)file == l->file;
+}
+
+/* fork, SCM_RIGHTS and dup count as holders, and a thread that waits in accept(). */
+static __always_inline bool held_once(struct file *file)
+{
+	struct file___ref *ref = (void *)file;
+
+	if (bpf_core_field_exists(ref->f_ref))
+		return BPF_CORE_READ(ref, f_ref.refcnt.counter) == 0;
+	return BPF_CORE_READ(file, f_count.counter) == 1;
 }
 
 /* The hint holds until somebody uses the socket. */
 FUNCTION void hint_owner(const struct sock *sk, struct conn_state *c)
 {
-	struct listener *listener;
-	struct listen_key key;
+	struct task_struct *leader;
+	u64 key = listener_of(sk);
+	struct listener *l;
+	struct file *file;
 
-	if (c->role != ROLE_SERVER || c->owner.how != OWNER_UNKNOWN)
+	l = bpf_map_lookup_elem(&listeners, &key);
+	if (!l || !still_holds(l))
 		return;
-	fill_listen_key(&key, sk);
-	listener = bpf_map_lookup_elem(&listeners, &key);
-	if (!listener) {
-		__builtin_memset(key.ip + 12, 0, 4);
-		if (key.family == AF_INET6)
-			__builtin_memset(key.ip, 0, 12);
-		listener = bpf_map_lookup_elem(&listeners, &key);
-	}
-	if (!listener)
+	if (bpf_map_lookup_elem(&own_pids, &l->pid))
+		c->flags |= STATE_OWN;
+	leader = (struct task_struct *)l->leader;
+	file = (struct file *)l->file;
+	if (!held_once(file))
 		return;
-	__builtin_memcpy(c->owner.comm, listener->comm, sizeof(listener->comm));
+	BPF_CORE_READ_INTO(&c->owner.comm, leader, comm);
 	c->owner.how = OWNER_LISTENER;
 }
 

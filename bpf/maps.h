@@ -39,16 +39,13 @@ struct conn_state {
 
 _Static_assert(sizeof(struct conn_state) == 192, "conn_state");
 
-/* ip: zeros (mapped, for v4) if the socket listens on every address. */
-struct listen_key {
-	u8 ip[16];
-	u32 netns;
-	u16 port;
-	u16 family;
-};
-
+/* Who called listen(), or held the listener at the agent's start, by its first thread and file descriptor. */
 struct listener {
-	char comm[16];
+	u64 leader; /* a pointer: pid and start_at tell whether it is still that process */
+	u64 start_at;
+	u64 file;
+	u32 pid;
+	u32 fd;
 };
 
 /* The counters of one CPU and nesting level. Only fetch_inc() moves them. */
@@ -100,6 +97,15 @@ struct frames {
 	TABLE(name, BPF_MAP_TYPE_HASH, entries, flags, key, value)
 #define LRU(name, entries, key, value) TABLE(name, BPF_MAP_TYPE_LRU_HASH, entries, 0, key, value)
 
+/* One value, never written. */
+#define ZEROS(name_, value_)                             \
+	struct {                                         \
+		__uint(type, BPF_MAP_TYPE_ARRAY);        \
+		__uint(max_entries, 1);                  \
+		__type(key, u32);                        \
+		__type(value, value_);                   \
+	} name_ SEC(".maps")
+
 /* The agent sets the size before it loads. */
 #define CONFIGURED 1
 
@@ -111,7 +117,10 @@ PERCPU(totals, TOTALS, u64);
 HASH(conns, CONFIGURED, BPF_F_NO_PREALLOC, u64, struct conn_state);
 HASH(stacks, CONFIGURED, 0, u64, struct frames);
 HASH(own_pids, CONFIGURED, 0, u32, u8);
-LRU(listeners, 4096, struct listen_key, struct listener);
+LRU(listeners, 4096, u64, struct listener);
+LRU(openers, 8192, u64, struct owner);
+LRU(names, 4096, struct name_key, struct names);
+ZEROS(blank_names, struct names);
 LRU(own_cookies, 1024, u64, u8);
 HASH(ignored_drops, CONFIGURED, 0, u32, u8);
 

@@ -44,8 +44,19 @@ type Owner struct {
 	UID       uint32
 	How       OwnerHow
 	CgroupHow CgroupHow
-	_         [6]byte
+	Image     uint16 // grows with each exec
+	Exe       uint32 // number of the executable's path, 0: unknown
 	Comm      [16]byte
+}
+
+// Listener is the process that holds a listening socket.
+type Listener struct {
+	_       structs.HostLayout
+	Leader  uint64 // the kernel's address of its first thread
+	StartAt uint64
+	File    uint64
+	PID     uint32
+	FD      uint32 // Absent32: not among those searched
 }
 
 // Context is whatever ran on the CPU, which is not the owner most of the time.
@@ -102,6 +113,7 @@ type Connection struct {
 	ProbesOut     uint8  // icsk_probes_out
 	ErrorReported uint32 // the last error that the application was told of before the end, 0: none
 	_             uint32
+	Opener        Owner // the first process that used the socket
 }
 
 // Event is everything else that has a number.

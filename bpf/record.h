@@ -40,7 +40,8 @@ struct owner {
 	u32 uid;
 	u8 how;
 	u8 cgroup_how;
-	u8 pad[6];
+	u16 image; /* grows with each exec */
+	u32 exe;   /* where names has the executable's path; 0: unknown */
 	char comm[16];
 };
 
@@ -91,6 +92,7 @@ struct connection {
 	u8 probes_out;
 	u32 error_reported; /* to the application, before the end */
 	u32 pad;
+	struct owner opener; /* the first process that used the socket */
 };
 
 struct event {
@@ -122,11 +124,34 @@ struct stack {
 	u64 frames[FRAMES];
 };
 
+/* Whose name it is: that of a cgroup, in the hierarchy of that number, or of an executable. */
+#define NAME_EXE 16
+#define NAME_BYTES 2032
+
+struct name_key {
+	u64 id;
+	u32 kind; /* enum cgrouphow or NAME_EXE */
+	u32 pad;
+};
+
+/* A path as its parts, the innermost first, each with a zero at its end. */
+struct names {
+	u64 check; /* of what the id is a part */
+	u32 used;
+	u32 state; /* one of the three below */
+	u8 parts[NAME_BYTES];
+};
+
+#define NAMES_BEGUN 0 /* somebody is writing it */
+#define NAMES_WHOLE 1
+#define NAMES_CUT 2 /* the outermost parts are missing */
+
+_Static_assert(sizeof(struct names) == 2048, "names");
 _Static_assert(sizeof(struct head) == 32, "head");
 _Static_assert(sizeof(struct tuple) == 72, "tuple");
 _Static_assert(sizeof(struct owner) == 48, "owner");
 _Static_assert(sizeof(struct context) == 24, "context");
-_Static_assert(sizeof(struct connection) == 320, "connection");
+_Static_assert(sizeof(struct connection) == 368, "connection");
 _Static_assert(sizeof(struct event) == 216, "event");
 _Static_assert(sizeof(struct stack) == 432, "stack");
 

@@ -90,6 +90,7 @@ enum flags {
 	FLAG_SEEDED = 32768, /* the agent's start found the socket open */
 	FLAG_RESTORED = 65536, /* TCP_REPAIR made it: another socket began the connection */
 	FLAG_NO_SEQUENCE = 131072, /* the kernel had given it no sequence number yet (write_seq 0) */
+	FLAG_CLOSED_BY_AGENT = 262144, /* tcpledger looked at the open file as its holder closed it or ended, and was the last to release it */
 };
 
 enum event_flags {
@@ -112,6 +113,8 @@ enum state_flags {
 	STATE_RESET_ANSWER = 256, /* a reset was sent before the record, to refuse a packet */
 	STATE_RESTORED = 512, /* made by TCP_REPAIR */
 	STATE_ERRORS_QUEUED = 1024, /* the socket's error queue was not empty when the connection began */
+	STATE_CLOSED_BY_AGENT = 2048, /* tcpledger was the last to release the file of a socket that is not its own */
+	STATE_PASSED = 4096, /* another process than the first used it: the map openers has the first */
 };
 
 enum total {

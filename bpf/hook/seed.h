@@ -7,7 +7,7 @@
 #ifndef TCPLEDGER_SEED_H
 #define TCPLEDGER_SEED_H
 
-#include "../listener.h"
+#include "../conn_state.h"
 
 /* 5.10 has no bpf_sock_from_file. */
 static __always_inline struct sock *sock_of(struct file *file)
@@ -23,29 +23,37 @@ static __always_inline struct sock *sock_of(struct file *file)
 	return BPF_CORE_READ(socket, sk);
 }
 
+/* An MPTCP socket listens by a TCP socket without a file. */
+static __always_inline struct sock *listening(struct sock *sk)
+{
+	if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_LISTEN)
+		return NULL;
+	if (!bpf_core_type_exists(struct mptcp_sock) || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_MPTCP)
+		return sk;
+	return BPF_CORE_READ((struct mptcp_sock *)sk, first);
+}
+
 /* The iterator holds the file, so the socket stays. */
-static __always_inline void seed_conn(struct exec_ctx *ec, struct sock *sk, struct task_struct *task)
+static __always_inline void seed_conn(struct exec_ctx *ec, struct sock *sk, struct task_struct *leader)
 {
 	u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
-	u32 pid = BPF_CORE_READ(task, tgid);
+	u32 pid = BPF_CORE_READ(leader, tgid);
 	struct conn_state fresh, *c;
 	u64 key = (u64)sk;
 	int err; /* not long: before 6.4 the upper half of the result is not set */
 
-	if (state == TCP_LISTEN)
-		note_listener(sk, task);
 	if (state == TCP_CLOSE || state == TCP_LISTEN)
 		return;
 	c = find_conn(sk);
 	if (c) {
 		if (unowned(c))
-			set_owner(c, task, pid, OWNER_SEED);
+			set_owner(c, leader, pid, OWNER_SEED);
 		return;
 	}
 	init_old_conn(ec, &fresh, state);
 	fresh.flags |= STATE_SEEDED;
 	note_tuple(sk, &fresh, state);
-	set_owner(&fresh, task, pid, OWNER_SEED);
+	set_owner(&fresh, leader, pid, OWNER_SEED);
 	err = bpf_map_update_elem(&conns, &key, &fresh, BPF_NOEXIST);
 	if (err == -E2BIG)
 		count(TOTAL_STATE_MAP_FULL);
@@ -54,17 +62,23 @@ static __always_inline void seed_conn(struct exec_ctx *ec, struct sock *sk, stru
 SEC("iter/task_file")
 int on_seed(struct bpf_iter__task_file *ctx)
 {
-	struct task_struct *task = ctx->task;
+	struct task_struct *task = ctx->task, *leader;
 	struct file *file = ctx->file;
-	struct sock *sk;
+	struct sock *sk, *listener;
 	struct exec_ctx ec;
 
 	if (!task || !file)
 		return 0;
 	sk = sock_of(file);
-	if (!sk || !is_tcp(sk) || !nesting_enter(&ec, ctx))
+	if (!sk || !is_ip(sk))
 		return 0;
-	seed_conn(&ec, sk, task);
+	leader = BPF_CORE_READ(task, group_leader);
+	listener = listening(sk);
+	if (listener && is_tcp(listener))
+		note_listener(listener, leader, file, ctx->fd);
+	if (!is_tcp(sk) || !nesting_enter(&ec, ctx))
+		return 0;
+	seed_conn(&ec, sk, leader);
 	nesting_leave(&ec);
 	return 0;
 }

@@ -5,7 +5,6 @@
 
 #include "../conn_record.h"
 #include "../event.h"
-#include "../listener.h"
 
 static __always_inline void note_first_fin(struct exec_ctx *ec, const struct sock *sk,
 					   struct conn_state *c, u8 who)
@@ -25,10 +24,6 @@ static __always_inline void note_change(struct exec_ctx *ec, const struct sock *
 {
 	if (new == TCP_ESTABLISHED && c->opened_at && c->connect_us == ABSENT32)
 		c->connect_us = (ec->now - c->opened_at) / 1000;
-	if (new == TCP_ESTABLISHED)
-		hint_owner(sk, c);
-	if ((new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK) && BPF_CORE_READ(sk, sk_lock.owned))
-		learn_owner(c, OWNER_CLOSE);
 	if (new == TCP_FIN_WAIT1)
 		note_first_fin(ec, sk, c, SIDE_LOCAL);
 	else if (new == TCP_CLOSE_WAIT)
@@ -39,11 +34,8 @@ static __always_inline void note_change(struct exec_ctx *ec, const struct sock *
 	c->state_at = ec->now;
 }
 
-/* A process that aborts another one's socket (ss -K) has the lock, and is not the owner. */
 static __always_inline void note_close(struct exec_ctx *ec, struct sock *sk, struct conn_state *c, u8 old)
 {
-	if (BPF_CORE_READ(sk, sk_lock.owned) && BPF_CORE_READ(sk, sk_err) != ECONNABORTED)
-		learn_owner(c, OWNER_CLOSE);
 	if (c->flags & STATE_CLOSED)
 		return;
 	emit_connection(ec, sk, c, old, 0);
@@ -52,19 +44,29 @@ static __always_inline void note_close(struct exec_ctx *ec, struct sock *sk, str
 	c->state_at = ec->now;
 }
 
-/* A listener is no connection. Its name is the hint for its children. False: no listener. */
+/* A listener is no connection. Who holds it is the hint for its children. False: no listener. */
 static __always_inline bool track_listener(const struct sock *sk, u8 old, u8 new)
 {
 	u64 key = (u64)sk;
 
 	if (new == TCP_LISTEN) {
 		bpf_map_delete_elem(&conns, &key);
-		note_listener(sk, current_task());
+		begin_listener(sk);
 	} else if (old == TCP_LISTEN && new == TCP_CLOSE)
 		forget_listener(sk);
 	else
 		return false;
 	return true;
+}
+
+/* A process that aborts another one's socket (ss -K) has the lock, and is not the owner. */
+static __always_inline bool closed_by_task(const struct sock *sk, u8 new)
+{
+	if (new != TCP_FIN_WAIT1 && new != TCP_LAST_ACK && new != TCP_CLOSE)
+		return false;
+	if (!BPF_CORE_READ(sk, sk_lock.owned))
+		return false;
+	return new != TCP_CLOSE || BPF_CORE_READ(sk, sk_err) != ECONNABORTED;
 }
 
 static __always_inline void track_state(struct exec_ctx *ec, struct sock *sk, u8 old, u8 new)
@@ -82,6 +84,8 @@ static __always_inline void track_state(struct exec_ctx *ec, struct sock *sk, u8
 		c = discover_conn(ec, sk, old, &fresh);
 	else if (c->flags & STATE_SEEDED)
 		want_cookie(sk);
+	if (closed_by_task(sk, new))
+		learn_owner(c, OWNER_CLOSE);
 	if (new == TCP_CLOSE)
 		note_close(ec, sk, c, old);
 	else

@@ -35,6 +35,7 @@ var (
 			{"seeded", "the agent's start found the socket open"},
 			{"restored", "TCP_REPAIR made it: another socket began the connection"},
 			{"no_sequence", "the kernel had given it no sequence number yet (write_seq 0)"},
+			{"closed_by_agent", "tcpledger looked at the open file as its holder closed it or ended, and was the last to release it"},
 		}}
 	EventFlags = FlagSet{Type: "EventFlags", Base: "uint8", Prefix: "Event", C: "EVENT_", Doc: "say what the tuple and the state of an event come from",
 		Values: []Value{
@@ -57,6 +58,8 @@ var (
 			{"reset_answer", "a reset was sent before the record, to refuse a packet"},
 			{"restored", "made by TCP_REPAIR"},
 			{"errors_queued", "the socket's error queue was not empty when the connection began"},
+			{"closed_by_agent", "tcpledger was the last to release the file of a socket that is not its own"},
+			{"passed", "another process than the first used it: the map openers has the first"},
 		}}
 )
 
