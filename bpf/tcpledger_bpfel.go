@@ -16,11 +16,14 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	tcpledgerMapBlankNames         = "blank_names"
 	tcpledgerMapBudgets            = "budgets"
 	tcpledgerMapConns              = "conns"
 	tcpledgerMapCpus               = "cpus"
 	tcpledgerMapIgnoredDrops       = "ignored_drops"
 	tcpledgerMapListeners          = "listeners"
+	tcpledgerMapNames              = "names"
+	tcpledgerMapOpeners            = "openers"
 	tcpledgerMapOwnCookies         = "own_cookies"
 	tcpledgerMapOwnPids            = "own_pids"
 	tcpledgerMapRing               = "ring"
@@ -118,11 +121,14 @@ type tcpledgerProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type tcpledgerMapSpecs struct {
+	BlankNames   *ebpf.MapSpec `ebpf:"blank_names"`
 	Budgets      *ebpf.MapSpec `ebpf:"budgets"`
 	Conns        *ebpf.MapSpec `ebpf:"conns"`
 	Cpus         *ebpf.MapSpec `ebpf:"cpus"`
 	IgnoredDrops *ebpf.MapSpec `ebpf:"ignored_drops"`
 	Listeners    *ebpf.MapSpec `ebpf:"listeners"`
+	Names        *ebpf.MapSpec `ebpf:"names"`
+	Openers      *ebpf.MapSpec `ebpf:"openers"`
 	OwnCookies   *ebpf.MapSpec `ebpf:"own_cookies"`
 	OwnPids      *ebpf.MapSpec `ebpf:"own_pids"`
 	Ring         *ebpf.MapSpec `ebpf:"ring"`
@@ -166,11 +172,14 @@ func (o *tcpledgerObjects) Close() error {
 //
 // It can be passed to loadTcpledgerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tcpledgerMaps struct {
+	BlankNames   *ebpf.Map `ebpf:"blank_names"`
 	Budgets      *ebpf.Map `ebpf:"budgets"`
 	Conns        *ebpf.Map `ebpf:"conns"`
 	Cpus         *ebpf.Map `ebpf:"cpus"`
 	IgnoredDrops *ebpf.Map `ebpf:"ignored_drops"`
 	Listeners    *ebpf.Map `ebpf:"listeners"`
+	Names        *ebpf.Map `ebpf:"names"`
+	Openers      *ebpf.Map `ebpf:"openers"`
 	OwnCookies   *ebpf.Map `ebpf:"own_cookies"`
 	OwnPids      *ebpf.Map `ebpf:"own_pids"`
 	Ring         *ebpf.Map `ebpf:"ring"`
@@ -182,11 +191,14 @@ type tcpledgerMaps struct {
 
 func (m *tcpledgerMaps) Close() error {
 	return _TcpledgerClose(
+		m.BlankNames,
 		m.Budgets,
 		m.Conns,
 		m.Cpus,
 		m.IgnoredDrops,
 		m.Listeners,
+		m.Names,
+		m.Openers,
 		m.OwnCookies,
 		m.OwnPids,
 		m.Ring,

@@ -137,6 +137,7 @@ const (
 	FlagSeeded        Flags = 1 << 15 // the agent's start found the socket open
 	FlagRestored      Flags = 1 << 16 // TCP_REPAIR made it: another socket began the connection
 	FlagNoSequence    Flags = 1 << 17 // the kernel had given it no sequence number yet (write_seq 0)
+	FlagClosedByAgent Flags = 1 << 18 // tcpledger looked at the open file as its holder closed it or ended, and was the last to release it
 )
 
 // Has reports whether all of these bits are set.
@@ -173,6 +174,8 @@ const (
 	StateResetAnswer   StateFlags = 1 << 8  // a reset was sent before the record, to refuse a packet
 	StateRestored      StateFlags = 1 << 9  // made by TCP_REPAIR
 	StateErrorsQueued  StateFlags = 1 << 10 // the socket's error queue was not empty when the connection began
+	StateClosedByAgent StateFlags = 1 << 11 // tcpledger was the last to release the file of a socket that is not its own
+	StatePassed        StateFlags = 1 << 12 // another process than the first used it: the map openers has the first
 )
 
 // Has reports whether all of these bits are set.

@@ -143,6 +143,7 @@ const (
 	FlagSeeded        Flags = 1 << 15 // the agent's start found the socket open
 	FlagRestored      Flags = 1 << 16 // TCP_REPAIR made it: another socket began the connection
 	FlagNoSequence    Flags = 1 << 17 // the kernel had given it no sequence number yet (write_seq 0)
+	FlagClosedByAgent Flags = 1 << 18 // tcpledger looked at the open file as its holder closed it or ended, and was the last to release it
 )
 
 // Has reports whether all of these bits are set.
