@@ -66,7 +66,7 @@ func build(cmd *cobra.Command, o *options) (*agent, error) {
 	if a.header, err = newIdentity(o.hostID); err != nil {
 		return nil, err
 	}
-	if a.owners, err = owner.New("/proc", "/sys/fs/cgroup"); err != nil {
+	if a.owners, err = owner.New(a.capture, "/proc", "/sys/fs/cgroup"); err != nil {
 		return nil, err
 	}
 	a.resolver = stacks.NewResolver(stacks.OpenHost()) // open until the process ends

@@ -38,6 +38,13 @@ func (o *Owner) visit(c codec) {
 	c.text(&o.Service)
 }
 
+func (o *Opener) visit(c codec) {
+	c.u32(&o.PID)
+	c.u8((*uint8)(&o.How))
+	c.text(&o.Comm)
+	c.text(&o.Exe)
+}
+
 func (x *Context) visit(c codec) {
 	c.u32(&x.PID)
 	c.text(&x.Comm)
@@ -90,6 +97,8 @@ func (r *Connection) visit(c codec) {
 	c.u64(&r.StackID)
 	c.u64(&r.UserStackID)
 	c.i32(&r.ErrorReported)
+	c.text(&r.Owner.PodUID)
+	r.Opener.visit(c)
 	// New fields of a connection and of the structs in it come here, at the end.
 }
 
@@ -110,6 +119,7 @@ func (e *Event) visit(c codec) {
 	c.u64(&e.StackID)
 	c.opt(&e.StateUS)
 	c.u8((*uint8)(&e.Role))
+	c.text(&e.Owner.PodUID)
 	// New fields of an event and of the structs in it come here, at the end.
 }
 

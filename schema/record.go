@@ -50,6 +50,15 @@ type Owner struct {
 	CgroupHow CgroupHow
 	Container string // container id from the cgroup's path
 	Service   string // systemd unit from the cgroup's path
+	PodUID    string // of the Kubernetes pod, from the cgroup's path
+}
+
+// Opener is the process that used the socket first: for a client the one that connected. How is OwnerUnknown if there is none.
+type Opener struct {
+	PID  uint32
+	How  OwnerHow
+	Comm string
+	Exe  string
 }
 
 // Context is whatever ran on the CPU when the kernel made the record; often not the owner.
@@ -76,6 +85,7 @@ type Connection struct {
 	UserStackID uint64
 	// ErrorReported is the last error that the application got before the end, 0 for none.
 	ErrorReported int32
+	Opener        Opener
 }
 
 // Event is a record of something that happened to a connection or to a packet: a reset, a drop, an error, …

@@ -104,10 +104,10 @@ func closing(applies func(*Connection) bool) func(*Connection) bool {
 	}
 }
 
-// closedByWorker holds if a kernel thread dropped the last reference to a process's socket: io_uring's work at the end of a ring, or a
-// delayed release. Whether the process closed it or ended does not show.
+// closedByWorker holds if somebody else dropped the last reference to a process's socket: a kernel thread, for io_uring's work at the end of
+// a ring or a delayed release, or the agent, as it looked at the open file. Whether the process closed it or ended does not show.
 func closedByWorker(c *Connection) bool {
-	return c.Context.Kind == CtxKernelThread && c.Owner.How != OwnerKernel
+	return c.Context.Kind == CtxKernelThread && c.Owner.How != OwnerKernel || c.Flags.Has(FlagClosedByAgent)
 }
 
 // finished limits a rule to the states in which a clean end arrives at CLOSE.

@@ -44,6 +44,7 @@ type Capture struct {
 	reader     *ringbuf.Reader
 	raw        ringbuf.Record
 	sweep      sweepBuffers
+	names      bpf.Names
 }
 
 // New checks the configuration, privileges and the kernel, and prepares what Start loads. Its errors are one line that says

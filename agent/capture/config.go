@@ -85,11 +85,12 @@ func (c *Config) KernelBytes() uint64 {
 		conn    = 256       // an entry of conns, in the kernel's allocation of that size
 		stack   = 440       // an entry of stacks
 		ofRing  = 128 << 10 // the ring's pages twice in the page table, and its own
+		names   = 9 << 20   // the paths of cgroups and executables
 		another = 2 << 20   // the other maps and the programs
 	)
 	return uint64(c.RingBytes) + ofRing +
 		hashBuckets(c.StateEntries)*bucket + uint64(c.StateEntries)*conn +
-		hashBuckets(c.StackEntries)*bucket + uint64(c.StackEntries)*stack + another
+		hashBuckets(c.StackEntries)*bucket + uint64(c.StackEntries)*stack + names + another
 }
 
 // hashBuckets is how many buckets the kernel gives to a hash map: the next power of two.

@@ -25,6 +25,22 @@ const (
 	pollEvery = 2 * time.Millisecond
 )
 
+// forgetful is a kernel side that has the paths it is given, and no others.
+type forgetful struct {
+	cgroups     map[uint64]string
+	executables map[uint32]string
+}
+
+func (f forgetful) CgroupPath(_ schema.CgroupHow, id uint64) string { return f.cgroups[id] }
+
+func (f forgetful) ExecutablePath(id uint32) string { return f.executables[id] }
+
+func newNames(t *testing.T) *Names {
+	n, err := New(forgetful{}, "/proc", "/sys/fs/cgroup")
+	require.NoError(t, err)
+	return n
+}
+
 func inode(t *testing.T, path string) uint64 {
 	info, err := os.Stat(path)
 	require.NoError(t, err)
@@ -50,13 +66,13 @@ func ownCgroups(t *testing.T) map[schema.CgroupHow]string {
 
 func TestCgroupOfThisProcess(t *testing.T) {
 	n := newNames(t)
-	if len(n.cgroups) == 0 {
+	if len(mounts("/sys/fs/cgroup")) == 0 {
 		t.Skip("no cgroup file system is mounted here")
 	}
 	checked := 0
 	for how, path := range ownCgroups(t) {
 		h, ok := n.cgroups[how]
-		if !ok || strings.HasPrefix(path, "/..") { // in a cgroup namespace of our own
+		if !ok || h.mount == "" || strings.HasPrefix(path, "/..") { // in a cgroup namespace of our own
 			continue
 		}
 		require.Equal(t, path, n.Cgroup(&schema.Owner{CgroupHow: how, CgroupID: inode(t, filepath.Join(h.mount, path))}))
@@ -70,7 +86,9 @@ func TestContainerOfANewCgroup(t *testing.T) {
 	n := newNames(t)
 	own := ownCgroups(t)
 	for how, h := range n.cgroups {
-		require.NotEmpty(t, h.mount)
+		if h.mount == "" {
+			continue
+		}
 		require.Empty(t, n.Cgroup(&schema.Owner{CgroupHow: how, CgroupID: 1 << 40}), "no such cgroup")
 		dir := filepath.Join(h.mount, own[how], "docker-"+id+".scope")
 		if err := os.Mkdir(dir, 0o755); err != nil {
@@ -79,10 +97,10 @@ func TestContainerOfANewCgroup(t *testing.T) {
 		}
 		t.Cleanup(func() { require.NoError(t, os.Remove(dir)) })
 		o := schema.Owner{CgroupHow: how, CgroupID: inode(t, dir)}
-		require.Eventually(t, func() bool { n.Fill(&o); return o.Container == id }, patience, pollEvery)
+		require.Eventually(t, func() bool { n.Fill(&o, 0); return o.Container == id }, patience, pollEvery)
 	}
 	o := schema.Owner{CgroupHow: schema.CgroupUnknown, CgroupID: 1}
-	n.Fill(&o)
+	n.Fill(&o, 0)
 	require.Empty(t, o.Container)
 }
 
@@ -92,6 +110,9 @@ func TestContainersInQuickSuccession(t *testing.T) {
 	own := ownCgroups(t)
 	for how, h := range n.cgroups {
 		for i := range 3 {
+			if h.mount == "" {
+				break
+			}
 			want := fmt.Sprintf("%064x", i+1)
 			dir := filepath.Join(h.mount, own[how], "docker-"+want+".scope")
 			if err := os.Mkdir(dir, 0o755); err != nil {
@@ -103,11 +124,11 @@ func TestContainersInQuickSuccession(t *testing.T) {
 			t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(cmd.Process.Pid)), 0))
 			o := schema.Owner{PID: uint32(cmd.Process.Pid), CgroupHow: how, CgroupID: inode(t, dir)}
-			n.Fill(&o)
+			n.Fill(&o, 0)
 			require.Equal(t, want, o.Container, how)
 
 			stranger := schema.Owner{PID: uint32(os.Getpid()), CgroupHow: how, CgroupID: 1 << 40}
-			n.Fill(&stranger)
+			n.Fill(&stranger, 0)
 			require.Empty(t, n.Cgroup(&stranger), "the process is in another cgroup by now")
 		}
 		require.LessOrEqual(t, h.walks, 1, "for the stranger's")
@@ -149,9 +170,27 @@ func TestWalksAreRateLimited(t *testing.T) {
 
 func TestHostWithoutCgroups(t *testing.T) {
 	require.Empty(t, mounts(t.TempDir()))
-	n, err := New("/proc", t.TempDir())
+	n, err := New(forgetful{}, "/proc", t.TempDir())
 	require.NoError(t, err)
 	o := schema.Owner{CgroupHow: schema.CgroupV2, CgroupID: 7}
-	n.Fill(&o)
+	n.Fill(&o, 0)
 	require.Empty(t, o.Container)
+}
+
+// TestKernelSideKnowsFirst: no cgroup file system and no process are needed.
+func TestKernelSideKnowsFirst(t *testing.T) {
+	kernel := forgetful{map[uint64]string{7: "/kubepods/burstable/pod" + uid + "/" + id}, map[uint32]string{3: "/usr/bin/curl"}}
+	n, err := New(kernel, t.TempDir(), t.TempDir())
+	require.NoError(t, err)
+	o := schema.Owner{CgroupHow: schema.CgroupMemory, CgroupID: 7}
+	for range 2 {
+		n.Fill(&o, 3)
+		require.Equal(t, schema.Owner{CgroupHow: schema.CgroupMemory, CgroupID: 7, Exe: "/usr/bin/curl", Container: id, PodUID: uid}, o)
+		clear(kernel.cgroups) // what was found once is remembered
+		clear(kernel.executables)
+	}
+	n.Fill(&o, 4)
+	require.Empty(t, o.Exe)
+	n.Fill(&o, 0)
+	require.Empty(t, o.Exe)
 }

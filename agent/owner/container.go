@@ -4,7 +4,11 @@ package owner
 
 import "strings"
 
-const idLength = 64
+const (
+	idLength   = 64
+	uidLength  = 36 // with its dashes
+	hashLength = 32
+)
 
 // ContainerID gives the container id in a cgroup path, v1 or v2, "" for none. It knows Docker, containerd, CRI-O and
 // Podman, under systemd or not, and ECS. In a container inside a container it is the inner one's.
@@ -32,6 +36,37 @@ func Unit(path string) string {
 		}
 	}
 	return ""
+}
+
+// PodUID gives the uid of the Kubernetes pod in a cgroup path, in lower case with dashes, "" for none. A static pod's uid is a hash: it has
+// no dashes.
+func PodUID(path string) string {
+	for path != "" {
+		var last string
+		path, last = cutLast(path)
+		if uid := segmentPod(last); uid != "" {
+			return uid
+		}
+	}
+	return ""
+}
+
+// segmentPod reads "podUID", "kubepods-podUID.slice", "kubepods-burstable-podUID.slice:cri-containerd:ID". systemd has an underscore for
+// each dash of a uid.
+func segmentPod(s string) string {
+	s, _, _ = strings.Cut(s, ":")
+	at := strings.LastIndex(s, "pod")
+	if at < 0 || at > 0 && (s[at-1] != '-' || !strings.HasPrefix(s, "kubepods-")) {
+		return ""
+	}
+	uid := strings.ReplaceAll(strings.TrimSuffix(s[at+len("pod"):], ".slice"), "_", "-")
+	if len(uid) == hashLength && isHex(uid) {
+		return uid
+	}
+	if len(uid) != uidLength || !isHex(strings.ReplaceAll(uid, "-", "")) || strings.Count(uid, "-") != 4 {
+		return ""
+	}
+	return uid
 }
 
 func cutLast(path string) (before, last string) {

@@ -47,6 +47,34 @@ func TestContainerID(t *testing.T) {
 	}
 }
 
+const uid = "1f2e3d4c-aaaa-bbbb-cccc-0123456789ab"
+
+func TestPodUID(t *testing.T) {
+	const static = "0123456789abcdef0123456789abcdef"
+	systemd := "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" + strings.ReplaceAll(uid, "-", "_") + ".slice"
+	for path, want := range map[string]string{
+		systemd + "/cri-containerd-" + id + ".scope": uid,
+		systemd: uid,
+		"/kubepods/burstable/pod" + uid + "/" + id:                                         uid,
+		"/kubepods/pod" + static + "/" + id:                                                static,
+		"/kubepods.slice/kubepods-pod" + static + ".slice/crio-" + id + ".scope/container": static,
+		"/system.slice/containerd.service/kubepods-besteffort-pod" + strings.ReplaceAll(uid, "-", "_") + ".slice:cri-containerd:" + id: uid,
+		"/docker/" + id + "/kubelet/kubepods/besteffort/pod" + uid + "/" + inner:                                                       uid,
+		"/libpod_parent/libpod-" + id:         "",
+		"/user.slice/podman-" + static:        "",
+		"/a/pod" + uid[1:]:                    "",
+		"/a/pod" + strings.ToUpper(uid):       "",
+		"/a/xpod" + uid:                       "",
+		"/a/pod" + strings.Repeat("-", 36):    "",
+		"/a/pod-" + uid:                       "",
+		"/a/pod1f2e3d4caaaabbbbccccdddd01234": "",
+		"/":                                   "",
+		"":                                    "",
+	} {
+		require.Equal(t, want, PodUID(path), path)
+	}
+}
+
 func TestUnit(t *testing.T) {
 	for path, want := range map[string]string{
 		"/system.slice/nginx.service":                                          "nginx.service",
@@ -71,5 +99,6 @@ func FuzzContainerID(f *testing.F) {
 		require.Contains(t, path, got)
 		require.NotContains(t, got, "/")
 		require.NotContains(t, Unit(path), "/")
+		require.NotContains(t, PodUID(path), "/")
 	})
 }

@@ -8,71 +8,80 @@ import (
 	"tcpledger/schema"
 )
 
-const maxProcesses = 16_384
+const maxExecutables = 16_384
 
-// process is the key of an executable. comm is in it because exec changes comm, but neither pid nor start.
-type process struct {
-	pid   uint32
-	start uint64
-	comm  string
+// Kernel has the paths that the kernel side took when the first process of a cgroup or of an executable became an owner. The
+// path is "" if there is none.
+type Kernel interface {
+	CgroupPath(how schema.CgroupHow, id uint64) string
+	ExecutablePath(id uint32) string
 }
 
-// Names finds names in /proc and the cgroup file system. It is for one goroutine; its memory is bounded.
+// Names finds names in what the kernel side took, and cgroups' in /proc and the cgroup file system too. It is for one goroutine; its
+// memory is bounded.
 type Names struct {
+	kernel      Kernel
 	proc        string
-	executables *lru.Cache[process, string]
+	executables *lru.Cache[uint32, string]
 	cgroups     map[schema.CgroupHow]*hierarchy
 }
 
-// New makes Names from the mount points of procfs and of the cgroup file systems: "/proc", "/sys/fs/cgroup". The agent runs in
-// the host's pid namespace, so that /proc and the kernel side mean the same process by a pid.
-func New(proc, cgroup string) (*Names, error) {
-	executables, err := lru.New[process, string](maxProcesses)
+// New makes Names from the kernel side and the mount points of procfs and of the cgroup file systems: "/proc", "/sys/fs/cgroup". The
+// agent runs in the host's pid namespace, so that /proc and the kernel side mean the same process by a pid.
+func New(kernel Kernel, proc, cgroup string) (*Names, error) {
+	executables, err := lru.New[uint32, string](maxExecutables)
 	if err != nil {
 		return nil, err
 	}
-	n := &Names{proc: proc, executables: executables, cgroups: map[schema.CgroupHow]*hierarchy{}}
-	for how, mount := range mounts(cgroup) {
-		if n.cgroups[how], err = newHierarchy(mount); err != nil {
+	n := &Names{kernel: kernel, proc: proc, executables: executables, cgroups: map[schema.CgroupHow]*hierarchy{}}
+	found := mounts(cgroup)
+	for _, how := range []schema.CgroupHow{schema.CgroupV2, schema.CgroupMemory} {
+		if n.cgroups[how], err = newHierarchy(found[how]); err != nil {
 			return nil, err
 		}
 	}
 	return n, nil
 }
 
-// Fill sets o.Exe, o.Container and o.Service, each "" if it cannot be known. A reused pid never gives the executable of another
-// process: the start must be o's. The executables of other users' processes need CAP_SYS_PTRACE.
-func (n *Names) Fill(o *schema.Owner) {
-	o.Exe = n.exe(o)
+// Fill sets o.Exe, o.Container, o.PodUID and o.Service, each "" if it cannot be known. exe is the kernel side's number of the executable.
+func (n *Names) Fill(o *schema.Owner, exe uint32) {
+	o.Exe = n.Executable(exe)
 	path := n.Cgroup(o)
-	o.Container, o.Service = ContainerID(path), Unit(path)
+	o.Container, o.PodUID, o.Service = ContainerID(path), PodUID(path), Unit(path)
 }
 
-// Cgroup gives the path of the owner's cgroup in its hierarchy, "" if it is not known. /proc has the path while the owner's
-// process runs in that cgroup; else the hierarchy is walked, at most now and then.
+// Executable gives the path of an executable by the kernel side's number of it, "" if it is not known. The path is the one in the
+// process's own mount namespace.
+func (n *Names) Executable(id uint32) string {
+	if id == 0 {
+		return ""
+	}
+	if path, ok := n.executables.Get(id); ok {
+		return path
+	}
+	path := n.kernel.ExecutablePath(id)
+	if path != "" {
+		n.executables.Add(id, path)
+	}
+	return path
+}
+
+// Cgroup gives the path of the owner's cgroup in its hierarchy, "" if it is not known. If the kernel side has forgotten it, /proc has
+// the path while the owner's process runs in that cgroup; else the hierarchy is walked, at most now and then.
 func (n *Names) Cgroup(o *schema.Owner) string {
 	h, ok := n.cgroups[o.CgroupHow]
-	if !ok {
+	if !ok || o.CgroupID == 0 {
 		return ""
 	}
 	if path, ok := h.paths.Get(o.CgroupID); ok {
+		return path
+	}
+	if path := n.kernel.CgroupPath(o.CgroupHow, o.CgroupID); path != "" {
+		h.paths.Add(o.CgroupID, path)
 		return path
 	}
 	if path := cgroupOf(n.proc, o.PID, o.CgroupHow); h.learn(o.CgroupID, path) {
 		return path
 	}
 	return h.path(o.CgroupID)
-}
-
-func (n *Names) exe(o *schema.Owner) string {
-	if o.PID == 0 || o.Start == 0 || o.How == schema.OwnerKernel {
-		return ""
-	}
-	key := process{o.PID, o.Start, o.Comm}
-	if exe, ok := n.executables.Get(key); ok {
-		return exe
-	}
-	exe := executable(n.proc, o.PID, o.Start)
-	n.executables.Add(key, exe)
-	return exe
 }

@@ -78,7 +78,7 @@ func (p *Pipeline) scanLingering() error {
 		}
 		e := &p.event
 		p.translate.lingering(&found[i], l.until, e)
-		p.owners.Fill(&e.Owner)
+		p.owners.Fill(&e.Owner, found[i].Owner.Exe)
 		e.Stream, e.Seq, e.Weight = schema.AgentStream, l.next, 1
 		l.next++
 		p.gaps.Observe(e.Stream, e.Seq, e.At)

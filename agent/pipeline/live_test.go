@@ -110,7 +110,7 @@ func running(t *testing.T, config capture.Config, here uint32) *live {
 	c, err := capture.New(config)
 	require.NoError(t, err)
 	require.NoError(t, c.Start())
-	owners, err := owner.New("/proc", "/sys/fs/cgroup")
+	owners, err := owner.New(c, "/proc", "/sys/fs/cgroup")
 	require.NoError(t, err)
 	r := &live{t: t, netns: here, reports: reports(t, c)}
 	limits := DefaultLimits()

@@ -167,7 +167,8 @@ func (p *Pipeline) handle(r *bpf.Record) error {
 func (p *Pipeline) handleConnection(in *bpf.Connection) (err error) {
 	c := &p.connection
 	p.translate.connection(in, c)
-	p.owners.Fill(&c.Owner)
+	p.owners.Fill(&c.Owner, in.Owner.Exe)
+	c.Opener.Exe = p.owners.Executable(in.Opener.Exe)
 	if c.StackID, err = p.stack(in.Stack); err != nil {
 		return err
 	}
@@ -178,7 +179,7 @@ func (p *Pipeline) handleConnection(in *bpf.Connection) (err error) {
 func (p *Pipeline) handleEvent(in *bpf.Event) (err error) {
 	e := &p.event
 	p.translate.event(in, e)
-	p.owners.Fill(&e.Owner)
+	p.owners.Fill(&e.Owner, in.Owner.Exe)
 	if e.StackID, err = p.stack(in.Stack); err != nil {
 		return err
 	}

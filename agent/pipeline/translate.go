@@ -42,6 +42,7 @@ func (t *translator) connection(in *bpf.Connection, out *schema.Connection) {
 		Flavour:  schema.Flavour(in.Flavour),
 
 		ErrorReported: int32(in.ErrorReported),
+		Opener:        schema.Opener{PID: in.Opener.PID, How: schema.OwnerHow(in.Opener.How), Comm: t.comm(in.Opener.Comm)},
 	}
 	if in.OpenedAt != 0 {
 		out.OpenedAt = schema.Some(in.OpenedAt)
