@@ -37,15 +37,16 @@ func TestRowsAreExact(t *testing.T) {
 			`"reset_reason":"TCP_STATE","reset_reason_raw":14,"last_state":"ESTABLISHED","bytes_sent":90,"bytes_received":50,"bytes_unsent":10,` +
 			`"bytes_unacked":5,"bytes_unread":11,"segs_in":4,"segs_out":5,"retransmits":1,"srtt_us":250,"last_rx_age_ms":null,"last_tx_age_ms":null,` +
 			`"owner_pid":12,"owner_comm":"curl","owner_uid":1000,"owner_how":"connect","owner_start":"2026-03-04 12:00:01.000000",` +
-			`"owner_exe":"\/usr\/bin\/curl","cgroup_id":3,"cgroup_how":"v2","container_id":"abc","k8s_namespace":"","k8s_pod":"","service":"web.service",` +
-			`"ctx_pid":0,"ctx_comm":"swapper\/1","ctx_kind":"idle","stack_id":9223372036854775808,"user_stack_id":0,"weight":1,"clock_error_us":2,"clock_off":false,` +
+			`"owner_exe":"\/usr\/bin\/curl","cgroup_id":3,"cgroup_how":"v2","container_id":"abc","k8s_namespace":"","k8s_pod":"","k8s_pod_uid":"1-2","service":"web.service",` +
+			`"ctx_pid":0,"ctx_comm":"swapper\/1","ctx_kind":"idle",` +
+			`"opener_pid":11,"opener_comm":"bash","opener_exe":"\/bin\/bash","opener_how":"connect","stack_id":9223372036854775808,"user_stack_id":0,"weight":1,"clock_error_us":2,"clock_off":false,` +
 			`"error_soft":"","error_reported":"","shutdown":0,"evidence":320,"first_fin":"none","first_fin_evidence":0,"timer_retries":0,` +
 			`"probes_out":0,"send_window":0,"rules":1}`,
 		"events": `{"at":"2026-03-04 12:00:09.500000","kind":"drop","host":"web-1","boot_id":"6f1c9a3e-0000-4000-8000-000000000001","session":1,` +
 			`"stream":5,"seq":42,"cpu":1,"conn":0,"cookie":0,"netns":0,"netns_cookie":0,"local_ip":"::ffff:10.0.0.1","local_port":8080,` +
 			`"remote_ip":"::ffff:10.0.0.2","remote_port":55555,"service_port":8080,"role":"server","owner_pid":0,"owner_comm":"","owner_uid":0,` +
 			`"owner_how":"unknown","owner_start":null,"owner_exe":"","cgroup_id":0,"cgroup_how":"unknown","container_id":"","k8s_namespace":"",` +
-			`"k8s_pod":"","service":"","ctx_pid":0,"ctx_comm":"","ctx_kind":"unknown","direction":"in","state":"SYN_RECV","old_state":"",` +
+			`"k8s_pod":"","k8s_pod_uid":"","service":"","ctx_pid":0,"ctx_comm":"","ctx_kind":"unknown","direction":"in","state":"SYN_RECV","old_state":"",` +
 			`"new_state":"","reason":"NO_SOCKET","reason_raw":3,"error":"","errno":0,"tcp_flags":18,"length":1448,"state_us":null,"stack_id":0,"weight":3,` +
 			`"clock_error_us":2,"clock_off":false}`,
 		"loss": `{"at":"2026-03-04 12:00:10.000000","host":"web-1","boot_id":"6f1c9a3e-0000-4000-8000-000000000001","session":1,"stream":5,` +

@@ -63,6 +63,7 @@ func ownerColumns[R any](rec recordOf[R]) []column[R] {
 		text("container_id", func(r *R) string { return rec(r).Owner.Container }),
 		named("k8s_namespace", none),
 		named("k8s_pod", none),
+		text("k8s_pod_uid", func(r *R) string { return rec(r).Owner.PodUID }),
 		named("service", func(r *R) string { return rec(r).Owner.Service }),
 		u32("ctx_pid", func(r *R) uint32 { return rec(r).Context.PID }),
 		named("ctx_comm", func(r *R) string { return rec(r).Context.Comm }),
@@ -111,6 +112,10 @@ func connectionColumns() []column[row.Connection] {
 		u32OrNull("last_rx_age_ms", func(r *R) schema.Optional { return r.Ended.LastRxAgeMS }),
 		u32OrNull("last_tx_age_ms", func(r *R) schema.Optional { return r.Ended.LastTxAgeMS }),
 	}, ownerColumns(rec), []column[R]{
+		u32("opener_pid", func(r *R) uint32 { return r.Ended.Opener.PID }),
+		named("opener_comm", func(r *R) string { return r.Ended.Opener.Comm }),
+		named("opener_exe", func(r *R) string { return r.Ended.Opener.Exe }),
+		named("opener_how", func(r *R) string { return r.Ended.Opener.How.String() }),
 		u64("stack_id", func(r *R) uint64 { return r.Ended.StackID }),
 		u64("user_stack_id", func(r *R) uint64 { return r.Ended.UserStackID }),
 	}, endColumns(rec))
