@@ -9,20 +9,17 @@ import (
 	"unicode"
 
 	"tcpledger/schema"
+	"tcpledger/schema/vocabulary"
 )
-
-// flagNames are the facts of schema.Flags by bit.
-var flagNames = []string{"owned", "file_dead", "exiting", "linger0", "sock_dead", "no_socket", "fin_received", "linger2_off",
-	"reset_received", "reset_sent", "reset_after", "reset_answers", "began_before", "no_close_seen", "reset_unseen"}
 
 // flags lists the facts that hold; a bit from a newer agent is named by its number.
 func flags(f schema.Flags) []string {
-	out := []string{}
+	out, names := []string{}, vocabulary.Evidence.Values
 	for bit := range 32 {
 		switch {
 		case f&(1<<bit) == 0:
-		case bit < len(flagNames):
-			out = append(out, flagNames[bit])
+		case bit < len(names):
+			out = append(out, names[bit].Name)
 		default:
 			out = append(out, fmt.Sprintf("bit_%d", bit))
 		}
