@@ -18,6 +18,9 @@ import (
 // act is the actor's loop: one JSON command a line, one socket call, one answer.
 func act(in io.Reader, out io.Writer) error {
 	runtime.LockOSThread()
+	if err := resume(out); err != nil {
+		return err
+	}
 	lines, answers := bufio.NewScanner(in), json.NewEncoder(out)
 	for lines.Scan() {
 		var c command
@@ -78,6 +81,8 @@ func perform(c *command) (answer, error) {
 		return answer{}, holdByRing(c.FD)
 	case "drain-errors":
 		return answer{}, drainErrors(c.FD)
+	case "try-accept":
+		return tryAccept(c)
 	case "storm":
 		return storm(c)
 	case "refusals":
@@ -118,6 +123,12 @@ func control(c *command) error {
 		return unix.SetsockoptLinger(c.FD, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	case "disconnect":
 		return disconnect(c.FD)
+	case "exec":
+		return become(c)
+	case "rename":
+		return rename(c)
+	case "reap":
+		return reap(c)
 	case "close":
 		return unix.Close(c.FD)
 	}
@@ -131,6 +142,11 @@ func listen(c *command) (answer, error) {
 	}
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
 		return answer{}, err
+	}
+	if c.Opt[1] != 0 {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+			return answer{}, err
+		}
 	}
 	if err := unix.Bind(fd, sockaddr(c.IP, c.Port)); err != nil {
 		return answer{}, err

@@ -28,9 +28,10 @@ var ruleCount atomic.Int64
 // actorPrefix begins the name of every actor's executable, which is how the test binary knows that it is one.
 const actorPrefix = "act-"
 
-// Actor is a process in a host's namespace that does one socket call for each command. Its comm is Comm.
+// Actor is a process in a host's namespace that does one socket call for each command. Its comm is Comm, its executable Exe.
 type Actor struct {
 	Comm  string
+	Exe   string
 	PID   uint32
 	Host  *Host
 	t     testing.TB
@@ -66,11 +67,8 @@ type answer struct {
 // Actor starts an actor named comm (at most 11 characters) on the host.
 func (h *Host) Actor(t testing.TB, comm string) *Actor {
 	t.Helper()
-	self, err := os.Executable()
-	require.NoError(t, err)
-	link := filepath.Join(t.TempDir(), actorPrefix+comm)
-	require.NoError(t, os.Symlink(self, link))
-	a := &Actor{Comm: actorPrefix + comm, Host: h, t: t, cmd: exec.Command(link)}
+	link, self := linkTo(t, comm)
+	a := &Actor{Comm: actorPrefix + comm, Exe: self, Host: h, t: t, cmd: exec.Command(link)}
 	a.cmd.Stderr = os.Stderr
 	a.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	in, err := a.cmd.StdinPipe()

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"path/filepath"
 	"runtime"
 	"syscall"
 	"unsafe"
@@ -24,17 +23,14 @@ const inheritedFD = 3
 func (s *Socket) Inherit(comm string) *Socket {
 	t := s.Actor.t
 	t.Helper()
-	self, err := os.Executable()
-	require.NoError(t, err)
-	link := filepath.Join(t.TempDir(), actorPrefix+comm)
-	require.NoError(t, os.Symlink(self, link))
+	link, self := linkTo(t, comm)
 	require.NoError(t, unix.Mkfifo(link+".in", 0o600))
 	require.NoError(t, unix.Mkfifo(link+".out", 0o600))
 	in, err := os.OpenFile(link+".in", os.O_RDWR, 0)
 	require.NoError(t, err)
 	out, err := os.OpenFile(link+".out", os.O_RDONLY|unix.O_NONBLOCK, 0)
 	require.NoError(t, err)
-	child := &Actor{Comm: actorPrefix + comm, Host: s.Actor.Host, t: t, in: json.NewEncoder(in), out: bufio.NewScanner(out), pipe: in}
+	child := &Actor{Comm: actorPrefix + comm, Exe: self, Host: s.Actor.Host, t: t, in: json.NewEncoder(in), out: bufio.NewScanner(out), pipe: in}
 	child.PID = uint32(s.Actor.must(command{Op: "fork", FD: s.FD, IP: link}).N)
 	t.Cleanup(func() { child.End(); _ = out.Close() })
 	heir := *s
