@@ -17,7 +17,7 @@ import (
 )
 
 // onSocket calls do with the connection's descriptor.
-func onSocket(t *testing.T, conn *net.TCPConn, do func(fd int) error) {
+func onSocket(t *testing.T, conn syscall.Conn, do func(fd int) error) {
 	t.Helper()
 	raw, err := conn.SyscallConn()
 	require.NoError(t, err)

@@ -5,6 +5,7 @@ package capture
 import (
 	"net"
 	"net/netip"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -76,27 +77,25 @@ func TestListenerHintGivesWay(t *testing.T) {
 	ownedByUs(t, c.connection(p.to, p.from).Owner, bpf.OwnerRead)
 }
 
-// TestListenerThatIsGone: a listener at another address or port of the same namespace is no hint.
+// TestListenerThatIsGone: its entry goes with it.
 func TestListenerThatIsGone(t *testing.T) {
 	privileged(t)
 	namespace(t)
 	first := listen(t, "127.0.0.1:0")
-	port := first.Addr().(*net.TCPAddr).Port
+	var fd int
+	onSocket(t, first, func(number int) error { fd = number; return nil })
 	c := started(t, DefaultConfig())
-	key := func() int {
-		n := 0
-		var found [24]byte
-		var value [16]byte
-		for entries := c.collection.Maps["listeners"].Iterate(); entries.Next(&found, &value); {
-			if uint32(found[16])|uint32(found[17])<<8|uint32(found[18])<<16|uint32(found[19])<<24 == c.netns &&
-				int(found[20])|int(found[21])<<8 == port {
-				require.Equal(t, ownComm(t), comm(value))
+	entries := func() (n int) {
+		var key uint64
+		var value bpf.Listener
+		for all := c.collection.Maps["listeners"].Iterate(); all.Next(&key, &value); {
+			if int(value.PID) == os.Getpid() && int(value.FD) == fd {
 				n++
 			}
 		}
 		return n
 	}
-	require.Equal(t, 1, key(), "seeded")
+	require.Equal(t, 1, entries(), "seeded")
 	require.NoError(t, first.Close())
-	require.Zero(t, key(), "forgotten")
+	require.Zero(t, entries(), "forgotten")
 }

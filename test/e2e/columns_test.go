@@ -19,6 +19,7 @@ var unfilled = map[string]string{
 	"container_id":  "a process in a container",
 	"k8s_namespace": "a pod",
 	"k8s_pod":       "a pod",
+	"k8s_pod_uid":   "a process in a pod",
 	"user_stack_id": "stacks of user space",
 	"service":       "a process in a systemd unit",
 	"cgroup_how":    "a host with more than one cgroup hierarchy",

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 // agent starts the agent: the binary that TCPLEDGER_TEST_AGENT names, or one built now.
-func agent(t testing.TB, broker string, args ...string) *exec.Cmd {
+func agent(t testing.TB, broker string, change func(*exec.Cmd), args ...string) *exec.Cmd {
 	t.Helper()
 	path := os.Getenv("TCPLEDGER_TEST_AGENT")
 	if path == "" {
@@ -39,6 +39,7 @@ func agent(t testing.TB, broker string, args ...string) *exec.Cmd {
 	}
 	cmd := exec.Command(path, append([]string{"--brokers", broker, "--listen", "127.0.0.1:0", "--symbols-delay", "0s"}, args...)...)
 	cmd.Stderr = os.Stderr
+	change(cmd)
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		if cmd.ProcessState == nil {

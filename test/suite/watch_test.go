@@ -33,9 +33,15 @@ type watch struct {
 // room for foreign load, unless args say otherwise.
 func watching(t *testing.T, args ...string) *watch {
 	t.Helper()
+	return watchingAs(t, func(*exec.Cmd) {}, args...)
+}
+
+// watchingAs is watching with a change to the agent's command.
+func watchingAs(t *testing.T, change func(*exec.Cmd), args ...string) *watch {
+	t.Helper()
 	addr := broker(t)
 	args = append([]string{"--ring-bytes", roomyRing(), "--queue-bytes", "1GiB"}, args...)
-	w := &watch{t: t, cmd: agent(t, addr, args...), published: read(t, addr)}
+	w := &watch{t: t, cmd: agent(t, addr, change, args...), published: read(t, addr)}
 	// To load takes an emulated guest longer than maxLag, and records may come before the checkpoint.
 	require.True(t, w.readUntil(t, math.MaxUint64, func() bool { return len(w.checkpoints) > 0 }), "no start checkpoint")
 	return w
