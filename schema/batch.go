@@ -160,12 +160,7 @@ func (d *BatchDecoder) Decode(message []byte, b *Batch) error {
 		r.fail("message of %d bytes: at most %d", len(message), MaxMessageBytes)
 		return r.err
 	}
-	n := r.array(math.MaxUint16)
-	version := r.uint(math.MaxUint32)
-	if r.err == nil && (version != Version || n < headerFields) {
-		r.fail("version %d with %d fields: version %d with at least %d expected", version, n, Version, headerFields)
-	}
-	r.header(&b.Header)
+	n := r.begin(&b.Header)
 	r.rows(b)
 	r.closeMessage(n - headerFields)
 	if r.err != nil {
@@ -173,6 +168,25 @@ func (d *BatchDecoder) Decode(message []byte, b *Batch) error {
 			b.Connections[:0], b.Events[:0], b.Checkpoints[:0], b.Losses[:0], b.Unknown[:0]
 	}
 	return r.err
+}
+
+// DecodeHeader reads what is before the rows of a message and gives how many bytes that is. message may end there.
+func (d *BatchDecoder) DecodeHeader(message []byte, h *Header) (int, error) {
+	*h = Header{Ranges: h.Ranges[:0]}
+	d.r.reset(message)
+	d.r.begin(h)
+	return len(message) - d.r.src.Len(), d.r.err
+}
+
+// begin reads a message to its rows and gives how many fields it has.
+func (r *reader) begin(h *Header) int {
+	n := r.array(math.MaxUint16)
+	version := r.uint(math.MaxUint32)
+	if r.err == nil && (version != Version || n < headerFields) {
+		r.fail("version %d with %d fields: version %d with at least %d expected", version, n, Version, headerFields)
+	}
+	r.header(h)
+	return n
 }
 
 func (r *reader) header(h *Header) {

@@ -194,3 +194,21 @@ func BenchmarkBatch(b *testing.B) {
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*BatchRecords), "ns/row")
 	})
 }
+
+// A header is read from the bytes before the rows alone.
+func TestDecodeHeader(t *testing.T) {
+	message, want := sampleBatch(t)
+	var h Header
+	d := NewBatchDecoder()
+	n, err := d.DecodeHeader(message, &h)
+	require.NoError(t, err)
+	require.Equal(t, want.Header, h)
+	again, err := d.DecodeHeader(message[:n], &h)
+	require.NoError(t, err)
+	require.Equal(t, n, again)
+	require.Equal(t, want.Header, h)
+	for cut := range n {
+		_, err := d.DecodeHeader(message[:cut], &h)
+		require.ErrorIs(t, err, ErrMalformed)
+	}
+}

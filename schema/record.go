@@ -128,6 +128,8 @@ const (
 	LossRingFull      = "ring_full"      // the kernel's ring buffer had no room
 	LossQueueOverflow = "queue_overflow" // the agent's queue to Kafka had no room
 	LossTooLarge      = "too_large"      // the broker refuses a message of this size
+	LossSpoolOverflow = "spool_overflow" // the agent's spool on disk had no room
+	LossSpoolDamaged  = "spool_damaged"  // the agent's spool on disk has it with another checksum, or cut off
 	LossUnreadable    = "unreadable"     // the ingester cannot read the message
 )
 
