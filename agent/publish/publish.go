@@ -14,6 +14,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"tcpledger/agent/message"
+	"tcpledger/agent/spool"
 	"tcpledger/internal/program"
 	"tcpledger/internal/text"
 	"tcpledger/schema"
@@ -35,7 +36,7 @@ func Bounds() map[string]string {
 }
 
 // DefaultLimits are the limits without flags.
-func DefaultLimits() Limits { return Limits{QueueBytes: 64 << 20} }
+func DefaultLimits() Limits { return Limits{QueueBytes: 48 << 20} }
 
 // Validate refuses a queue that is too small; the error names the flag.
 func (l *Limits) Validate() error {
@@ -53,18 +54,24 @@ type Config struct {
 	Outage    *program.Outage
 	Log       *slog.Logger
 	Registry  prometheus.Registerer
+	// Spool takes what memory should not hold; nil for none. It stays the caller's, who closes it after Run.
+	Spool *spool.Spool
 }
 
-// Publisher is the queues to Kafka with a sender each. Offer and TakeLosses are safe for concurrent use with Run.
+// Publisher is the lanes to Kafka, one for each topic. Offer and TakeLosses are safe for concurrent use with Run.
 type Publisher struct {
 	config  Config
 	client  *kafka.Client
 	metrics *metrics
-	senders [2]*sender
+	lanes   [2]*lane
+	mover   *mover // nil without a spool
+	ending  chan struct{}
+	// spoolOutage hears of the disk.
+	spoolOutage *program.Outage
 
 	mu       sync.Mutex
 	queues   queues
-	losses   losses
+	losses   message.Losses
 	finished bool
 	overflow time.Time         // when the queue last overflowed
 	tooLarge time.Time         // when a message was last too large
@@ -82,8 +89,13 @@ func New(config Config) *Publisher {
 		metrics: newMetrics(config.Registry),
 		queues:  queues{limit: int64(config.QueueBytes)},
 		dropped: map[string]uint64{},
+		ending:  make(chan struct{}), spoolOutage: program.NewOutage(config.Log, "spool"),
 	}
-	p.senders = [...]*sender{newSender(p, &p.queues.records), newSender(p, &p.queues.meta)}
+	limit := int64(config.QueueBytes)
+	p.lanes = [...]*lane{newLane(p, &p.queues.records, schema.TopicEvents, limit/2), newLane(p, &p.queues.meta, schema.TopicMeta, limit/8)}
+	if config.Spool != nil {
+		p.mover = &mover{Publisher: p, wake: make(chan struct{}, 1)}
+	}
 	p.metrics.queueLimit.Set(float64(config.QueueBytes))
 	return p
 }
@@ -92,6 +104,7 @@ func New(config Config) *Publisher {
 // becomes loss ranges.
 func (p *Publisher) Offer(m message.Message) {
 	p.mu.Lock()
+	p.of(m.Topic).offered.add(len(m.Value), time.Now())
 	dropped := p.queues.push(m)
 	for i := range dropped {
 		p.lose(&dropped[i], schema.LossQueueOverflow)
@@ -108,12 +121,19 @@ func (p *Publisher) Offer(m message.Message) {
 	p.wake()
 }
 
+func (p *Publisher) of(topic string) *lane {
+	if topic == schema.TopicMeta {
+		return p.lanes[1]
+	}
+	return p.lanes[0]
+}
+
 func (p *Publisher) wake() {
-	for _, s := range p.senders {
-		select {
-		case s.wake <- struct{}{}:
-		default:
-		}
+	for _, l := range p.lanes {
+		poke(l.live.wake)
+	}
+	if p.mover != nil {
+		poke(p.mover.wake)
 	}
 }
 
@@ -121,7 +141,7 @@ func (p *Publisher) wake() {
 func (p *Publisher) TakeLosses(maxRanges int) []schema.Loss {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	out := p.losses.take(maxRanges)
+	out := p.losses.Take(maxRanges)
 	p.gauges()
 	return out
 }
@@ -130,8 +150,15 @@ func (p *Publisher) TakeLosses(maxRanges int) []schema.Loss {
 func (p *Publisher) Dropped(topic string) uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.dropped[topic]
+	n := p.dropped[topic]
+	if disk := p.of(topic).disk; disk != nil {
+		n += disk.Dropped()
+	}
+	return n
 }
+
+// SpoolErr is a health check: it fails while the disk takes nothing.
+func (p *Publisher) SpoolErr() error { return p.spoolOutage.Err() }
 
 // Err is a health check: it fails for a minute after the queue overflowed.
 func (p *Publisher) Err() error {
@@ -143,23 +170,62 @@ func (p *Publisher) Err() error {
 	return fmt.Errorf("full at %s, records are being lost (and counted)", &p.config.QueueBytes)
 }
 
-// Finish says that nothing more will be offered: Run ends when the queue is empty.
+// Finish says that nothing more will be offered: Run ends when the queue is empty. It is called once.
 func (p *Publisher) Finish() {
 	p.mu.Lock()
 	p.finished = true
 	p.mu.Unlock()
+	close(p.ending)
 	p.wake()
 }
 
-// Run sends until Finish was called and the queue is empty, or until ctx ends. Its error says which messages and loss ranges
-// were not sent.
+// Run sends until Finish was called and the queue is empty, or until ctx ends. With a spool, what Kafka does not take then is on disk,
+// and the next run sends it. The error says which messages and loss ranges are in neither.
 func (p *Publisher) Run(ctx context.Context) error {
-	var g sync.WaitGroup
-	for _, s := range p.senders {
-		g.Go(func() { s.run(ctx) })
+	beside, stop := context.WithCancel(ctx) // of what goes on beside the senders of live messages
+	defer stop()
+	var live, others sync.WaitGroup
+	for _, l := range p.lanes {
+		live.Go(func() { l.live.run(ctx) })
+		if l.drain != nil {
+			others.Go(func() { l.drain.run(p.untilFinished(beside)) })
+		}
 	}
-	g.Wait()
+	if p.mover != nil {
+		others.Go(func() { p.mover.run(beside) })
+	}
+	live.Wait()
+	stop()
+	others.Wait()
+	if p.mover != nil {
+		p.mover.all()
+		p.sayKept()
+	}
 	return p.left()
+}
+
+// untilFinished ends with ctx or when Finish is called.
+func (p *Publisher) untilFinished(ctx context.Context) context.Context {
+	ctx, stop := context.WithCancel(ctx)
+	go func() {
+		defer stop()
+		select {
+		case <-p.ending:
+		case <-ctx.Done():
+		}
+	}()
+	return ctx
+}
+
+// sayKept logs what the next run will send.
+func (p *Publisher) sayKept() {
+	bytes := int64(0)
+	for _, l := range p.lanes {
+		bytes += l.disk.Bytes()
+	}
+	if bytes > 0 {
+		p.config.Log.Info("the spool keeps for the next run what Kafka has not taken", "bytes", text.Bytes(uint64(bytes)))
+	}
 }
 
 // left is the error of the messages that were not delivered, nil if all were.
@@ -176,11 +242,7 @@ func (p *Publisher) left() error {
 		}
 		err = fmt.Errorf("%d messages with %d records were not delivered to Kafka", p.queues.len(), records)
 	}
-	unsent := uint64(0)
-	for i := range p.losses.ranges {
-		unsent += p.losses.ranges[i].Lost()
-	}
-	if unsent > 0 {
+	if unsent := p.losses.Lost(); unsent > 0 {
 		err = errors.Join(err, fmt.Errorf("the loss of %d records could not be reported", unsent))
 	}
 	return err
@@ -189,10 +251,10 @@ func (p *Publisher) left() error {
 // lose counts a dropped message: its numbers become loss ranges, and its loss rows are sent again. The lock is held.
 func (p *Publisher) lose(m *message.Message, cause string) {
 	for _, r := range m.Ranges {
-		p.losses.add(schema.Loss{At: m.At, Stream: r.Stream, SeqFrom: r.From, SeqTo: r.To, Cause: cause})
+		p.losses.Add(schema.Loss{At: m.At, Stream: r.Stream, SeqFrom: r.From, SeqTo: r.To, Cause: cause})
 	}
 	for _, l := range m.Losses {
-		p.losses.add(l)
+		p.losses.Add(l)
 	}
 	if cause == schema.LossQueueOverflow { // a message that is too large would be so again
 		p.dropped[m.Topic]++
@@ -205,5 +267,5 @@ func (p *Publisher) lose(m *message.Message, cause string) {
 func (p *Publisher) gauges() {
 	p.metrics.queueBytes.Set(float64(p.queues.bytes()))
 	p.metrics.queueMessages.Set(float64(p.queues.len()))
-	p.metrics.pendingLosses.Set(float64(len(p.losses.ranges)))
+	p.metrics.pendingLosses.Set(float64(p.losses.Len()))
 }

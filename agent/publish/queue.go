@@ -3,6 +3,8 @@
 package publish
 
 import (
+	"slices"
+
 	"tcpledger/agent/message"
 	"tcpledger/schema"
 )
@@ -49,6 +51,7 @@ type queue struct {
 	inFlight int
 	tried    int
 	bytes    int64
+	moving   bool // a message is on its way to the spool: nothing leaves for Kafka until it is there, or back
 }
 
 func (q *queue) len() int { return len(q.messages) - q.head }
@@ -76,7 +79,7 @@ func (q *queue) drop() message.Message {
 // front gives the first messages that go to one partition in one request, at least one and together at most maxBytes, and
 // marks them in flight.
 func (q *queue) front(maxBytes int) []message.Message {
-	if q.len() == 0 {
+	if q.len() == 0 || q.moving {
 		return nil
 	}
 	first, bytes, n := &q.messages[q.head], 0, 0
@@ -106,6 +109,42 @@ func (q *queue) back(arrived bool) {
 		q.tried = q.kept()
 	}
 	q.inFlight = 0
+}
+
+// take takes out the oldest message that is not in flight, for the spool. tried says that it may have arrived. placed ends it.
+func (q *queue) take() (m message.Message, tried, ok bool) {
+	switch {
+	case q.moving:
+		return m, false, false
+	case q.inFlight == 0 && q.tried > 0 && q.len() > 0:
+		m = q.messages[q.head]
+		q.advance(1)
+		q.bytes -= m.Size()
+		q.tried--
+		tried = true
+	case !q.droppable():
+		return m, false, false
+	default:
+		m = q.drop()
+	}
+	q.moving = true
+	return m, tried, true
+}
+
+// placed ends the way of m to the spool. back says that it found no room there and stays at the front of those that can be dropped,
+// or, if it was tried, of all.
+func (q *queue) placed(m message.Message, tried, back bool) {
+	q.moving = false
+	if !back {
+		return
+	}
+	at := q.head + q.kept()
+	if tried {
+		at = q.head
+		q.tried++
+	}
+	q.messages = slices.Insert(q.messages, at, m)
+	q.bytes += m.Size()
 }
 
 // advance frees the first n places; the slice moves down when half of it is free.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -29,21 +28,15 @@ const (
 // retryPolicy is how long a queue waits between two tries.
 var retryPolicy = retry.Policy{First: 100 * time.Millisecond, Max: 3 * time.Second}
 
-// sender brings one queue to Kafka, in order. It is for one goroutine; failing and the queue are under the publisher's lock.
+// sender brings the messages in one lane's memory to Kafka, in order. It is for one goroutine.
 type sender struct {
-	*Publisher
-	queue   *queue
-	wake    chan struct{}
-	failing bool
-}
-
-func newSender(p *Publisher, q *queue) *sender {
-	return &sender{Publisher: p, queue: q, wake: make(chan struct{}, 1)}
+	*lane
+	wake chan struct{}
 }
 
 // run sends until Finish was called and the queue is empty, or until ctx ends.
 func (s *sender) run(ctx context.Context) {
-	maxBytes := min(requestBytes, int(s.config.QueueBytes/4))
+	maxBytes := s.maxRequest()
 	for ctx.Err() == nil {
 		waiting, finished := s.waiting()
 		switch {
@@ -60,10 +53,13 @@ func (s *sender) run(ctx context.Context) {
 	}
 }
 
-// waiting reports whether the queue has messages, and whether no more will come.
+// waiting reports whether the queue has messages to send, and whether no more will come.
 func (s *sender) waiting() (waiting, finished bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.queue.moving {
+		return false, false
+	}
 	return s.queue.len() > 0, s.finished
 }
 
@@ -77,7 +73,7 @@ func (s *sender) send(ctx context.Context, maxBytes int) error {
 		return nil
 	}
 	began := time.Now()
-	err := s.produce(ctx, batch)
+	err := s.produce(ctx, batch, func() bool { return true })
 	switch {
 	case err == nil:
 		s.metrics.produceSeconds.Observe(time.Since(began).Seconds())
@@ -104,26 +100,12 @@ func (s *sender) sendSingly(ctx context.Context, n int) error {
 }
 
 func (s *sender) delivered(batch []message.Message) {
-	for i := range batch {
-		m := &batch[i]
-		s.metrics.messages.WithLabelValues(m.Topic).Inc()
-		s.metrics.bytes.WithLabelValues(m.Topic).Add(float64(len(m.Value)))
-		s.metrics.records.Add(float64(m.Records))
-	}
+	s.count(batch)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.queue.done(len(batch))
 	s.gauges()
 	s.answered()
-}
-
-// answered notes that the broker took a message, or never will. The outage is over when that holds for both queues. The lock
-// is held.
-func (s *sender) answered() {
-	s.failing = false
-	if !slices.ContainsFunc(s.senders[:], func(other *sender) bool { return other.failing }) {
-		s.config.Outage.Recovered()
-	}
 }
 
 // refused drops a message that the broker will never take. It logs one if there was none for a while.
@@ -133,37 +115,31 @@ func (s *sender) refused(m *message.Message, err error) {
 	s.queue.done(1)
 	s.gauges()
 	s.answered()
-	first := time.Since(s.tooLarge) > overflowFor
-	s.tooLarge = time.Now()
 	s.mu.Unlock()
-	if first {
-		s.config.Log.Warn("Kafka refuses messages of this size; their records become loss ranges", "topic", m.Topic, "bytes", len(m.Value),
-			"records", m.Records, "err", err)
-	}
+	s.sayTooLarge(m, err)
 }
 
-// failed ends a try: the messages stay in the queue. An end of ctx is no failure of Kafka.
+// failed ends a try: the messages stay in the queue.
 func (s *sender) failed(ctx context.Context, err error) {
-	s.metrics.errors.Inc()
 	s.mu.Lock()
 	s.queue.back(mayHaveArrived(err))
-	stopped := ctx.Err() != nil
-	if !stopped {
-		s.failing = true
-		s.config.Outage.Failing(err)
-	}
 	s.mu.Unlock()
-	if !stopped && moved(err) {
-		s.config.Transport.CloseIdleConnections()
-	}
+	s.lane.failed(ctx, err)
 }
 
-// produce sends messages of one topic and key in one record batch and waits until every in-sync replica has it.
-func (s *sender) produce(ctx context.Context, batch []message.Message) error {
+// errGone says that the messages were not sent, because trying said no.
+var errGone = errors.New("not sent")
+
+// produce sends messages of one topic and key in one record batch and waits until every in-sync replica has it. It asks trying just
+// before it sends: from then on they may have arrived.
+func (p *Publisher) produce(ctx context.Context, batch []message.Message, trying func() bool) error {
 	topic := batch[0].Topic
-	partition, err := s.partition(ctx, topic, batch[0].Key)
+	partition, err := p.partition(ctx, topic, batch[0].Key)
 	if err != nil {
 		return err
+	}
+	if !trying() {
+		return errGone
 	}
 	now := time.Now()
 	sentAt := binary.BigEndian.AppendUint64(nil, uint64(now.UnixNano()))
@@ -172,7 +148,7 @@ func (s *sender) produce(ctx context.Context, batch []message.Message) error {
 		records[i] = kafka.Record{Time: now, Key: kafka.NewBytes(batch[i].Key), Value: kafka.NewBytes(batch[i].Value),
 			Headers: []kafka.Header{{Key: schema.HeaderSentAt, Value: sentAt}}}
 	}
-	response, err := s.client.Produce(ctx, &kafka.ProduceRequest{Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll,
+	response, err := p.client.Produce(ctx, &kafka.ProduceRequest{Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll,
 		Records: kafka.NewRecordReader(records...), Compression: compression})
 	if err == nil {
 		err = response.Error
@@ -233,8 +209,8 @@ func moved(err error) bool {
 }
 
 // partition gives the partition that the Java client chooses for a key (murmur2). The transport answers from its cache.
-func (s *sender) partition(ctx context.Context, topic string, key []byte) (int, error) {
-	answer, err := s.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
+func (p *Publisher) partition(ctx context.Context, topic string, key []byte) (int, error) {
+	answer, err := p.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return 0, fmt.Errorf("%w: Kafka closed the connection; do --kafka-tls, --kafka-sasl and the password fit it?", err)
 	}

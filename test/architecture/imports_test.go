@@ -51,9 +51,11 @@ var rooms = map[string][]string{
 // clock that all records are on.
 var shared = []string{module + "/ingester/row", module + "/agent/message", module + "/agent/clock"}
 
-// assembled are the stages that are made of others. The agent's Kafka sink closes batches, queues them and asks for symbols.
+// assembled are the stages that are made of others. The agent's Kafka sink closes batches, queues them and asks for symbols; what
+// publishes keeps on disk what memory should not hold.
 var assembled = map[string][]string{
-	"agent/sink": {"agent/batch", "agent/publish", "agent/symbols", "agent/print"},
+	"agent/publish": {"agent/spool"},
+	"agent/sink":    {"agent/batch", "agent/publish", "agent/symbols", "agent/print"},
 }
 
 // realParts are what any test may start: the real engines, real connections.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package publish
+package message
 
 import (
 	"cmp"
@@ -12,15 +12,28 @@ import (
 const (
 	// lossBucket keeps the losses of a long outage apart, so that a question about a window finds its own.
 	lossBucket = uint64(300e9)
-	// maxLosses bounds the ranges, and so the memory under any outage: from here on neighbours are joined whatever their time and
+	// MaxLosses bounds the ranges, and so the memory under any outage: from here on neighbours are joined whatever their time and
 	// cause. Joined ranges of different causes count as overflow, because the overflow kept them from being sent.
-	maxLosses = 10_000
+	MaxLosses = 10_000
 )
 
-// losses are the ranges that are not sent yet, disjoint, by stream and number. Neighbours of one cause are one range.
-type losses struct{ ranges []schema.Loss }
+// Losses are ranges of one session that are not sent yet, disjoint, by stream and number. Neighbours of one cause are one range.
+// It is not safe for concurrent use.
+type Losses struct{ ranges []schema.Loss }
 
-func (l *losses) add(loss schema.Loss) {
+// Len counts the ranges.
+func (l *Losses) Len() int { return len(l.ranges) }
+
+// Lost counts the numbers in the ranges.
+func (l *Losses) Lost() (n uint64) {
+	for i := range l.ranges {
+		n += l.ranges[i].Lost()
+	}
+	return n
+}
+
+// Add puts a range in. No number of it may be in already.
+func (l *Losses) Add(loss schema.Loss) {
 	i, _ := slices.BinarySearchFunc(l.ranges, loss, func(a, b schema.Loss) int {
 		return cmp.Or(cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.SeqFrom, b.SeqFrom))
 	})
@@ -37,9 +50,9 @@ func (l *losses) add(loss schema.Loss) {
 	l.ranges = slices.Replace(l.ranges, from, to, joined)
 }
 
-func (l *losses) joins(a, b schema.Loss) bool {
+func (l *Losses) joins(a, b schema.Loss) bool {
 	return a.Stream == b.Stream && a.SeqTo+1 == b.SeqFrom &&
-		(a.Cause == b.Cause && a.At/lossBucket == b.At/lossBucket || len(l.ranges) >= maxLosses)
+		(a.Cause == b.Cause && a.At/lossBucket == b.At/lossBucket || len(l.ranges) >= MaxLosses)
 }
 
 func join(a, b schema.Loss) schema.Loss {
@@ -50,8 +63,8 @@ func join(a, b schema.Loss) schema.Loss {
 	return a
 }
 
-// take removes and gives at most maxRanges ranges.
-func (l *losses) take(maxRanges int) []schema.Loss {
+// Take removes and gives at most maxRanges ranges.
+func (l *Losses) Take(maxRanges int) []schema.Loss {
 	n := min(maxRanges, len(l.ranges))
 	if n <= 0 {
 		return nil
