@@ -23,6 +23,7 @@ import (
 	"tcpledger/agent/print"
 	"tcpledger/agent/publish"
 	"tcpledger/agent/sink"
+	"tcpledger/agent/spool"
 	"tcpledger/agent/stacks"
 	"tcpledger/agent/symbols"
 	"tcpledger/internal/program"
@@ -46,6 +47,7 @@ type agent struct {
 	server    *program.HTTPServer
 	transport *kafka.Transport
 	publisher *publish.Publisher
+	spool     *spool.Spool // nil: none
 	symbols   *symbols.Uploader
 }
 
@@ -73,13 +75,19 @@ func build(cmd *cobra.Command, o *options) (*agent, error) {
 	a.registry.MustRegister(a.capture.Collector(), a.resolver.Memory())
 	health.Add("capture", a.capture.Err)
 	if a.transport != nil {
+		if !program.Check(cmd) { // a check leaves the folder to the agent that runs
+			a.spool = a.openSpool()
+		}
 		if err := a.buildKafka(&health); err != nil {
-			return nil, err
+			return nil, errors.Join(err, a.closeSpool())
 		}
 	}
 	a.server, err = program.HTTP{Addr: o.http.Listen, Registry: a.registry, Health: &health, Pprof: o.http.Pprof, AllowedHosts: o.http.AllowedHosts,
 		Handlers: map[string]http.Handler{"GET /status": program.SamePeer(http.HandlerFunc(a.serveStatus))}}.Listen()
-	return a, err
+	if err != nil {
+		return nil, errors.Join(err, a.closeSpool())
+	}
+	return a, nil
 }
 
 // buildKafka makes the parts that talk to Kafka.
@@ -87,7 +95,7 @@ func (a *agent) buildKafka(health *program.Health) (err error) {
 	o := a.options
 	outage := program.NewOutage(a.log, "kafka")
 	a.publisher = publish.New(publish.Config{Limits: o.queue, Brokers: o.kafka.Brokers, Transport: a.transport, Outage: outage, Log: a.log,
-		Registry: a.registry})
+		Registry: a.registry, Spool: a.spool})
 	a.symbols, err = symbols.New(symbols.Config{Limits: o.symbols, Source: a.resolver, Brokers: o.kafka.Brokers, Transport: a.transport, Log: a.log,
 		Registry: a.registry})
 	if err != nil {
@@ -95,6 +103,7 @@ func (a *agent) buildKafka(health *program.Health) (err error) {
 	}
 	health.Add("kafka", outage.Err)
 	health.Add("queue", a.publisher.Err)
+	health.Add("spool", a.publisher.SpoolErr)
 	health.Add("symbols", a.symbols.Err)
 	return nil
 }
@@ -104,7 +113,7 @@ func (a *agent) buildKafka(health *program.Health) (err error) {
 func (a *agent) run(ctx context.Context) error {
 	p, err := a.start()
 	if err != nil {
-		return errors.Join(err, a.server.Close(), a.capture.Close())
+		return errors.Join(err, a.server.Close(), a.capture.Close(), a.closeSpool())
 	}
 	a.log.Info("watching", "host", a.header.Host, "session", session(a.header.Session), "metrics", a.server.Addr())
 	a.options.memory().Keep(a.log)
@@ -132,7 +141,7 @@ func (a *agent) run(ctx context.Context) error {
 	if a.transport != nil {
 		a.transport.CloseIdleConnections()
 	}
-	return errors.Join(err, a.capture.Close())
+	return errors.Join(err, a.capture.Close(), a.closeSpool())
 }
 
 // start attaches the hooks and makes the pipeline. Its sink comes last, because it describes the host by what was attached.

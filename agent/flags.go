@@ -18,6 +18,7 @@ import (
 	"tcpledger/agent/capture"
 	"tcpledger/agent/pipeline"
 	"tcpledger/agent/publish"
+	"tcpledger/agent/spool"
 	"tcpledger/agent/symbols"
 	"tcpledger/bpf"
 	"tcpledger/internal/program"
@@ -40,6 +41,7 @@ type options struct {
 	limits  pipeline.Limits
 	batch   batch.Limits
 	queue   publish.Limits
+	spool   spool.Limits
 	symbols symbols.Limits
 
 	hostID  string
@@ -55,7 +57,7 @@ type options struct {
 
 func (o *options) register(flags *pflag.FlagSet) {
 	*o = options{capture: capture.DefaultConfig(), limits: pipeline.DefaultLimits(), batch: batch.DefaultLimits(),
-		queue: publish.DefaultLimits(), symbols: symbols.DefaultLimits()}
+		queue: publish.DefaultLimits(), spool: spool.DefaultLimits(), symbols: symbols.DefaultLimits()}
 	o.http.Register(flags, defaultListen)
 	o.kafka.Register(flags)
 	o.registerCapture(flags)
@@ -63,10 +65,12 @@ func (o *options) register(flags *pflag.FlagSet) {
 	flags.IntVar(&o.batch.Records, "batch-records", o.batch.Records, "close a batch at so many `records`")
 	flags.Var(&o.batch.Bytes, "batch-bytes", "close a batch at so many bytes")
 	flags.DurationVar(&o.batch.Age, "batch-age", o.batch.Age, "close a batch at this age")
-	flags.Var(&o.queue.QueueBytes, "queue-bytes", "hold so many bytes while Kafka is away; what overflows becomes loss ranges")
+	flags.Var(&o.queue.QueueBytes, "queue-bytes", "hold so many bytes in memory; beyond half of them the oldest go to the spool, without one what overflows becomes loss ranges")
+	flags.StringVar(&o.spool.Dir, "spool", "", "`folder` for what Kafka does not take; "+noSpool+" for memory only (default: spool in systemd's $STATE_DIRECTORY, else "+noSpool+")")
+	flags.Var(&o.spool.Bytes, "spool-bytes", "hold so many bytes on disk while Kafka is away; beyond that the oldest become loss ranges")
 	flags.DurationVar(&o.symbols.Delay, "symbols-delay", o.symbols.Delay, "wait up to this long before publishing symbol tables, so that a fleet does it once")
 
-	for _, bounds := range []map[string]string{capture.Bounds(), pipeline.Bounds(), batch.Bounds(), publish.Bounds(), symbols.Bounds()} {
+	for _, bounds := range []map[string]string{capture.Bounds(), pipeline.Bounds(), batch.Bounds(), publish.Bounds(), spool.Bounds(), symbols.Bounds()} {
 		program.ShowBounds(flags, bounds)
 	}
 
@@ -119,7 +123,7 @@ func (o *options) check() error {
 		o.http.Listen = "" // an agent of this host may have that port
 	}
 	for _, check := range []func() error{o.checkOwn, o.setKinds, o.setBudgets, o.capture.Validate, o.limits.Validate, o.batch.Validate,
-		o.queue.Validate, o.symbols.Validate} {
+		o.queue.Validate, o.spool.Validate, o.symbols.Validate} {
 		if err := check(); err != nil {
 			return program.UsageError(err)
 		}

@@ -16,6 +16,8 @@ const (
 	symbolTables = 32 << 20
 	// inFlight is the requests to Kafka under way, compressed and not.
 	inFlight = 8 << 20
+	// spooling is what is read of the spool at a time, in requests of their own, and the losses of a segment that is dropped.
+	spooling = 12 << 20
 	// perStack is an entry of the stack cache: the hash, the id, and their places in three lists.
 	perStack = 256
 	// perMessage is what the queue keeps beside a message's bytes, as a part of them.
@@ -26,8 +28,12 @@ const (
 func (o *options) memory() program.Memory {
 	queue := uint64(o.queue.QueueBytes)
 	endings := uint64(o.limits.MaxSettling) * uint64(unsafe.Sizeof(schema.Connection{})+64) * 2 // the ring grows by doubling
+	onDisk := uint64(0)
+	if o.spoolDir() != "" {
+		onDisk = spooling
+	}
 	return program.Memory{
-		Heap:    queue + queue/perMessage + endings + uint64(o.cachedStacks())*perStack + lists + symbolTables + inFlight,
+		Heap:    queue + queue/perMessage + endings + uint64(o.cachedStacks())*perStack + lists + symbolTables + inFlight + onDisk,
 		Outside: o.capture.KernelBytes(),
 	}
 }
