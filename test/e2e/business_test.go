@@ -94,7 +94,7 @@ func startBusiness(t *testing.T, c *chain) *business {
 	b.write(t, "access.log", "")
 	b.write(t, "collector.yaml", fmt.Sprintf(collectorConfig, b.collector, b.dir+"/access.log", c.clickhouse))
 	b.run(t, b.collector, filepath.Join(b.dir, "collector"), "--config", "file:"+b.dir+"/collector.yaml")
-	b.run(t, b.backend, filepath.Join(b.dir, "shop"), "-serve", b.backend, "-collector", b.collector, "-host", "e2e")
+	b.run(t, b.backend, filepath.Join(b.dir, "shop"), "-serve", b.backend)
 	b.run(t, b.nginx, "nginx", "-e", b.dir+"/error.log", "-c", b.dir+"/nginx.conf", "-g", "daemon off;")
 	return b
 }
@@ -138,23 +138,61 @@ func (b *business) run(t *testing.T, addr, name string, args ...string) {
 // truth is what the shop knows of an order.
 type truth struct{ Order, Local, Says string }
 
-// orders sends n orders to addr, and returns the truth about each by its name.
-func (b *business) orders(t *testing.T, addr string, n int) map[string]truth {
+// shop is a shop that sends orders, of that name.
+type shop struct {
+	name      string
+	container string   // in which it runs, "" for none
+	args      []string // further ones
+	n         int
+
+	cmd       *exec.Cmd
+	out, errs bytes.Buffer
+}
+
+// open starts the shop, which sends its orders to addr.
+func (b *business) open(t *testing.T, addr string, s *shop) {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(b.dir, "shop"), "-to", addr, "-n", fmt.Sprint(n), "-collector", b.collector, "-host", "e2e")
-	var errs bytes.Buffer
-	cmd.Stderr = &errs
-	out, err := cmd.Output()
-	require.NoError(t, err, "%s", errs.String())
-	all := map[string]truth{}
-	for scanner := bufio.NewScanner(bytes.NewReader(out)); scanner.Scan(); {
+	args := append([]string{filepath.Join(b.dir, "shop"), "-to", addr, "-n", fmt.Sprint(s.n), "-name", s.name, "-collector", b.collector, "-host", "e2e"}, s.args...)
+	if s.container != "" {
+		args = append(contain(t, s.container), append(args, "-container", s.container)...)
+	}
+	s.cmd = exec.Command(args[0], args[1:]...)
+	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.errs
+	require.NoError(t, s.cmd.Start())
+}
+
+// truths waits for the shop's end, and adds the truth about each order by its name.
+func (s *shop) truths(t *testing.T, all map[string]truth) {
+	t.Helper()
+	require.NoError(t, s.cmd.Wait(), "%s", s.errs.String())
+	before := len(all)
+	for scanner := bufio.NewScanner(&s.out); scanner.Scan(); {
 		var one truth
 		require.NoError(t, json.Unmarshal(scanner.Bytes(), &one))
 		require.NotEmpty(t, one.Local, "%s was not sent", one.Order)
 		all[one.Order] = one
 	}
-	require.Len(t, all, n)
-	return all
+	require.Len(t, all, before+s.n)
+}
+
+// contain makes the control groups of a container, as Docker names them, in every hierarchy that names containers. What it returns before a
+// command runs it in them.
+func contain(t *testing.T, container string) []string {
+	t.Helper()
+	var groups []string
+	for _, hierarchy := range []string{"", "unified", "memory"} {
+		root := filepath.Join("/sys/fs/cgroup", hierarchy)
+		if _, err := os.Stat(filepath.Join(root, "cgroup.procs")); err != nil {
+			continue
+		}
+		group := filepath.Join(root, "docker-"+container+".scope")
+		require.NoError(t, os.Mkdir(group, 0o755))
+		t.Cleanup(func() {
+			require.Eventually(t, func() bool { return os.Remove(group) == nil }, wait.Long, 50*time.Millisecond)
+		})
+		groups = append(groups, group)
+	}
+	return append([]string{"sh", "-ec", `while [ "$1" != -- ]; do echo $$ >"$1"/cgroup.procs; shift; done; shift; exec "$@"`, "sh"}, append(groups, "--")...)
 }
 
 // orderOf is the order that a line speaks of.
@@ -163,7 +201,7 @@ func orderOf(body string) string {
 	if i < 0 {
 		return ""
 	}
-	end := strings.IndexAny(body[i:], ` "`)
+	end := strings.IndexAny(body[i:], ` ":`)
 	if end < 0 {
 		end = len(body) - i
 	}

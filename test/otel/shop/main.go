@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command shop makes TCP connections and logs what happens to them with OpenTelemetry's Go SDK, as a business program does. With
+// Command shop makes TCP connections, and tells with OpenTelemetry's Go SDK what happens to them, in a log line and a span each, as a
+// business program does. With
 // -serve it is the backend, which resets every second order; without, it sends orders, each on a connection of its own, and prints
 // which order had which local end: what a test compares with.
 package main
@@ -22,10 +23,9 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/log"
-	sdk "go.opentelemetry.io/otel/sdk/log"
-	"go.opentelemetry.io/otel/sdk/resource"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Truth is what the program knows of an order: its client's end, and what its line says of it.
@@ -42,33 +42,42 @@ func main() {
 	to := flag.String("to", "", "host:port to send orders to")
 	n := flag.Int("n", 100, "orders")
 	workers := flag.Int("workers", 8, "orders at a time")
+	name := flag.String("name", "storm", "name of the shop and its orders")
+	says := flag.String("says", "network,client,nothing", "what the lines say of their connections, in turn")
+	pause := flag.Duration("pause", 0, "time after each order")
+	container := flag.String("container", "", "container.id of the lines, in place of a process id")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *collector, *host, *serve, *to, *n, *workers); err != nil {
+	var err error
+	if *serve != "" {
+		err = backend(ctx, *serve)
+	} else {
+		s := &shop{name: *name, host: *host, container: *container, to: *to, says: strings.Split(*says, ","), pause: *pause}
+		err = s.run(ctx, *collector, *n, *workers)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "shop:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, collector, host, serve, to string, n, workers int) (err error) {
-	exporter, err := otlploghttp.New(ctx, otlploghttp.WithEndpoint(collector), otlploghttp.WithInsecure())
+// shop sends orders to an address.
+type shop struct {
+	name, host, container, to string
+	says                      []string
+	pause                     time.Duration
+	logger                    log.Logger
+	tracer                    trace.Tracer
+}
+
+// run sends n orders and prints the truth about each.
+func (s *shop) run(ctx context.Context, collector string, n, workers int) (err error) {
+	told, err := s.tell(ctx, collector)
 	if err != nil {
 		return err
 	}
-	name := map[bool]string{true: "backend", false: "shop-" + to[strings.LastIndexByte(to, ':')+1:]}[serve != ""]
-	provider := sdk.NewLoggerProvider(sdk.WithProcessor(sdk.NewBatchProcessor(exporter)), sdk.WithResource(resource.NewSchemaless(
-		attribute.String("service.name", name), attribute.String("host.name", host), attribute.Int("process.pid", os.Getpid()))))
-	defer func() { err = errors.Join(err, provider.Shutdown(context.WithoutCancel(ctx))) }()
-	logger := provider.Logger("shop")
-	if serve != "" {
-		return backend(ctx, serve)
-	}
-	return orders(ctx, logger, to, n, workers)
-}
-
-// orders sends n orders and prints the truth about each.
-func orders(ctx context.Context, logger log.Logger, to string, n, workers int) error {
+	defer func() { err = errors.Join(err, told(context.WithoutCancel(ctx))) }()
 	next, truths := make(chan int), make(chan Truth)
 	go func() {
 		defer close(next)
@@ -80,7 +89,8 @@ func orders(ctx context.Context, logger log.Logger, to string, n, workers int) e
 	for range workers {
 		all.Go(func() {
 			for i := range next {
-				truths <- order(ctx, logger, to, i)
+				truths <- s.order(ctx, i)
+				time.Sleep(s.pause)
 			}
 		})
 	}
@@ -93,10 +103,12 @@ func orders(ctx context.Context, logger log.Logger, to string, n, workers int) e
 	return failed
 }
 
-// order sends one order on a connection of its own and logs what became of it.
-func order(ctx context.Context, logger log.Logger, to string, i int) Truth {
-	truth := Truth{Order: fmt.Sprintf("order-%s-%d", to[strings.LastIndexByte(to, ':')+1:], i), Says: []string{"network", "client", "nothing"}[i%3]}
-	conn, err := net.Dial("tcp", to)
+// order sends one order on a connection of its own, and tells in a line and in a span what became of it.
+func (s *shop) order(ctx context.Context, i int) Truth {
+	truth := Truth{Order: fmt.Sprintf("order-%s-%d", s.name, i), Says: s.says[i%len(s.says)]}
+	ctx, span := s.tracer.Start(ctx, truth.Order, trace.WithSpanKind(trace.SpanKindClient))
+	defer span.End()
+	conn, err := net.Dial("tcp", s.to)
 	if err != nil {
 		return truth
 	}
@@ -112,12 +124,15 @@ func order(ctx context.Context, logger log.Logger, to string, i int) Truth {
 	record.SetSeverity(log.SeverityInfo)
 	record.SetBody(attribute.StringValue(strings.TrimSpace(truth.Order + " " + status)))
 	if err != nil || !strings.Contains(status, " 200 ") {
+		failure := fmt.Sprintf("%s failed: %v %s", truth.Order, plain(err), strings.TrimSpace(status))
 		record.SetSeverity(log.SeverityError)
-		record.SetBody(attribute.StringValue(fmt.Sprintf("%s failed: %v %s", truth.Order, plain(err), strings.TrimSpace(status))))
+		record.SetBody(attribute.StringValue(failure))
+		span.SetStatus(codes.Error, failure)
 	}
-	record.AddAttributes(attribute.String("order.id", truth.Order))
-	record.AddAttributes(ends(truth.Says, conn)...)
-	logger.Emit(ctx, record)
+	attributes := append(ends(truth.Says, conn), attribute.String("order.id", truth.Order))
+	record.AddAttributes(attributes...)
+	span.SetAttributes(attributes...)
+	s.logger.Emit(ctx, record)
 	return truth
 }
 
