@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+
+	"tcpledger/internal/text"
 )
 
 // The forms of a report.
@@ -26,14 +28,8 @@ func Formats() []string { return []string{Text, Markdown, JSON, HTML} }
 type Report struct {
 	Title    string
 	Head     []string
-	Fields   []Field
+	Fields   text.Object
 	Sections []Section
-}
-
-// Field is a name and its value in JSON.
-type Field struct {
-	Name  string
-	Value any
 }
 
 // Section is one part of a report. A part whose question failed has Err, and no form of the report hides that. One that has neither

@@ -12,12 +12,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"tcpledger/internal/text"
 )
 
 // sample has a section of each kind.
 func sample() *Report {
 	return &Report{
-		Title: "Postmortem", Head: []string{"14:00 to 14:05 UTC"}, Fields: []Field{{"from", "14:00"}, {"tz", "UTC"}},
+		Title: "Postmortem", Head: []string{"14:00 to 14:05 UTC"}, Fields: text.Object{{Name: "from", Value: "14:00"}, {Name: "tz", Value: "UTC"}},
 		Sections: []Section{
 			{Name: "totals", Data: map[string]int{"endings": 2}, Notes: []string{"2 connections ended"}, SQL: []string{"-- totals\nSELECT 1;\n"}},
 			{Name: "by_cause", Title: "By cause", Data: []string{"refused"}, Picture: `<svg viewBox="0 0 1 1"></svg>`, Tables: []Table{

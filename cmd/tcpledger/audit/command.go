@@ -5,7 +5,6 @@ package audit
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +15,7 @@ import (
 	"tcpledger/cmd/tcpledger/window"
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
+	"tcpledger/internal/text"
 	"tcpledger/query"
 )
 
@@ -103,9 +103,7 @@ func (o *options) ask(ctx context.Context, db *clickhouse.DB, w query.Window, no
 
 func (o *options) write(out io.Writer, result *query.Audit, zone *time.Location) error {
 	if *o.format == "json" {
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(result)
+		return text.WriteJSON(out, result)
 	}
 	_, err := io.WriteString(out, textOf(result, zone))
 	return err

@@ -16,6 +16,7 @@ import (
 
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/internal/program"
+	"tcpledger/internal/text"
 	"tcpledger/schema"
 )
 
@@ -130,15 +131,15 @@ func TestNames(t *testing.T) {
 func TestNamesAreUnique(t *testing.T) {
 	var check func(any)
 	check = func(v any) {
-		o, ok := v.(object)
+		o, ok := v.(text.Object)
 		if !ok {
 			return
 		}
 		seen := map[string]bool{}
 		for _, m := range o {
-			require.False(t, seen[m.name], m.name)
-			seen[m.name] = true
-			check(m.value)
+			require.False(t, seen[m.Name], m.Name)
+			seen[m.Name] = true
+			check(m.Value)
 		}
 	}
 	for _, v := range []any{schema.Connection{}, schema.Event{}, schema.Loss{}, schema.Checkpoint{}, schema.Meta{}, schema.Header{}} {

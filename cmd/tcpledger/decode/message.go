@@ -5,11 +5,11 @@ package decode
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"time"
 
+	"tcpledger/internal/text"
 	"tcpledger/schema"
 )
 
@@ -20,16 +20,9 @@ func JSON(topic string, message []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	compact, err := json.Marshal(value)
-	if err != nil {
-		return nil, fmt.Errorf("write JSON: %w", err)
-	}
 	var out bytes.Buffer
-	if err := json.Indent(&out, compact, "", "  "); err != nil {
-		return nil, fmt.Errorf("write JSON: %w", err)
-	}
-	out.WriteByte('\n')
-	return out.Bytes(), nil
+	err = text.WriteJSON(&out, value)
+	return out.Bytes(), err
 }
 
 func read(topic string, message []byte) (any, error) {
@@ -57,61 +50,37 @@ func shown[T any](v *T, err error) (any, error) {
 }
 
 // batch puts the kind, the wall clock and the verdict before each row's own fields.
-func batch(b *schema.Batch) object {
-	o := object{{"header", named(reflect.ValueOf(b.Header))}}
+func batch(b *schema.Batch) text.Object {
+	o := text.Object{{Name: "header", Value: named(reflect.ValueOf(b.Header))}}
 	rows := []any{}
 	for i := range b.Connections {
 		c := &b.Connections[i]
-		rows = append(rows, row(b, schema.KindConnection, c.At, member{"verdict", named(reflect.ValueOf(schema.Decide(c)))}, *c))
+		rows = append(rows, row(b, schema.KindConnection, c.At, text.Field{Name: "verdict", Value: named(reflect.ValueOf(schema.Decide(c)))}, *c))
 	}
 	for i := range b.Events {
-		rows = append(rows, row(b, b.Events[i].Kind, b.Events[i].At, member{}, b.Events[i]))
+		rows = append(rows, row(b, b.Events[i].Kind, b.Events[i].At, text.Field{}, b.Events[i]))
 	}
 	for i := range b.Losses {
-		rows = append(rows, row(b, schema.KindLoss, b.Losses[i].At, member{"lost", b.Losses[i].Lost()}, b.Losses[i]))
+		rows = append(rows, row(b, schema.KindLoss, b.Losses[i].At, text.Field{Name: "lost", Value: b.Losses[i].Lost()}, b.Losses[i]))
 	}
 	for i := range b.Checkpoints {
-		rows = append(rows, row(b, schema.KindCheckpoint, b.Checkpoints[i].At, member{}, b.Checkpoints[i]))
+		rows = append(rows, row(b, schema.KindCheckpoint, b.Checkpoints[i].At, text.Field{}, b.Checkpoints[i]))
 	}
 	for _, u := range b.Unknown {
 		rows = append(rows, named(reflect.ValueOf(u)))
 	}
-	return append(o, member{"rows", rows})
+	return append(o, text.Field{Name: "rows", Value: rows})
 }
 
-func row(b *schema.Batch, kind schema.Kind, at uint64, more member, fields any) object {
-	o := object{{"kind", kind.String()}, {"wall", time.Unix(0, b.Wall(at)).UTC().Format(time.RFC3339Nano)}}
-	if more.name != "" {
+func row(b *schema.Batch, kind schema.Kind, at uint64, more text.Field, fields any) text.Object {
+	o := text.Object{{Name: "kind", Value: kind.String()}, {Name: "wall", Value: time.Unix(0, b.Wall(at)).UTC().Format(time.RFC3339Nano)}}
+	if more.Name != "" {
 		o = append(o, more)
 	}
-	for _, m := range named(reflect.ValueOf(fields)).(object) {
-		if m.name != "kind" {
+	for _, m := range named(reflect.ValueOf(fields)).(text.Object) {
+		if m.Name != "kind" {
 			o = append(o, m)
 		}
 	}
 	return o
-}
-
-// MarshalJSON writes the members in their order.
-func (o object) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i, m := range o {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		name, err := json.Marshal(m.name)
-		if err != nil {
-			return nil, err
-		}
-		value, err := json.Marshal(m.value)
-		if err != nil {
-			return nil, err
-		}
-		b.Write(name)
-		b.WriteByte(':')
-		b.Write(value)
-	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"tcpledger/internal/text"
 	"tcpledger/schema"
 	"tcpledger/schema/vocabulary"
 )
@@ -44,14 +45,6 @@ func snake(name string) string {
 	return b.String()
 }
 
-// object is a JSON object that keeps its order.
-type object []member
-
-type member struct {
-	name  string
-	value any
-}
-
 // named turns a schema value into what is shown: structs as objects in their order, numbers that stand for something as its
 // name, what is absent as null.
 func named(v reflect.Value) any {
@@ -73,9 +66,9 @@ func named(v reflect.Value) any {
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		var o object
+		var o text.Object
 		for i := range v.NumField() {
-			o = append(o, member{snake(v.Type().Field(i).Name), named(v.Field(i))})
+			o = append(o, text.Field{Name: snake(v.Type().Field(i).Name), Value: named(v.Field(i))})
 		}
 		return o
 	case reflect.Slice:

@@ -16,6 +16,7 @@ import (
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
 	"tcpledger/internal/report"
+	"tcpledger/internal/text"
 	"tcpledger/query"
 )
 
@@ -89,7 +90,7 @@ func (o *options) run(cmd *cobra.Command, now time.Time) error {
 
 func (o *options) show(ctx context.Context, out io.Writer, client *query.Client, w query.Window) error {
 	r := &report.Report{Title: "Both ends", Head: []string{w.From.In(o.window.Location()).Format(time.DateTime) + " to " + w.To.In(o.window.Location()).Format("2006-01-02 15:04:05 MST")},
-		Fields: []report.Field{{Name: "from", Value: w.From.In(o.window.Location())}, {Name: "to", Value: w.To.In(o.window.Location())}}}
+		Fields: text.Object{{Name: "from", Value: w.From.In(o.window.Location())}, {Name: "to", Value: w.To.In(o.window.Location())}}}
 	if !o.between {
 		r.Sections = append(r.Sections, o.verdicts(ctx, client, w))
 	}

@@ -4,7 +4,6 @@ package logs
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"tcpledger/cmd/tcpledger/window"
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
+	"tcpledger/internal/text"
 	"tcpledger/query"
 	lines "tcpledger/query/logs"
 )
@@ -113,9 +113,7 @@ func (o *command) collect(ctx context.Context, r *Report, source *lines.Source, 
 
 func (o *command) write(out io.Writer, r *Report, zone *time.Location) error {
 	if *o.format == "json" {
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(r)
+		return text.WriteJSON(out, r)
 	}
 	_, err := io.WriteString(out, r.text(zone)+printable(strings.Join(r.SQL, "\n")))
 	return err

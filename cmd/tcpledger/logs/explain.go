@@ -4,7 +4,6 @@ package logs
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +15,7 @@ import (
 	"tcpledger/cmd/tcpledger/window"
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/program"
+	"tcpledger/internal/text"
 	"tcpledger/query"
 	lines "tcpledger/query/logs"
 )
@@ -87,9 +87,7 @@ func (o *explain) run(cmd *cobra.Command, asked string, now time.Time) error {
 
 func (o *explain) write(out io.Writer, told *explained, zone *time.Location, client *query.Client) error {
 	if *o.format == "json" {
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(told)
+		return text.WriteJSON(out, told)
 	}
 	var b strings.Builder
 	(&tale{&b, zone}).tell(told.Story)

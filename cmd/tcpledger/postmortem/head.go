@@ -43,13 +43,13 @@ func (s *Scope) head() []string {
 	return []string{line}
 }
 
-func (s *Scope) fields() []report.Field {
-	out := []report.Field{{Name: "from", Value: s.Window.From.In(s.Zone)}, {Name: "to", Value: s.Window.To.In(s.Zone)}, {Name: "tz", Value: s.Zone.String()}}
+func (s *Scope) fields() text.Object {
+	out := text.Object{{Name: "from", Value: s.Window.From.In(s.Zone)}, {Name: "to", Value: s.Window.To.In(s.Zone)}, {Name: "tz", Value: s.Zone.String()}}
 	if s.Filter.Host != "" {
-		out = append(out, report.Field{Name: "host", Value: s.Filter.Host})
+		out = append(out, text.Field{Name: "host", Value: s.Filter.Host})
 	}
 	if s.Filter.Remote.IsValid() {
-		out = append(out, report.Field{Name: "remote", Value: query.ShowRemote(s.Filter.Remote)})
+		out = append(out, text.Field{Name: "remote", Value: query.ShowRemote(s.Filter.Remote)})
 	}
 	return out
 }
