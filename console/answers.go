@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"tcpledger/internal/picture"
+	"tcpledger/console/picture"
 	"tcpledger/internal/text"
 	"tcpledger/query"
 )

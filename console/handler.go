@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"tcpledger/internal/picture"
+	"tcpledger/console/picture"
 	"tcpledger/internal/program"
 	"tcpledger/query"
 )

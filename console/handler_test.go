@@ -20,7 +20,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/stretchr/testify/require"
 
-	"tcpledger/internal/picture"
+	"tcpledger/console/picture"
 	"tcpledger/query"
 	"tcpledger/schema"
 )

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"tcpledger/internal/picture"
+	"tcpledger/console/picture"
 	"tcpledger/internal/text"
 	"tcpledger/query"
 	"tcpledger/query/when"

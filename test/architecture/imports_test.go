@@ -30,11 +30,10 @@ var rooms = map[string][]string{
 	"agent":               {"bpf", "schema", "internal/kafka", "internal/program", "internal/retry", "internal/text"},
 	"ingester":            {"schema", "internal/judge", "internal/kafka", "internal/program", "internal/clickhouse", "internal/retry", "internal/text"},
 	"query":               {"schema", "internal/text"},
-	"console":             {"schema", "query", "internal/picture", "internal/program", "internal/clickhouse", "internal/text"},
-	"cmd/tcpledger":       {"schema", "internal/judge", "query", "console", "internal/picture", "internal/report", "internal/program", "internal/clickhouse", "internal/retry", "internal/text", "internal/topics", "internal/devstack"},
+	"console":             {"schema", "query", "internal/program", "internal/clickhouse", "internal/text"},
+	"cmd/tcpledger":       {"schema", "internal/judge", "query", "console", "internal/report", "internal/program", "internal/clickhouse", "internal/retry", "internal/text", "internal/topics", "internal/devstack"},
 	"internal/judge":      {"schema"},
 	"internal/kafka":      {},
-	"internal/picture":    {"schema", "query", "internal/text"},
 	"internal/program":    {"internal/retry", "internal/text"},
 	"internal/report":     {"internal/text"},
 	"internal/retry":      {},
@@ -43,7 +42,7 @@ var rooms = map[string][]string{
 	"internal/clickhouse": {"schema", "internal/program", "internal/retry"},
 	"internal/devstack":   {"schema", "internal/program", "internal/clickhouse", "internal/retry", "internal/text", "internal/topics"},
 	"deploy":              {"schema"},
-	"test": {"bpf", "schema", "agent", "ingester", "query", "console", "cmd/tcpledger", "internal/picture", "internal/report", "internal/program", "internal/clickhouse", "internal/retry",
+	"test": {"bpf", "schema", "agent", "ingester", "query", "console", "cmd/tcpledger", "internal/report", "internal/program", "internal/clickhouse", "internal/retry",
 		"internal/text", "internal/topics", "internal/devstack"},
 }
 

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"tcpledger/internal/picture"
+	"tcpledger/console/picture"
 	"tcpledger/internal/report"
 	"tcpledger/query"
 )

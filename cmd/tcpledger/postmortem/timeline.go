@@ -7,7 +7,7 @@ import (
 	"errors"
 	"time"
 
-	"tcpledger/internal/picture"
+	"tcpledger/console/picture"
 	"tcpledger/internal/report"
 	"tcpledger/internal/text"
 	"tcpledger/query"
