@@ -122,6 +122,7 @@ type auditor struct {
 	streams  map[sessionKey][]streamKey // in the order of the answer
 	losses   map[streamKey][]span
 	dead     map[streamKey][]span
+	promised string      // the hours that promises_1h answers, as literals
 	hours    []time.Time // that the sums answer, in order
 	sums     map[streamKey]*tally
 	overlaps bool // a number is in two hours
@@ -136,7 +137,7 @@ func (c *Client) Audit(ctx context.Context, w Window, f Filter, o AuditOptions) 
 	if a.now.IsZero() {
 		a.now = time.Now()
 	}
-	for _, step := range []func(context.Context) error{a.readTables, a.readSessions, a.readPromises, a.readRanges, a.readUnread, a.readSums} {
+	for _, step := range []func(context.Context) error{a.readTables, a.readSessions, a.readPromised, a.readPromises, a.readRanges, a.readUnread, a.readSums} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}

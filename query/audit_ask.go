@@ -96,14 +96,6 @@ WHERE at >= <from> - INTERVAL 1 DAY AND at < <to> + INTERVAL 1 DAY<host>
 GROUP BY host, boot_id, session
 ORDER BY host, since, boot, session`
 
-const promisesSQL = `SELECT toString(host) AS host, toString(boot_id) AS boot, session, stream, maxIf(upto, at < <from>) AS first,
-    if(countIf(at >= <to>) > 0, minIf(upto, at >= <to>), max(upto)) AS next, max(upto) AS top,
-    argMax(upto, at) < top OR first > minIf(upto, at >= <from>) AND countIf(at >= <from>) > 0 OR maxIf(upto, at < <to>) > next AS falls
-FROM <database>.checkpoints
-ARRAY JOIN streams AS stream, next_seqs AS upto
-WHERE at >= <from> - INTERVAL 1 DAY AND at < <to> + INTERVAL 1 DAY<host>
-GROUP BY host, boot_id, session, stream`
-
 const lossRangesSQL = `SELECT toString(host) AS host, toString(boot_id) AS boot, session, stream, groupArray(seq_from) AS lows, groupArray(seq_to) AS highs
 FROM <database>.loss
 WHERE session IN ({sessions:Array(UInt64)})<host>
@@ -189,6 +181,7 @@ var rowTables = []struct{ name, time string }{{"connections", "closed_at"}, {"ev
 // question fills in a text of this file. Sessions is nil for all sessions near the window.
 func (a *auditor) question(name, sql string, sessions []uint64) Question {
 	parameters := a.window.parameters()
+	parameters["promised"] = "[" + a.promised + "]"
 	host := ""
 	if a.filter.Host != "" {
 		host, parameters["host"] = " AND host = {host:String}", textParameter(a.filter.Host)

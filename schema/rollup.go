@@ -302,6 +302,8 @@ func (r *Rollup) sourceTime() string {
 		return "toStartOfFiveMinutes(closed_at)"
 	case "events":
 		return "toStartOfFiveMinutes(at)"
+	case "checkpoints":
+		return "toStartOfHour(at)"
 	}
 	return "bucket"
 }

@@ -99,7 +99,7 @@ func again(measures []Measure) []Measure {
 
 // Rollups lists the rollups; one that sums up another comes after it.
 func Rollups() []*Rollup {
-	return []*Rollup{closes1m(), causes1m(), closes1h(), hostCloses1h(), paths1h(), peers1h(), events1m(), losses5m(), numbers1h()}
+	return []*Rollup{closes1m(), causes1m(), closes1h(), hostCloses1h(), paths1h(), peers1h(), events1m(), losses5m(), numbers1h(), promises1h()}
 }
 
 func closes1m() *Rollup {
@@ -202,6 +202,27 @@ func numbers1h() *Rollup {
 			summed("checksum", "", "Sum of a hash of each row's boot, session, stream and number"),
 			numbers("lows", "The first number of each range"),
 			numbers("highs", "The last number of each range"),
+		}, Primary: "hour", Parts: "toYYYYMM(hour)",
+	}
+}
+
+// promises1h has what the checkpoints of an hour promise: an audit needs those of days around its window.
+func promises1h() *Rollup {
+	only := func(c Column, from string) Measure {
+		return Measure{Column: c, From: from, Merge: "anyIf(%s, fresh = recount)"}
+	}
+	return &Rollup{
+		Name: "promises_1h", Doc: "Which numbers the checkpoints of an hour promise, by session: what an audit counts against",
+		Source: "checkpoints", Noted: []string{"losses"}, Unit: oneHour, Every: everyHours, Limit: 3, Edition: 1,
+		Keys: slices.Concat([]Key{{col("hour", "DateTime('UTC')", codecDelta, "The hour of the checkpoints"), "toStartOfHour(at)"}}, keys("host", "boot_id", "session"),
+			[]Key{{col("streams", "Array(UInt32)", codecPlain, "The streams that these checkpoints name"), "streams"}}),
+		Measures: []Measure{
+			summed("checkpoints", "count()", "How many checkpoints there are"),
+			summed("checksum", "sum(cityHash64(boot_id, session, run, at))", "Sum of a hash of each checkpoint's boot, session, run and time"),
+			only(col("least", "Array(UInt64)", codecDelta, "The least next number of each stream"), "minForEach(next_seqs)"),
+			only(col("most", "Array(UInt64)", codecDelta, "The largest next number of each stream"), "maxForEach(next_seqs)"),
+			only(col("last", "Array(UInt64)", codecDelta, "The next numbers in the last checkpoint"), "argMax(next_seqs, at)"),
+			only(col("last_at", typeTime, codecTime, "When the last checkpoint was taken"), "max(at)"),
 		}, Primary: "hour", Parts: "toYYYYMM(hour)",
 	}
 }

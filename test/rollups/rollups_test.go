@@ -41,6 +41,8 @@ func rows() map[string]string {
 		"peers_1h":       "SELECT remote_ip, toStartOfHour(closed_at), role, service_port, cause, initiator, reset, " + sums + ", arraySort(groupUniqArray(host)), " + fmt.Sprintf(power, "duration_us") + from,
 		"events_1m": "SELECT toStartOfFiveMinutes(at), toStartOfMinute(at), kind, reason, error, direction, role, service_port, count(), sum(weight), sum(toUInt64(length)), arraySort(groupUniqArray(host))" +
 			" FROM events FINAL GROUP BY ALL",
+		"promises_1h": "SELECT toStartOfHour(at), host, boot_id, session, streams, count(), sum(cityHash64(boot_id, session, run, at)), minForEach(next_seqs), maxForEach(next_seqs), argMax(next_seqs, at), max(at)" +
+			" FROM checkpoints FINAL GROUP BY ALL",
 	}
 }
 
@@ -78,7 +80,7 @@ func (r *rig) equal(t *testing.T) {
 		return r.text(t, fmt.Sprintf("SELECT concat(toString(count()), ' ', toString(sum(cityHash64(tuple(*))))) FROM (%s)", from))
 	}
 	for name, want := range rows() {
-		want = strings.NewReplacer("FROM connections", "FROM "+r.db.Name+".connections", "FROM events", "FROM "+r.db.Name+".events").Replace(want)
+		want = strings.NewReplacer("FROM connections", "FROM "+r.db.Name+".connections", "FROM events", "FROM "+r.db.Name+".events", "FROM checkpoints", "FROM "+r.db.Name+".checkpoints").Replace(want)
 		got := summary(fmt.Sprintf("SELECT * EXCEPT made_at FROM %s.%s FINAL WHERE %s > 0", r.db.Name, name, find(name).Measures[0].Name))
 		require.False(t, strings.HasPrefix(got, "0 "), "%s is empty", name)
 		require.Equal(t, summary(want), got, name)
@@ -117,11 +119,12 @@ SELECT toDateTime64('%s', 6, 'UTC') + (number * 41) %% 3600, ['drop', 'retransmi
     'in', 'client', 443, number, 1 + number %% 5, now64(6) FROM numbers(%d)`, database, day().Add(time.Duration(hour)*time.Hour).Format(time.DateTime), n)
 }
 
-// checkpoints of two hosts: totals that grow with each.
+// checkpoints of two hosts: numbers and totals that grow with each. A stream is used later than another.
 func checkpoints(database string, from, n int) string {
 	at := day().Add(9 * time.Hour).Format(time.DateTime)
-	return fmt.Sprintf(`INSERT INTO %s.checkpoints (at, host, session, run, phase, totals, received_at)
+	return fmt.Sprintf(`INSERT INTO %s.checkpoints (at, host, session, run, phase, streams, next_seqs, totals, received_at)
 SELECT toDateTime64('%s', 6, 'UTC') + intDiv(number, 2) * 10, concat('host-', toString(number %% 2)), number %% 2, 1, if(intDiv(number, 2) = 0 AND number %% 2 = 0, 'start', 'periodic'),
+    if(number < 100, [0], [0, 4]), if(number < 100, [number], [number, 3 * number]),
     map('over_budget_drop', 7 + intDiv(number, 10), 'state_map_full', intDiv(number, 100), 'stacks_taken', number), now64(6) FROM numbers(%d, %d)`, database, at, from, n)
 }
 
@@ -240,6 +243,7 @@ func TestTheServerIsKilled(t *testing.T) {
 		}
 	}
 	r.exec(t, happened(db.Name, 9, 10))
+	r.exec(t, checkpoints(db.Name, 0, 300))
 	r.refresh(t)
 	r.equal(t)
 	require.Equal(t, "72000", r.text(t, "SELECT toString(sum(endings)) FROM tcpledger.closes_1m FINAL"))
