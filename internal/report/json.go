@@ -14,7 +14,7 @@ import (
 // writeJSON writes the fields, then each section's data by its name. A section that failed is null and its error is in failed, so
 // that a program which reads it fails, and does not take nothing for an answer. What is no longer kept is null too, and said in gone.
 func (r *Report) writeJSON(w io.Writer, l Layout) error {
-	out := text.Object(slices.Clone(r.Fields))
+	out := slices.Clone(r.Fields)
 	var failed, gone, asked text.Object
 	for i := range r.Sections {
 		s := &r.Sections[i]
