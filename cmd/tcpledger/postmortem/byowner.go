@@ -18,13 +18,11 @@ type Owner struct {
 }
 
 func byOwner(ctx context.Context, a *asked) (report.Section, error) {
-	groups, err := a.client.Endings(ctx, a.Window, a.Filter, a.Top, query.Owner, query.Place)
-	var rows []Owner
-	for _, g := range groups {
-		rows = append(rows, Owner{g.Key[0], g.Key[1], g.Counts})
-	}
-	return report.Section{Data: rows, Tables: grouped("owner", rows, func(o *Owner) *query.Counts { return &o.Counts }, (*Owner).String,
-		report.Words("causes"), func(o *Owner) []string { return []string{causeList(&o.Counts)} })}, err
+	return grouping[Owner]{
+		what: "owner", by: []query.Dimension{query.Owner, query.Place},
+		row:    func(g *query.Group) (Owner, error) { return Owner{g.Key[0], g.Key[1], g.Counts}, nil },
+		counts: func(o *Owner) *query.Counts { return &o.Counts }, name: (*Owner).String,
+	}.ask(ctx, a)
 }
 
 // containerDigits is as many digits of a container's id as people know it by.

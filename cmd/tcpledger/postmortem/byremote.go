@@ -4,7 +4,6 @@ package postmortem
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"strconv"
 
@@ -21,17 +20,14 @@ type Remote struct {
 }
 
 func byRemote(ctx context.Context, a *asked) (report.Section, error) {
-	groups, err := a.client.Endings(ctx, a.Window, a.Filter, a.Top, query.RemoteIP, query.ServicePort, query.Role)
-	var rows []Remote
-	for _, g := range groups {
-		port, err := strconv.ParseUint(g.Key[1], 10, 16)
-		if err != nil {
-			return report.Section{}, fmt.Errorf("read a port: %w", err)
-		}
-		rows = append(rows, Remote{query.PlainIP(g.Key[0]), uint16(port), g.Key[2], g.Counts})
-	}
-	return report.Section{Data: rows, Tables: grouped("remote", rows, func(r *Remote) *query.Counts { return &r.Counts }, (*Remote).String,
-		report.Words("causes"), func(r *Remote) []string { return []string{causeList(&r.Counts)} })}, err
+	return grouping[Remote]{
+		what: "remote", by: []query.Dimension{query.RemoteIP, query.ServicePort, query.Role},
+		row: func(g *query.Group) (Remote, error) {
+			port, err := portOf(g.Key[1])
+			return Remote{query.PlainIP(g.Key[0]), port, g.Key[2], g.Counts}, err
+		},
+		counts: func(r *Remote) *query.Counts { return &r.Counts }, name: (*Remote).String,
+	}.ask(ctx, a)
 }
 
 // String says which side the service is on: the remote one for a client, this host for a server.

@@ -4,7 +4,6 @@ package postmortem
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 
 	"tcpledger/internal/report"
@@ -20,17 +19,14 @@ type Service struct {
 }
 
 func byService(ctx context.Context, a *asked) (report.Section, error) {
-	groups, err := a.client.Endings(ctx, a.Window, a.Filter, a.Top, query.ServicePort, query.Role, query.Service)
-	var rows []Service
-	for _, g := range groups {
-		port, err := strconv.ParseUint(g.Key[0], 10, 16)
-		if err != nil {
-			return report.Section{}, fmt.Errorf("read a port: %w", err)
-		}
-		rows = append(rows, Service{uint16(port), g.Key[1], g.Key[2], g.Counts})
-	}
-	return report.Section{Data: rows, Tables: grouped("service", rows, func(s *Service) *query.Counts { return &s.Counts }, (*Service).String,
-		report.Words("causes"), func(s *Service) []string { return []string{causeList(&s.Counts)} })}, err
+	return grouping[Service]{
+		what: "service", by: []query.Dimension{query.ServicePort, query.Role, query.Service},
+		row: func(g *query.Group) (Service, error) {
+			port, err := portOf(g.Key[0])
+			return Service{port, g.Key[1], g.Key[2], g.Counts}, err
+		},
+		counts: func(s *Service) *query.Counts { return &s.Counts }, name: (*Service).String,
+	}.ask(ctx, a)
 }
 
 // String says on which port the service is, and whose.

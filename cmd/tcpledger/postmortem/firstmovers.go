@@ -17,13 +17,11 @@ type Mover struct {
 }
 
 func firstMovers(ctx context.Context, a *asked) (report.Section, error) {
-	groups, err := a.client.Endings(ctx, a.Window, a.Filter, a.Top, query.Initiator, query.Role)
-	var rows []Mover
-	for _, g := range groups {
-		rows = append(rows, Mover{g.Key[0], g.Key[1], g.Counts})
-	}
-	return report.Section{Data: rows, Tables: grouped("moved first", rows, func(m *Mover) *query.Counts { return &m.Counts }, (*Mover).String,
-		report.Words("causes"), func(m *Mover) []string { return []string{causeList(&m.Counts)} })}, err
+	return grouping[Mover]{
+		what: "moved first", by: []query.Dimension{query.Initiator, query.Role},
+		row:    func(g *query.Group) (Mover, error) { return Mover{g.Key[0], g.Key[1], g.Counts}, nil },
+		counts: func(m *Mover) *query.Counts { return &m.Counts }, name: (*Mover).String,
+	}.ask(ctx, a)
 }
 
 // String says who moved first in plain words.

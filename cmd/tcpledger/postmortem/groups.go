@@ -3,7 +3,10 @@
 package postmortem
 
 import (
+	"context"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tcpledger/internal/report"
@@ -14,6 +17,41 @@ import (
 func dot(n uint64) string { return text.Dot(n, text.Count) }
 
 func size(n uint64) string { return text.Dot(n, text.Bytes) }
+
+// grouping is endings by dimensions as a section: a row of type T for each group.
+type grouping[T any] struct {
+	what   string // the heading of the rows
+	by     []query.Dimension
+	row    func(*query.Group) (T, error)
+	counts func(*T) *query.Counts
+	name   func(*T) string
+}
+
+func (g grouping[T]) ask(ctx context.Context, a *asked) (report.Section, error) {
+	groups, err := a.client.Endings(ctx, a.Window, a.Filter, a.Top, g.by...)
+	if err != nil {
+		return report.Section{}, err
+	}
+	var rows []T
+	for i := range groups {
+		row, err := g.row(&groups[i])
+		if err != nil {
+			return report.Section{}, err
+		}
+		rows = append(rows, row)
+	}
+	return report.Section{Data: rows, Tables: grouped(g.what, rows, g.counts, g.name, report.Words("causes"),
+		func(row *T) []string { return []string{causeList(g.counts(row))} })}, nil
+}
+
+// portOf reads a port of a group's key.
+func portOf(key string) (uint16, error) {
+	port, err := strconv.ParseUint(key, 10, 16)
+	if err != nil {
+		return 0, fmt.Errorf("read a port: %w", err)
+	}
+	return uint16(port), nil
+}
 
 // grouped is a table of endings by something, called what. cells gives what is beside the counts of a row.
 func grouped[T any](what string, rows []T, counts func(*T) *query.Counts, name func(*T) string, columns []report.Column, cells func(*T) []string) []report.Table {

@@ -52,8 +52,12 @@ func timeline(ctx context.Context, a *asked) (report.Section, error) {
 func overTime(rates []query.Rate, w query.Window, slot time.Duration, zone *time.Location) report.Table {
 	t := report.Table{Columns: append(report.Words("cause"), report.Column{Name: "highest"}, report.Column{Name: "at", Words: true},
 		report.Column{Name: "each column " + text.Duration(slot), Words: true})}
+	layout := time.TimeOnly
+	if w.Length() > 24*time.Hour {
+		layout = "2006-01-02 15:04"
+	}
 	for _, l := range picture.Sparks(rates, w, slot) {
-		t.Rows = append(t.Rows, []string{l.Cause, dot(l.Highest), time.Unix(l.At, 0).In(zone).Format(time.TimeOnly), l.Blocks})
+		t.Rows = append(t.Rows, []string{l.Cause, dot(l.Highest), time.Unix(l.At, 0).In(zone).Format(layout), l.Blocks})
 	}
 	return t
 }
