@@ -83,7 +83,10 @@ func (t *Teller) tellLines(ctx context.Context, s *Story, w query.Window, asked 
 	if err != nil {
 		return err
 	}
-	s.From, s.Partly = looked.From, part.To.IsZero() && looked.From.After(w.From) && t.Source.Found()
+	if !t.Source.Found() {
+		return nil
+	}
+	s.From, s.Partly = looked.From, part.To.IsZero() && looked.From.After(w.From)
 	if part.To.IsZero() {
 		return nil
 	}
