@@ -35,6 +35,7 @@ func (c condition) Answers() bool { return errors.As(c.Err, new(trouble)) }
 // trouble is what a part says of itself.
 type trouble struct{ text string }
 
+// Error is the text for the page.
 func (t trouble) Error() string { return t.text }
 
 // watch checks parts and remembers since when one fails. It is safe for concurrent use.

@@ -13,6 +13,7 @@ type AgedError struct {
 	Table string // of the rows
 }
 
+// Error says what aged out.
 func (e *AgedError) Error() string {
 	return fmt.Sprintf("rows of %s that this needs have aged out, and no rollup has it: ask whole hours, or with fewer dimensions and filters (tcpledger retention says how long rows are kept)", e.Table)
 }

@@ -31,6 +31,7 @@ func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("ask %s: it takes more than %s: ask for a shorter window (--from, --to), one --host or one --remote: %v", e.Question, e.Bound, e.Err)
 }
 
+// Unwrap is the server's own error.
 func (e *TooLargeError) Unwrap() error { return e.Err }
 
 // The server's codes of a bound.

@@ -101,6 +101,7 @@ func (c *condition) remote(p netip.Prefix) *condition {
 	return c
 }
 
+// String is the condition as it follows WHERE.
 func (c *condition) String() string { return strings.Join(c.parts, "\n  AND ") }
 
 // endings is the condition on the table connections.

@@ -166,6 +166,7 @@ type produceError struct {
 	err       error
 }
 
+// Error says which topic, and what the broker or the connection said.
 func (e *produceError) Error() string {
 	text := fmt.Sprintf("produce to %s, partition %d: %v", e.topic, e.partition, e.err)
 	switch {
@@ -177,6 +178,7 @@ func (e *produceError) Error() string {
 	return text
 }
 
+// Unwrap is the cause.
 func (e *produceError) Unwrap() error { return e.err }
 
 // mayHaveArrived reports whether the leader may have stored the messages of a request that failed: its answer says so, or did

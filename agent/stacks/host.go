@@ -50,6 +50,8 @@ type rewound struct {
 	reader io.Reader
 }
 
+// Read reads the file from its beginning.
 func (r *rewound) Read(p []byte) (int, error) { return r.reader.Read(p) }
 
+// Close does nothing: whoever opened the file closes it.
 func (r *rewound) Close() error { return nil }

@@ -18,6 +18,7 @@ type patientConn struct {
 	silence atomic.Int64 // nanoseconds; 0 without a read timeout
 }
 
+// Read fails after so long a silence, whatever deadline the driver set.
 func (c *patientConn) Read(b []byte) (int, error) {
 	if silence := time.Duration(c.silence.Load()); silence > 0 {
 		if err := c.Conn.SetReadDeadline(time.Now().Add(silence)); err != nil {

@@ -15,10 +15,12 @@ const codeReadOnly = 164
 // readOnlyError says in one line which profile serves. It unwraps to the server's exception.
 type readOnlyError struct{ error }
 
+// Error says what to set for a user who may only read.
 func (readOnlyError) Error() string {
 	return "the ClickHouse user's profile has readonly=1, so that no question can set its own limits: give the user readonly=2, as the profile tcpledger_reader of deploy/clickhouse/users.xml has it"
 }
 
+// Unwrap is what the server said.
 func (e readOnlyError) Unwrap() error { return e.error }
 
 // explain replaces the answer to a user whose profile has readonly=1. A statement that would write is refused with the same

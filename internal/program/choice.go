@@ -54,11 +54,13 @@ func registerCompletions(root *cobra.Command) error {
 	return failed
 }
 
+// String is the value.
 func (c *choice) String() string { return c.value }
 
 // Type is "string": for the configuration a choice is one.
 func (c *choice) Type() string { return "string" }
 
+// Set takes one of the values; the error lists them.
 func (c *choice) Set(s string) error {
 	if !slices.Contains(c.allowed, s) {
 		return fmt.Errorf("must be one of %s", strings.Join(c.allowed, ", "))

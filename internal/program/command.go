@@ -29,6 +29,7 @@ var errDone = errors.New("done")
 // usageError is an error of the command line or the configuration: the same start will fail again.
 type usageError struct{ error }
 
+// Unwrap is what is wrong with the command line.
 func (e usageError) Unwrap() error { return e.error }
 
 // UsageError marks err as one of the command line or the configuration, for a RunE that finds it late: Main returns 2

@@ -31,6 +31,7 @@ type exitError struct {
 	code int
 }
 
+// Unwrap is the error that the exit code is for.
 func (e exitError) Unwrap() error { return e.error }
 
 // ExitError gives err the exit code that Main returns for it: a command whose help says what its codes mean. ExitError of nil is nil.

@@ -20,6 +20,7 @@ type TooManyError struct {
 	Window query.Window
 }
 
+// Error says how many lines there are, and how to narrow the question.
 func (e *TooManyError) Error() string {
 	return fmt.Sprintf("%d lines and spans in %s: at most %d are matched at a time; take a shorter window, a service, or errors only",
 		e.Lines, e.Window.Length().Round(time.Second), MaxLines)

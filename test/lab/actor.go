@@ -241,6 +241,7 @@ func (s *Socket) Wait(timeout time.Duration) {
 	s.Actor.do(command{Op: "wait", FD: s.FD, N: int(timeout.Milliseconds())})
 }
 
+// String names the socket by its process and both its ends.
 func (s *Socket) String() string { return fmt.Sprintf("%s %s > %s", s.Actor.Comm, s.Local, s.Remote) }
 
 // Bind binds to a free port of ip and refreshes the tuple.

@@ -34,6 +34,7 @@ func (t *tail) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
+// String is the last lines.
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
