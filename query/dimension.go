@@ -23,7 +23,7 @@ const (
 	Role        Dimension = "role"
 	Owner       Dimension = "owner" // the owner's comm
 	Place       Dimension = "place" // the owner's pod, else its container, else its service
-	Netns       Dimension = "netns"
+	Netns       Dimension = "netns" // the network namespace's cookie, else its number, which the kernel gives again
 	Service     Dimension = "service" // of the owner
 
 	Cause     Dimension = "cause"
@@ -45,6 +45,7 @@ var made = map[Dimension]struct {
 }{
 	Owner:  {"owner_comm", []string{"owner_comm"}},
 	Place:  {schema.Place, []string{"k8s_pod", "k8s_namespace", "container_id", "service"}},
+	Netns:  {"if(netns_cookie != 0, netns_cookie, toUInt64(netns))", []string{"netns_cookie", "netns"}},
 	Reason: {"if(reason != '', reason, error)", []string{"reason", "error"}},
 }
 

@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: Apache-2.0
--- edition 1: What happened to the connections of one address and port?
+-- edition 2: What happened to the connections of one address and port?
 --
--- ip and port are of either end.
-SELECT moment AS at, host, what, why, conn, local, remote, owner, state, bytes
+-- ip and port are of either end. Containers of one host may have the same address: netns_cookie tells their network namespaces apart.
+SELECT moment AS at, host, netns_cookie, what, why, conn, local, remote, owner, state, bytes
 FROM
 (
-    SELECT closed_at AS moment, host, 'ended' AS what, if(reset = 'none', toString(cause), concat(cause, ', reset ', reset)) AS why, conn,
+    SELECT closed_at AS moment, host, netns_cookie, 'ended' AS what, if(reset = 'none', toString(cause), concat(cause, ', reset ', reset)) AS why, conn,
         concat({plain local_ip}, ' ', toString(local_port)) AS local,
         concat({plain remote_ip}, ' ', toString(remote_port)) AS remote,
         owner_comm AS owner, last_state AS state, bytes_sent + bytes_received AS bytes, session, stream, seq
@@ -13,7 +13,7 @@ FROM
     WHERE {window of closed_at}
         AND (remote_ip = toIPv6({ip:String}) AND remote_port = {port:UInt16} OR local_ip = toIPv6({ip:String}) AND local_port = {port:UInt16})
     UNION ALL
-    SELECT at AS moment, host, kind AS what, if(reason != '', reason, error) AS why, conn,
+    SELECT at AS moment, host, netns_cookie, kind AS what, if(reason != '', reason, error) AS why, conn,
         concat({plain local_ip}, ' ', toString(local_port)) AS local,
         concat({plain remote_ip}, ' ', toString(remote_port)) AS remote,
         owner_comm AS owner, state, length AS bytes, session, stream, seq
