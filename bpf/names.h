@@ -145,8 +145,8 @@ FUNCTION u32 name_executable(struct task_struct *task)
 	check = join(join((u64)path.dentry, (u64)path.mnt), BPF_CORE_READ(path.dentry, d_name.hash_len));
 	key.id = (u32)check;
 	n = bpf_map_lookup_elem(&names, &key);
-	if (n)
-		return n->check == check ? key.id : 0;
+	if (n) /* without a check somebody is about to write it */
+		return !n->check || n->check == check ? key.id : 0;
 	n = new_names(&key, check);
 	if (!n)
 		return 0;
