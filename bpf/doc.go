@@ -14,3 +14,6 @@ import "github.com/cilium/ebpf"
 func Spec() (*ebpf.CollectionSpec, error) {
 	return loadTcpledger()
 }
+
+// Object gives the compiled object. Its bytes must not be changed.
+func Object() []byte { return _TcpledgerBytes }

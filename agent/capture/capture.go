@@ -35,12 +35,15 @@ type Capture struct {
 	features     Features
 	skipped      map[string]string // program to why it is not attached
 	spec         *ebpf.CollectionSpec
+	layout       layout
 	dropReasons  reasons
 	resetReasons reasons
 
 	mu         sync.Mutex // held while collection or links change, and by Err, Status and Totals
 	collection *ebpf.Collection
 	links      []attachment
+	pinned     string // the folder of the pins, "" for none
+	ended      bool   // Detach was called
 	reader     *ringbuf.Reader
 	raw        ringbuf.Record
 	sweep      sweepBuffers
@@ -78,6 +81,9 @@ func New(config Config) (*Capture, error) {
 	if c.skipped, err = selectHooks(c.spec, kernel, config.Kinds); err != nil {
 		return nil, err
 	}
+	if c.layout, err = layoutOf(c.spec, constants(config, found)); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -110,14 +116,13 @@ func (c *Capture) Err() error {
 }
 
 func (c *Capture) open() error {
-	var err error
-	if c.reader, err = ringbuf.NewReader(c.collection.Maps["ring"]); err != nil {
-		return fmt.Errorf("open the ring buffer: %w", err)
+	if err := c.openRing(); err != nil {
+		return err
 	}
-	c.rearm()
 	if err := c.fillFilters(); err != nil {
 		return err
 	}
+	var err error
 	if c.links, err = attach(c.collection.Programs); err != nil {
 		return err
 	}
@@ -129,16 +134,52 @@ func (c *Capture) open() error {
 	return nil
 }
 
-// fillFilters gives the hooks the processes that are left out and the drop reasons that are ignored.
+func (c *Capture) openRing() (err error) {
+	if c.reader, err = ringbuf.NewReader(c.collection.Maps["ring"]); err != nil {
+		return fmt.Errorf("open the ring buffer: %w", err)
+	}
+	c.rearm()
+	return nil
+}
+
+// fillFilters gives the hooks the processes that are left out and the drop reasons that are ignored, in place of those of an
+// earlier run.
 func (c *Capture) fillFilters() error {
+	var pids []uint32
 	for _, pid := range c.config.OwnPIDs {
-		if err := c.collection.Maps["own_pids"].Put(uint32(pid), uint8(1)); err != nil {
-			return fmt.Errorf("exclude process %d: %w", pid, err)
+		pids = append(pids, uint32(pid))
+	}
+	if err := setKeys(c.collection.Maps["own_pids"], pids); err != nil {
+		return fmt.Errorf("exclude processes: %w", err)
+	}
+	if err := setKeys(c.collection.Maps["ignored_drops"], c.ignoredDrops()); err != nil {
+		return fmt.Errorf("ignore drop reasons: %w", err)
+	}
+	return nil
+}
+
+// setKeys makes these the keys of a map. Those that go leave first, so that the rest has room.
+func setKeys(m *ebpf.Map, wanted []uint32) error {
+	var key uint32
+	var value uint8
+	var stale []uint32
+	entries := m.Iterate()
+	for entries.Next(&key, &value) {
+		if !slices.Contains(wanted, key) {
+			stale = append(stale, key)
 		}
 	}
-	for _, reason := range c.ignoredDrops() {
-		if err := c.collection.Maps["ignored_drops"].Put(reason, uint8(1)); err != nil {
-			return fmt.Errorf("ignore drop reason %d: %w", reason, err)
+	if err := entries.Err(); err != nil {
+		return err
+	}
+	for _, key := range stale {
+		if err := m.Delete(key); err != nil {
+			return fmt.Errorf("remove %d: %w", key, err)
+		}
+	}
+	for _, key := range wanted {
+		if err := m.Put(key, uint8(1)); err != nil {
+			return fmt.Errorf("add %d: %w", key, err)
 		}
 	}
 	return nil
@@ -190,9 +231,11 @@ func (c *Capture) WatchesResets() bool {
 // Detach stops the hooks and leaves maps and ring readable, so that an agent
 // that ends can read the ring to its end (until os.ErrDeadlineExceeded) and take
 // the last NextSeqs and Totals: no hook is running any more when it returns.
+// It ends a pinned session.
 func (c *Capture) Detach() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.ended = true
 	return c.detach()
 }
 
@@ -201,7 +244,7 @@ func (c *Capture) detach() error {
 		return nil
 	}
 	slices.SortStableFunc(c.links, func(a, b attachment) int { return a.detachOrder() - b.detachOrder() })
-	var errs []error
+	errs := []error{c.unpinLinks()}
 	for _, l := range c.links {
 		errs = append(errs, l.Close())
 	}
@@ -221,7 +264,8 @@ func gracePeriod() error {
 
 // Close detaches first, so that nothing writes any more; then ends Read; then
 // frees programs and maps, with which NextSeqs, Totals and stacks go too. A Read
-// may be under way meanwhile, on another goroutine.
+// may be under way meanwhile, on another goroutine. What is pinned goes on and
+// stays, unless Detach was called before: then the pins go too.
 func (c *Capture) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -229,7 +273,11 @@ func (c *Capture) Close() error {
 }
 
 func (c *Capture) close() error {
-	err := c.detach()
+	end := c.detach
+	if c.pinned != "" && !c.ended {
+		end = c.letGo
+	}
+	err := end()
 	if c.reader != nil {
 		err = errors.Join(err, c.reader.Close())
 	}
@@ -237,5 +285,9 @@ func (c *Capture) close() error {
 		c.collection.Close()
 		c.collection = nil
 	}
+	if c.pinned != "" && c.ended {
+		err = errors.Join(err, removePins(c.pinned))
+	}
+	c.pinned = ""
 	return err
 }

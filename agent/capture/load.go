@@ -19,6 +19,9 @@ import (
 // stackSlot of cost_ns is the budget of stacks.
 const stackSlot = 0
 
+// minOwnPIDs keeps the size of own_pids, and so the layout, the same for a process more or less.
+const minOwnPIDs = 16
+
 // constants are the values that the hooks read as volatile const.
 func constants(config Config, found Features) map[string]any {
 	var enabled uint32
@@ -73,7 +76,7 @@ func prepare(config Config, found *Features) (*ebpf.CollectionSpec, error) {
 		return nil, fmt.Errorf("read the BPF object: %w", err)
 	}
 	for name, size := range map[string]int{"ring": int(config.RingBytes), "conns": config.StateEntries, "stacks": config.StackEntries,
-		"own_pids": max(len(config.OwnPIDs), 1), "ignored_drops": len(config.IgnoredDrops) + 2} { // NO_SOCKET, and never 0
+		"own_pids": max(len(config.OwnPIDs), minOwnPIDs), "ignored_drops": len(config.IgnoredDrops) + 2} { // NO_SOCKET, and never 0
 		spec.Maps[name].MaxEntries = uint32(size)
 	}
 	for name, value := range constants(config, *found) {
