@@ -130,6 +130,7 @@ const (
 	LossTooLarge      = "too_large"      // the broker refuses a message of this size
 	LossSpoolOverflow = "spool_overflow" // the agent's spool on disk had no room
 	LossSpoolDamaged  = "spool_damaged"  // the agent's spool on disk has it with another checksum, or cut off
+	LossAgentKilled   = "agent_killed"   // an agent had read it and died before it was safe
 	LossUnreadable    = "unreadable"     // the ingester cannot read the message
 )
 
@@ -148,5 +149,6 @@ type Checkpoint struct {
 const (
 	CheckpointStart    = "start"
 	CheckpointPeriodic = "periodic"
+	CheckpointTakeover = "takeover" // a run of the agent went on with the session of an earlier one
 	CheckpointEnd      = "end"
 )

@@ -46,7 +46,7 @@ type Pins struct {
 type PinnedSession struct {
 	Session uint64
 	// Whole says that all of it was pinned and that no run has begun to end it.
-	Whole   bool
+	Whole  bool
 	layout layout
 	dir    string
 }

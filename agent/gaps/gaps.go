@@ -22,18 +22,42 @@ type Tracker struct {
 	late    uint64
 	open    int    // gaps of all streams
 	soonest uint64 // no gap is due before
+	before  string // the cause of what is missing from before a run went on with the session
 }
 
 // stream is one stream: every number below next has arrived, was declared lost, or lies in a gap.
 type stream struct {
-	next uint64
-	gaps []gap // disjoint, in the order of their numbers
+	next  uint64
+	gaps  []gap  // disjoint, in the order of their numbers
+	first uint64 // the lowest number that arrived and was not late
 }
+
+// none is the lowest number of a stream of which none has arrived.
+const none = ^uint64(0)
 
 type gap struct{ from, to, noticed uint64 }
 
 // New makes the tracker of a session whose streams begin at 0.
 func New() *Tracker { return &Tracker{streams: map[uint32]*stream{}} }
+
+// Resume makes the tracker of a session that goes on. reached are the numbers that need not arrive any more. All others below the
+// highest of their stream are gaps since kernel time at: what the ring buffer still has fills them. What the ring buffer gives
+// first was next to be read, so what is missing below it is lost with the cause before; above it the ring buffer was full.
+func Resume(reached []schema.Range, at uint64, before string) *Tracker {
+	t := New()
+	t.before = before
+	for _, r := range reached {
+		s := t.stream(r.Stream)
+		if r.From > s.next {
+			t.notice(s, r.From, at)
+		}
+		s.next = r.To + 1
+	}
+	return t
+}
+
+// Next gives the number after the highest one that a stream had.
+func (t *Tracker) Next(id uint32) uint64 { return t.stream(id).next }
 
 // Observe records that a number arrived at kernel time at. It reports false if the number arrived before or was declared lost:
 // its record must not be sent.
@@ -42,16 +66,15 @@ func (t *Tracker) Observe(id uint32, seq, at uint64) bool {
 	switch {
 	case seq == s.next:
 		s.next++
-		return true
 	case seq > s.next:
 		t.notice(s, seq, at)
 		s.next = seq + 1
-		return true
-	case t.fill(s, seq):
-		return true
+	case !t.fill(s, seq):
+		t.late++
+		return false
 	}
-	t.late++
-	return false
+	s.first = min(s.first, seq)
+	return true
 }
 
 // Advance moves the streams on to their next numbers, as read at kernel time at: a number below those that has not arrived is a
@@ -77,7 +100,7 @@ func (t *Tracker) Due(now uint64) []schema.Loss {
 		kept := s.gaps[:0]
 		for i, g := range s.gaps {
 			if g.noticed+gapTimeout <= now || i < excess {
-				lost = append(lost, loss(id, g))
+				lost = append(lost, t.loss(id, s, g))
 				continue
 			}
 			kept = append(kept, g)
@@ -117,7 +140,7 @@ func (t *Tracker) Open() int { return t.open }
 func (t *Tracker) stream(id uint32) *stream {
 	s, ok := t.streams[id]
 	if !ok {
-		s = &stream{}
+		s = &stream{first: none}
 		t.streams[id] = s
 	}
 	return s
@@ -165,6 +188,10 @@ func (t *Tracker) fill(s *stream, seq uint64) bool {
 	return true
 }
 
-func loss(id uint32, g gap) schema.Loss {
-	return schema.Loss{At: g.noticed, Stream: id, SeqFrom: g.from, SeqTo: g.to, Cause: schema.LossRingFull}
+func (t *Tracker) loss(id uint32, s *stream, g gap) schema.Loss {
+	l := schema.Loss{At: g.noticed, Stream: id, SeqFrom: g.from, SeqTo: g.to, Cause: schema.LossRingFull}
+	if t.before != "" && g.to < s.first {
+		l.Cause = t.before
+	}
+	return l
 }

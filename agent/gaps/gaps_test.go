@@ -50,6 +50,29 @@ func TestCheckpointNoticesTheTail(t *testing.T) {
 	require.True(t, l.Complete(next))
 }
 
+// A run that goes on with a session waits for the numbers that the ring buffer still has, and tells the rest.
+func TestResume(t *testing.T) {
+	l := Resume([]schema.Range{{Stream: 0, From: 0, To: 9}, {Stream: 0, From: 12, To: 19}, {Stream: 4, From: 0, To: 2}}, 100, schema.LossAgentKilled)
+	require.Equal(t, uint64(20), l.Next(0))
+	next := map[uint32]uint64{0: 40, 4: 6, 8: 2}
+	l.Advance(next, 110)
+	require.False(t, l.Observe(0, 5, 120), "it had reached")
+	require.True(t, l.Observe(0, 30, 120), "the first that the ring still has")
+	for _, seq := range []uint64{31, 32, 39} {
+		require.True(t, l.Observe(0, seq, 120))
+	}
+	require.True(t, l.Observe(8, 0, 120))
+	require.False(t, l.Complete(next))
+	require.ElementsMatch(t, []schema.Loss{
+		{At: 100, Stream: 0, SeqFrom: 10, SeqTo: 11, Cause: schema.LossAgentKilled},
+		{At: 110, Stream: 0, SeqFrom: 20, SeqTo: 29, Cause: schema.LossAgentKilled},
+		{At: 110, Stream: 0, SeqFrom: 33, SeqTo: 38, Cause: schema.LossRingFull},
+		{At: 110, Stream: 4, SeqFrom: 3, SeqTo: 5, Cause: schema.LossAgentKilled},
+		{At: 110, Stream: 8, SeqFrom: 1, SeqTo: 1, Cause: schema.LossRingFull},
+	}, l.Due(120+gapTimeout))
+	require.True(t, l.Complete(next))
+}
+
 func TestGapsAreBounded(t *testing.T) {
 	l := New()
 	for seq := uint64(1); seq < 4*maxGaps; seq += 2 {
