@@ -6,8 +6,9 @@ package message
 import "tcpledger/schema"
 
 // Message is one Kafka message. Ranges are the numbers of its rows and Losses the loss rows in it; both are counted if the
-// message is dropped. At is the kernel time of its first row. Its slices belong to whoever holds the message.
+// message is dropped. ID is the journal's, 0 for none. At is the kernel time of its first row. Its slices belong to whoever holds the message.
 type Message struct {
+	ID          uint64
 	Topic       string
 	Key         []byte
 	Value       []byte

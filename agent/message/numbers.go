@@ -56,9 +56,14 @@ func (n *Numbers) Remove(r schema.Range) {
 
 // Has reports whether a number is in the set.
 func (n *Numbers) Has(stream uint32, seq uint64) bool {
-	s := n.streams[stream]
-	i, _ := slices.BinarySearchFunc(s, seq, func(a schema.Range, seq uint64) int { return cmp.Compare(a.To, seq) })
-	return i < len(s) && s[i].From <= seq
+	return n.Covers(schema.Range{Stream: stream, From: seq, To: seq})
+}
+
+// Covers reports whether all of a range is in the set.
+func (n *Numbers) Covers(r schema.Range) bool {
+	s := n.streams[r.Stream]
+	i, _ := slices.BinarySearchFunc(s, r.From, func(a schema.Range, seq uint64) int { return cmp.Compare(a.To, seq) })
+	return i < len(s) && s[i].From <= r.From && s[i].To >= r.To
 }
 
 // Ranges gives the set's ranges by stream and number.
