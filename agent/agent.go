@@ -49,6 +49,8 @@ type agent struct {
 	publisher *publish.Publisher
 	spool     *spool.Spool // nil: none
 	symbols   *symbols.Uploader
+	takeover  takeover
+	resumed   bool // the session is that of an earlier run
 }
 
 // build makes the parts and starts none. The port is taken: run or server.Close gives it back.
@@ -95,7 +97,7 @@ func (a *agent) buildKafka(health *program.Health) (err error) {
 	o := a.options
 	outage := program.NewOutage(a.log, "kafka")
 	a.publisher = publish.New(publish.Config{Limits: o.queue, Brokers: o.kafka.Brokers, Transport: a.transport, Outage: outage, Log: a.log,
-		Registry: a.registry, Spool: a.spool})
+		Registry: a.registry, Spool: a.spool, Journal: journalOf{a}})
 	a.symbols, err = symbols.New(symbols.Config{Limits: o.symbols, Source: a.resolver, Brokers: o.kafka.Brokers, Transport: a.transport, Log: a.log,
 		Registry: a.registry})
 	if err != nil {
@@ -111,9 +113,9 @@ func (a *agent) buildKafka(health *program.Health) (err error) {
 // run starts the parts and stops them in reverse: ctx ends the pipeline, its last batch ends the publisher, and the end of the
 // publisher ends the rest. Kafka may be away at the start.
 func (a *agent) run(ctx context.Context) error {
-	p, err := a.start()
+	p, err := a.start(func() bool { return program.Terminated(ctx) })
 	if err != nil {
-		return errors.Join(err, a.server.Close(), a.capture.Close(), a.closeSpool())
+		return errors.Join(err, a.server.Close(), a.capture.Close(), a.takeover.close(), a.closeSpool())
 	}
 	a.log.Info("watching", "host", a.header.Host, "session", session(a.header.Session), "metrics", a.server.Addr())
 	a.options.memory().Keep(a.log)
@@ -141,12 +143,13 @@ func (a *agent) run(ctx context.Context) error {
 	if a.transport != nil {
 		a.transport.CloseIdleConnections()
 	}
-	return errors.Join(err, a.capture.Close(), a.closeSpool())
+	return errors.Join(err, a.capture.Close(), a.takeover.close(), a.closeSpool())
 }
 
-// start attaches the hooks and makes the pipeline. Its sink comes last, because it describes the host by what was attached.
-func (a *agent) start() (*pipeline.Pipeline, error) {
-	if err := a.capture.Start(); err != nil {
+// start attaches the hooks and makes the pipeline. Its sink comes last, because it describes the host by what was attached. stopped
+// says, when the pipeline's context has ended, whether a service manager stops the agent: then the session may go on without it.
+func (a *agent) start(stopped func() bool) (*pipeline.Pipeline, error) {
+	if err := a.begin(); err != nil {
 		return nil, err
 	}
 	if err := a.resolver.Read(); err != nil {
@@ -167,8 +170,15 @@ func (a *agent) start() (*pipeline.Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pipeline.New(pipeline.Config{Limits: a.options.limits, Capture: a.capture, Owners: a.owners, Resolver: a.resolver,
-		Stacks: a.options.cachedStacks(), Sink: to, Registry: a.registry})
+	config := pipeline.Config{Limits: a.options.limits, Capture: a.capture, Owners: a.owners, Resolver: a.resolver,
+		Stacks: a.options.cachedStacks(), Sink: to, Registry: a.registry, Journal: a.takeover.journal}
+	if a.resumed {
+		config.Past = a.takeover.past
+	}
+	if a.takeover.pins != nil {
+		config.Leave = stopped
+	}
+	return pipeline.New(config)
 }
 
 // sink makes the end of the flow: the terminal, or Kafka.
@@ -187,7 +197,7 @@ func (a *agent) sink(missing []string) (pipeline.Sink, error) {
 		return nil, err
 	}
 	return sink.NewKafka(sink.KafkaConfig{Header: a.header, Release: release, Facts: a.facts(machine, missing), Limits: a.options.batch, Publisher: a.publisher,
-		Symbols: a.symbols}), nil
+		Symbols: a.symbols, Journal: a.takeover.journal}), nil
 }
 
 // untilStopped makes an end that was asked for no error.

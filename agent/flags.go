@@ -49,6 +49,9 @@ type options struct {
 	disable []string
 	budgets []string
 
+	pins    string
+	journal string
+
 	stdout   bool
 	stacks   bool
 	zone     text.Zone
@@ -68,6 +71,8 @@ func (o *options) register(flags *pflag.FlagSet) {
 	flags.Var(&o.queue.QueueBytes, "queue-bytes", "hold so many bytes in memory; beyond half of them the oldest go to the spool, without one what overflows becomes loss ranges")
 	flags.StringVar(&o.spool.Dir, "spool", "", "`folder` for what Kafka does not take; "+noSpool+" for memory only (default: spool in systemd's $STATE_DIRECTORY, else "+noSpool+")")
 	flags.Var(&o.spool.Bytes, "spool-bytes", "hold so many bytes on disk while Kafka is away; beyond that the oldest become loss ranges")
+	flags.StringVar(&o.pins, "pins", capture.DefaultPins, "`folder` in a bpffs; if it exists, the hooks outlive the agent and the next run goes on with the session; "+noPins+" for never")
+	flags.StringVar(&o.journal, "journal", "", "`folder` of the file that tells the next run what this one had sent (default: systemd's $STATE_DIRECTORY, else "+defaultJournal+")")
 	flags.DurationVar(&o.symbols.Delay, "symbols-delay", o.symbols.Delay, "wait up to this long before publishing symbol tables, so that a fleet does it once")
 
 	for _, bounds := range []map[string]string{capture.Bounds(), pipeline.Bounds(), batch.Bounds(), publish.Bounds(), spool.Bounds(), symbols.Bounds()} {
@@ -122,7 +127,7 @@ func (o *options) check() error {
 	if o.stdout && o.http.Listen == defaultListen {
 		o.http.Listen = "" // an agent of this host may have that port
 	}
-	for _, check := range []func() error{o.checkOwn, o.setKinds, o.setBudgets, o.capture.Validate, o.limits.Validate, o.batch.Validate,
+	for _, check := range []func() error{o.checkOwn, o.checkTakeover, o.setKinds, o.setBudgets, o.capture.Validate, o.limits.Validate, o.batch.Validate,
 		o.queue.Validate, o.spool.Validate, o.symbols.Validate} {
 		if err := check(); err != nil {
 			return program.UsageError(err)

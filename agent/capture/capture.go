@@ -87,18 +87,34 @@ func New(config Config) (*Capture, error) {
 	return c, nil
 }
 
+// Load does the part of Start that takes long. After an error nothing is left behind.
+func (c *Capture) Load() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.load()
+}
+
+func (c *Capture) load() error {
+	if c.collection != nil {
+		return nil
+	}
+	collection, err := load(c.spec, c.skipped)
+	if err != nil {
+		return err
+	}
+	c.collection, c.spec = collection, nil
+	return nil
+}
+
 // Start loads and attaches. A tracepoint that this kernel lacks is skipped and
 // listed in Status, unless nothing works without it. After an error nothing is
 // left behind.
 func (c *Capture) Start() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	collection, err := load(c.spec, c.skipped)
-	if err != nil {
+	if err := c.load(); err != nil {
 		return err
 	}
-	c.collection = collection
-	c.spec = nil
 	if err := c.open(); err != nil {
 		return errors.Join(err, c.close())
 	}

@@ -46,6 +46,19 @@ func (c *Capture) Stack(hash uint64) ([]uint64, error) {
 	return frames[:frames.Depth()], nil
 }
 
+// StacksCrowded reports whether more than half of the stack map is taken.
+func (c *Capture) StacksCrowded() (bool, error) {
+	if c.collection == nil {
+		return false, ErrNotStarted
+	}
+	stacks := c.collection.Maps["stacks"]
+	used, err := entries(stacks)
+	if err != nil {
+		return false, fmt.Errorf("count the stacks: %w", err)
+	}
+	return used > uint64(stacks.MaxEntries())/2, nil
+}
+
 // SweptStack is a stack that SweepStacks took out of the map. Its frames are valid until the next one.
 type SweptStack struct {
 	Hash   uint64

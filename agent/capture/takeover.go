@@ -86,7 +86,7 @@ func (c *Capture) Fits(s PinnedSession) bool { return s.Whole && s.layout == c.l
 func (c *Capture) Readable(s PinnedSession) bool { return s.layout.records == c.layout.records }
 
 // Resume goes on with a pinned session that fits, in place of Start. The hooks have run all the time. After an error the pins are
-// as they were and nothing is started.
+// as they were, and Start may follow.
 func (c *Capture) Resume(s PinnedSession) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -96,6 +96,7 @@ func (c *Capture) Resume(s PinnedSession) error {
 	if err := c.fillFilters(); err != nil {
 		return errors.Join(err, c.close())
 	}
+	c.spec = nil
 	return nil
 }
 
@@ -114,7 +115,7 @@ func (c *Capture) Old(s PinnedSession) (*Capture, error) {
 
 // adopt opens all that is pinned.
 func (c *Capture) adopt(s PinnedSession) error {
-	c.pinned, c.spec = s.dir, nil
+	c.pinned = s.dir
 	c.collection = &ebpf.Collection{Maps: map[string]*ebpf.Map{}, Programs: map[string]*ebpf.Program{}}
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {

@@ -27,6 +27,7 @@ type head struct {
 	Session uint64            `json:"session"`
 	Run     uint64            `json:"run"`
 	Last    uint64            `json:"last"`
+	Started bool              `json:"started"`
 	Reached [][3]uint64       `json:"reached"`
 	Untold  map[string]ranges `json:"untold,omitempty"`
 }
@@ -57,6 +58,7 @@ func numbers(ranges [][3]uint64) *message.Numbers {
 // add takes a message in: its numbers are in a message now, and those of its losses need not be told any more.
 func (c *contents) add(m *message.Message) {
 	c.live[m.ID], c.last = m, max(c.last, m.ID)
+	c.started = c.started || m.Checkpoints > 0
 	for _, r := range m.Ranges {
 		c.reached.Add(r)
 	}
@@ -77,7 +79,7 @@ func (c *contents) begin() contents {
 	fresh.last = c.last
 	for id, m := range c.live {
 		kept := *m
-		kept.Ranges, kept.Losses = nil, nil
+		kept.Ranges, kept.Losses, kept.Checkpoints = nil, nil, 0
 		fresh.live[id] = &kept
 	}
 	return fresh
@@ -136,7 +138,7 @@ func (j *Journal) renew() error {
 }
 
 func (c *contents) write(w io.Writer) (int64, error) {
-	h := head{Format: format, Host: c.header.Host, BootID: c.header.BootID, Session: c.header.Session, Run: c.header.Run, Last: c.last,
+	h := head{Format: format, Host: c.header.Host, BootID: c.header.BootID, Session: c.header.Session, Run: c.header.Run, Last: c.last, Started: c.started,
 		Reached: flat(c.reached.Ranges()), Untold: map[string]ranges{}}
 	for cause, u := range c.untold {
 		h.Untold[cause] = ranges{u.at, flat(u.numbers.Ranges())}
@@ -250,7 +252,7 @@ func (c *contents) applyHead(payload []byte) error {
 		return errDamaged
 	}
 	c.header = schema.Header{Host: h.Host, BootID: h.BootID, Session: h.Session, Run: h.Run}
-	c.last, c.reached = h.Last, numbers(h.Reached)
+	c.last, c.started, c.reached = h.Last, h.Started, numbers(h.Reached)
 	for cause, u := range h.Untold {
 		c.untold[cause] = &untold{u.At, numbers(u.Ranges)}
 	}

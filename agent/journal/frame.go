@@ -77,7 +77,8 @@ func appendMessage(b []byte, kind byte, m *message.Message) []byte {
 	})
 }
 
-// parseMessage undoes appendMessage. The message refers to b. If it is of another session than h, it comes without its numbers.
+// parseMessage undoes appendMessage. The message refers to b. If it is of another session than h, it comes without its numbers
+// and checkpoints.
 func parseMessage(b []byte, h *schema.Header, decoder *schema.BatchDecoder) (*message.Message, error) {
 	if len(b) < messageBytes {
 		return nil, errDamaged
@@ -97,6 +98,7 @@ func parseMessage(b []byte, h *schema.Header, decoder *schema.BatchDecoder) (*me
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	if batch.Session != h.Session || batch.BootID != h.BootID {
+		m.Checkpoints = 0
 		return m, nil
 	}
 	m.Ranges, m.Losses = append([]schema.Range(nil), batch.Ranges...), append([]schema.Loss(nil), batch.Losses...)

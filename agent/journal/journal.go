@@ -4,6 +4,8 @@ package journal
 
 import (
 	"errors"
+	"fmt"
+	"iter"
 	"log/slog"
 	"maps"
 	"os"
@@ -12,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"tcpledger/agent/clock"
 	"tcpledger/agent/message"
 	"tcpledger/schema"
 )
@@ -26,7 +29,6 @@ const (
 
 // State is what the pipeline has counted and found in this session so far.
 type State struct {
-	LingeringNext uint64 `json:"lingering_next"` // the agent stream's next number
 	LingeringOwn  uint64 `json:"lingering_own"`
 	LingeringFrom uint64 `json:"lingering_from"` // stays that became too long before this kernel time are reported
 	Late          uint64 `json:"late"`
@@ -56,6 +58,7 @@ type contents struct {
 	live    map[uint64]*message.Message // sent, or to be sent, and not known to have arrived
 	untold  map[string]*untold          // by cause
 	last    uint64                      // id of the last message
+	started bool                        // a checkpoint is in a message
 	state   State
 	held    []message.Message // endings that wait for their reset
 }
@@ -145,17 +148,30 @@ func (j *Journal) Lost(m *message.Message, cause string) {
 	j.append(appendID(nil, frameLost, m.ID, cause))
 }
 
-// Save keeps the state, and the endings that wait for their reset: batches that were not sent. It replaces what was saved before. If
-// held is nil, those that were held before stay until they are in messages.
-func (j *Journal) Save(s State, held []message.Message) {
+// Save keeps the state. Endings that were held before stay until they are in messages.
+func (j *Journal) Save(s State) {
 	if j == nil {
 		return
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if held == nil {
-		held = j.kept.waiting()
+	j.save(s, j.kept.waiting())
+}
+
+// Leave keeps the state of a run that lets go of the session in order, and the endings that wait for their reset.
+func (j *Journal) Leave(s State, held iter.Seq[*schema.Connection]) error {
+	if j == nil {
+		return nil
 	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s.Clean = true
+	batches, err := j.batches(held)
+	j.save(s, batches)
+	return err
+}
+
+func (j *Journal) save(s State, held []message.Message) {
 	j.kept.state, j.kept.held = s, held
 	b, err := appendJSON(nil, frameState, s)
 	if err != nil {
@@ -166,6 +182,35 @@ func (j *Journal) Save(s State, held []message.Message) {
 		b = appendMessage(b, frameHeld, &held[i])
 	}
 	j.append(b)
+}
+
+// batches makes batches of endings, as they would be sent.
+func (j *Journal) batches(held iter.Seq[*schema.Connection]) (out []message.Message, err error) {
+	h := j.kept.header
+	if h.Clock, err = clock.Measure(); err != nil {
+		return nil, err
+	}
+	rows := schema.NewBatchEncoder()
+	finish := func() error {
+		if rows.Records() == 0 {
+			return nil
+		}
+		m := message.Message{Topic: schema.TopicEvents, Key: []byte(h.Host), Records: rows.Records()}
+		if m.Value, m.Ranges, err = rows.Finish(&h); err != nil {
+			return fmt.Errorf("encode the endings that wait: %w", err)
+		}
+		out = append(out, m)
+		return nil
+	}
+	for c := range held {
+		rows.AddConnection(c)
+		if rows.Records() == schema.BatchRecords {
+			if err := finish(); err != nil {
+				return out, err
+			}
+		}
+	}
+	return out, finish()
 }
 
 // Remove removes the file: the session has ended, and all of it is safe.

@@ -4,6 +4,7 @@ package journal
 
 import (
 	"bytes"
+	"iter"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -35,6 +36,17 @@ func batch(t testing.TB, stream uint32, from, to uint64, losses ...schema.Loss) 
 	return m
 }
 
+// endings are connections of stream 1.
+func endings(numbers ...uint64) iter.Seq[*schema.Connection] {
+	return func(yield func(*schema.Connection) bool) {
+		for _, seq := range numbers {
+			if !yield(&schema.Connection{Identity: schema.Identity{Stream: 1, Seq: seq, At: 1000 + seq}}) {
+				return
+			}
+		}
+	}
+}
+
 func opened(t testing.TB, dir string) (*Journal, *Past) {
 	t.Helper()
 	j, past, err := Open(dir, slog.New(slog.DiscardHandler))
@@ -57,7 +69,7 @@ func TestNothingIsLeft(t *testing.T) {
 	m := batch(t, 1, 0, 0)
 	none.Add(&m)
 	none.Done(&m)
-	none.Save(State{}, nil)
+	none.Save(State{})
 }
 
 // What a run leaves without any farewell is what the next one finds.
@@ -65,24 +77,26 @@ func TestKilled(t *testing.T) {
 	dir := t.TempDir()
 	j := begun(t, dir)
 	first, second, third := batch(t, 1, 0, 4), batch(t, 1, 6, 9), batch(t, 2, 0, 0)
+	third.Checkpoints = 1
 	for _, m := range []*message.Message{&first, &second, &third} {
 		j.Add(m)
 	}
 	j.Done(&first)
 	j.Lost(&third, schema.LossQueueOverflow)
-	j.Save(State{LingeringNext: 3, Late: 2}, []message.Message{batch(t, 1, 5, 5), batch(t, 1, 9, 10)})
+	require.NoError(t, j.Leave(State{LingeringOwn: 3, Late: 2}, endings(5, 9, 10)))
 
 	again, past := opened(t, dir)
 	require.True(t, past.Is(header.BootID, 7))
 	require.Equal(t, header, past.Header)
+	require.True(t, past.Started)
 	require.Equal(t, []message.Message{second}, again.Unsent())
 	require.Equal(t, []schema.Range{{Stream: 1, From: 0, To: 4}, {Stream: 1, From: 6, To: 9}, {Stream: 2, From: 0, To: 0}}, past.Reached)
 	require.Equal(t, []schema.Loss{{At: 1000, Stream: 2, SeqFrom: 0, SeqTo: 0, Cause: schema.LossQueueOverflow}}, past.Untold)
-	require.Equal(t, State{LingeringNext: 3, Late: 2}, past.State)
-	endings, err := past.Endings()
+	require.Equal(t, State{LingeringOwn: 3, Late: 2, Clean: true}, past.State)
+	held, err := past.Endings()
 	require.NoError(t, err)
-	require.Len(t, endings, 2, "9 is in a message")
-	require.Equal(t, []uint64{5, 10}, []uint64{endings[0].Seq, endings[1].Seq})
+	require.Len(t, held, 2, "9 is in a message")
+	require.Equal(t, []uint64{5, 10}, []uint64{held[0].Seq, held[1].Seq})
 
 	told := batch(t, 3, 0, 0, past.Untold...)
 	j.Add(&told)
@@ -96,13 +110,13 @@ func TestBegin(t *testing.T) {
 	j := begun(t, dir)
 	m := batch(t, 1, 0, 4)
 	j.Add(&m)
-	j.Save(State{Late: 2, Clean: true}, []message.Message{batch(t, 1, 5, 5)})
+	require.NoError(t, j.Leave(State{Late: 2}, endings(5)))
 
 	j, _ = opened(t, dir)
 	h := header
 	h.Run = 9
 	require.NoError(t, j.Begin(h))
-	j.Save(State{Late: 2}, nil)
+	j.Save(State{Late: 2})
 	j, past := opened(t, dir)
 	require.Equal(t, h, past.Header)
 	require.Equal(t, []schema.Range{{Stream: 1, From: 0, To: 4}}, past.Reached)
@@ -112,7 +126,7 @@ func TestBegin(t *testing.T) {
 	require.NoError(t, j.Begin(h))
 	j.Add(&next)
 	require.Equal(t, m.ID+1, next.ID)
-	j.Save(State{}, nil)
+	j.Save(State{})
 
 	h.Session = 70
 	require.NoError(t, j.Begin(h))
@@ -219,7 +233,7 @@ func FuzzParse(f *testing.F) {
 	m := batch(f, 1, 0, 2, schema.Loss{Stream: 1, SeqFrom: 3, SeqTo: 9, Cause: schema.LossRingFull})
 	j.Add(&m)
 	j.Lost(&m, schema.LossTooLarge)
-	j.Save(State{Late: 1}, []message.Message{batch(f, 1, 5, 5)})
+	require.NoError(f, j.Leave(State{Late: 1}, endings(5)))
 	content, err := os.ReadFile(filepath.Join(dir, fileName))
 	require.NoError(f, err)
 	f.Add(content)

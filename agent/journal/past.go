@@ -17,6 +17,8 @@ type Past struct {
 	Header schema.Header
 	// Damaged says that there was more. Then nothing may be told as lost, and the session must not go on.
 	Damaged bool
+	// Started says that a checkpoint of the session was sent.
+	Started bool
 	// Reached are the numbers in messages and in losses that were sent.
 	Reached []schema.Range
 	// Untold are losses that no message told.
@@ -27,7 +29,7 @@ type Past struct {
 }
 
 func (c *contents) past(damaged bool) *Past {
-	p := &Past{Header: c.header, Damaged: damaged, Reached: c.reached.Ranges(), State: c.state}
+	p := &Past{Header: c.header, Damaged: damaged, Started: c.started, Reached: c.reached.Ranges(), State: c.state}
 	for _, cause := range slices.Sorted(maps.Keys(c.untold)) {
 		u := c.untold[cause]
 		for _, r := range u.numbers.Ranges() {

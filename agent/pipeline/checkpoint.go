@@ -52,8 +52,8 @@ func (p *Pipeline) readNumbers() (next map[uint32]uint64, totals map[string]uint
 		next[schema.AgentStream] = p.lingering.next
 	}
 	totals[schema.TotalOwn(schema.KindLingering)] = p.lingering.own
-	totals[schema.TotalRepeatedRecords] = p.gaps.Late()
-	totals[schema.TotalSettleEarly] = p.settle.Stats().Early
+	totals[schema.TotalRepeatedRecords] = p.late()
+	totals[schema.TotalSettleEarly] = p.early()
 	at, err = clock.Now()
 	return next, totals, at, err
 }

@@ -65,6 +65,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		m.stacks.WithLabelValues(what)
 	}
 	m.lost.WithLabelValues(schema.LossRingFull)
+	m.lost.WithLabelValues(schema.LossAgentKilled)
 	for _, kind := range schema.CaptureKinds() {
 		m.records[kind] = records.WithLabelValues(kind.String())
 	}

@@ -14,6 +14,7 @@ import (
 	"tcpledger/agent/capture"
 	"tcpledger/agent/clock"
 	"tcpledger/agent/gaps"
+	"tcpledger/agent/journal"
 	"tcpledger/agent/owner"
 	"tcpledger/agent/settle"
 	"tcpledger/agent/stacks"
@@ -64,6 +65,12 @@ type Config struct {
 	Stacks   int
 	Sink     Sink
 	Registry prometheus.Registerer
+	// Past is what an earlier run left of this session; nil if the session begins.
+	Past *journal.Past
+	// Journal keeps what the next run must know; nil: no run goes on with the session.
+	Journal *journal.Journal
+	// Leave says, when Run's context has ended, whether the session goes on without this run; nil: it ends.
+	Leave func() bool
 }
 
 // Pipeline reads the ring buffer to the sink. It is for one goroutine.
@@ -80,7 +87,12 @@ type Pipeline struct {
 	lingering   *lingering
 	checkpoints checkpoints
 	upkeep      upkeep
-	now         uint64 // kernel time: that of the newest record, or of the last look at an empty ring
+	journal     *journal.Journal
+	leaves      func() bool
+	before      journal.State // the counts of earlier runs
+	untold      []schema.Loss // losses that an earlier run has not told
+	phase       string        // of the first checkpoint
+	now         uint64        // kernel time: that of the newest record, or of the last look at an empty ring
 
 	record     bpf.Record // reused for every record
 	connection schema.Connection
@@ -96,21 +108,34 @@ func New(c Config) (*Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	settling, err := settle.New(settle.Config{Max: c.MaxSettling, Watched: c.Capture.WatchesResets(), Lost: c.Capture.LostResets, Now: clock.Now})
+	var before journal.State
+	if c.Past != nil {
+		before = c.Past.State
+	}
+	settling, err := settle.New(settle.Config{Max: c.MaxSettling, Watched: c.Capture.WatchesResets(), Lost: c.Capture.LostResets,
+		LostBefore: before.LostResets, LostAt: before.ReadAt, Now: clock.Now})
 	if err != nil {
 		return nil, err
 	}
-	return &Pipeline{capture: c.Capture, owners: c.Owners, sink: c.Sink, metrics: newMetrics(c.Registry), translate: newTranslator(c.Capture),
+	p := &Pipeline{capture: c.Capture, owners: c.Owners, sink: c.Sink, metrics: newMetrics(c.Registry), translate: newTranslator(c.Capture),
 		frames: newFrames(c.Capture), stacks: cache, gaps: gaps.New(), settle: settling,
-		lingering: newLingering(c.Capture.ScanConns(), c.LingeringAfter)}, nil
+		lingering: newLingering(c.Capture.ScanConns(), c.LingeringAfter), journal: c.Journal, leaves: c.Leave, before: before,
+		phase: schema.CheckpointStart}
+	if c.Past == nil {
+		return p, nil
+	}
+	return p, p.resume(c.Past)
 }
 
 // Run reads until ctx ends, then stops the hooks, reads the ring to its end and finishes the sink: every numbered record is sent
-// or lies in a loss range. An error means that it could not go on; the sink is finished as far as that goes.
+// or lies in a loss range. If Leave says so, it leaves the hooks and the ring to the next run instead. An error means that it could not go on; the sink is finished as far as that goes.
 func (p *Pipeline) Run(ctx context.Context) error {
-	err := p.beginCheckpoint(schema.CheckpointStart)
+	err := errors.Join(p.beginCheckpoint(p.phase), p.sendLosses(p.untold))
 	for err == nil && ctx.Err() == nil {
 		err = p.step()
+	}
+	if err == nil && p.leaves != nil && p.leaves() {
+		return p.leave()
 	}
 	return errors.Join(err, p.end())
 }

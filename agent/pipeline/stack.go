@@ -60,9 +60,12 @@ func (p *Pipeline) publishStack(s *schema.Stack) error {
 	return p.sink.Stack(s, p.now)
 }
 
-// sweep empties the stack map into the cache: later records may still refer to the stacks. Stacks that the map does not give
-// are counted; their records go without.
+// sweep empties the stack map into the cache if it is more than half full: later records may still refer to the stacks. Until then
+// the map keeps them for the next run of the agent. Stacks that the map does not give are counted; their records go without.
 func (p *Pipeline) sweep() error {
+	if crowded, err := p.capture.StacksCrowded(); err != nil || !crowded {
+		return err
+	}
 	for swept, err := range p.capture.SweepStacks() {
 		if err != nil {
 			p.metrics.stacks.WithLabelValues(stackMismatch).Inc()

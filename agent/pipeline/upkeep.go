@@ -7,7 +7,9 @@ import "tcpledger/agent/clock"
 const (
 	// upkeepEvery is how often, in kernel time, the pipeline looks after itself.
 	upkeepEvery = uint64(100e6)
-	// sweepEvery is how many of those lie between two sweeps of the stack map.
+	// saveEvery is how many of those lie between two states in the journal.
+	saveEvery = 10
+	// sweepEvery is how many of those lie between two looks at the stack map.
 	sweepEvery = 100
 )
 
@@ -29,6 +31,9 @@ func (p *Pipeline) keepUp() error {
 	}
 	if p.sink.StacksLost() {
 		p.stacks.Forget() // each is sent again before the next record that refers to it
+	}
+	if p.upkeep.times%saveEvery == 0 {
+		p.journal.Save(p.state())
 	}
 	if p.upkeep.times%sweepEvery == 0 {
 		return p.sweep()

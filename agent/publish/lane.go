@@ -59,6 +59,14 @@ func (l *lane) count(batch []message.Message) {
 		l.metrics.messages.WithLabelValues(m.Topic).Inc()
 		l.metrics.bytes.WithLabelValues(m.Topic).Add(float64(len(m.Value)))
 		l.metrics.records.Add(float64(m.Records))
+		l.safe(m)
+	}
+}
+
+// safe tells the journal that the next run need not send m.
+func (l *lane) safe(m *message.Message) {
+	if l.config.Journal != nil {
+		l.config.Journal.Done(m)
 	}
 }
 

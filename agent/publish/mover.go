@@ -64,6 +64,9 @@ func (m *mover) moveOne(l *lane, due func() bool) bool {
 		return false
 	}
 	err := l.disk.Put(&one, tried)
+	if err == nil {
+		l.safe(&one)
+	}
 	m.mu.Lock()
 	l.queue.placed(one, tried, err != nil)
 	m.gauges()

@@ -56,6 +56,16 @@ type Config struct {
 	Registry  prometheus.Registerer
 	// Spool takes what memory should not hold; nil for none. It stays the caller's, who closes it after Run.
 	Spool *spool.Spool
+	// Journal hears what became of each message; nil: nobody does.
+	Journal Journal
+}
+
+// Journal hears of messages that left the queue. It must not call the publisher.
+type Journal interface {
+	// Done: the message has arrived, or is in the spool.
+	Done(m *message.Message)
+	// Lost: it was dropped, and its numbers are to be told as losses.
+	Lost(m *message.Message, cause string)
 }
 
 // Publisher is the lanes to Kafka, one for each topic. Offer and TakeLosses are safe for concurrent use with Run.
@@ -119,6 +129,19 @@ func (p *Publisher) Offer(m message.Message) {
 		p.config.Log.Warn("queue to Kafka is full, dropping the oldest batches; they become loss ranges", "limit", &p.config.QueueBytes)
 	}
 	p.wake()
+}
+
+// Restore queues messages that an earlier run may have sent, before anything is offered. They are not dropped, because their numbers
+// must not be told as lost.
+func (p *Publisher) Restore(messages []message.Message) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, m := range messages {
+		q := p.of(m.Topic).queue
+		q.append(m)
+		q.tried++
+	}
+	p.gauges()
 }
 
 func (p *Publisher) of(topic string) *lane {
@@ -250,6 +273,9 @@ func (p *Publisher) left() error {
 
 // lose counts a dropped message: its numbers become loss ranges, and its loss rows are sent again. The lock is held.
 func (p *Publisher) lose(m *message.Message, cause string) {
+	if p.config.Journal != nil {
+		p.config.Journal.Lost(m, cause)
+	}
 	for _, r := range m.Ranges {
 		p.losses.Add(schema.Loss{At: m.At, Stream: r.Stream, SeqFrom: r.From, SeqTo: r.To, Cause: cause})
 	}

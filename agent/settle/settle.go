@@ -26,6 +26,8 @@ type Config struct {
 	Watched bool
 	// Lost counts the reset_sent events so far that found no room in the ring buffer.
 	Lost func() (uint64, error)
+	// LostBefore is what Lost gave at kernel time LostAt, when an earlier run last asked; 0 and 0 if the session begins.
+	LostBefore, LostAt uint64
 	// Now is the kernel's clock.
 	Now func() (uint64, error)
 }
@@ -55,7 +57,7 @@ func New(c Config) (*Settle, error) {
 	if c.Max < 1 {
 		return nil, errors.New("settle must hold at least 1 record")
 	}
-	return &Settle{max: c.Max, watched: c.Watched, lost: lostResets{count: c.Lost, now: c.Now}, held: make([]schema.Connection, 64),
+	return &Settle{max: c.Max, watched: c.Watched, lost: lostResets{count: c.Lost, now: c.Now, lost: c.LostBefore, at: c.LostAt}, held: make([]schema.Connection, 64),
 		byID: map[uint64]uint64{}}, nil
 }
 
@@ -138,6 +140,20 @@ func (s *Settle) release(c *schema.Connection, early bool) error {
 	}
 	return err
 }
+
+// Held gives the records that wait, in order. Each is valid until the next call of another method.
+func (s *Settle) Held() iter.Seq[*schema.Connection] {
+	return func(yield func(*schema.Connection) bool) {
+		for i := s.first; i < s.next; i++ {
+			if !yield(s.at(i)) {
+				return
+			}
+		}
+	}
+}
+
+// Lost gives how many resets were lost when Settle last asked, and when that was.
+func (s *Settle) Lost() (lost, at uint64) { return s.lost.lost, s.lost.at }
 
 // Came counts the records that came, Left those that left. All records that came before a moment have left once Left reaches
 // the Came of that moment.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tcpledger/agent/batch"
+	"tcpledger/agent/journal"
 	"tcpledger/agent/message"
 	"tcpledger/agent/publish"
 	"tcpledger/agent/symbols"
@@ -31,6 +32,9 @@ type KafkaConfig struct {
 	Limits    batch.Limits
 	Publisher *publish.Publisher
 	Symbols   *symbols.Uploader
+	Journal   *journal.Journal // nil: no run goes on with the session
+	// More says that another sink follows: Finish leaves the queue open.
+	More bool
 }
 
 // Kafka is the sink to Kafka: records go in batches to the events topic, stacks and the host's description to the meta topic.
@@ -117,7 +121,9 @@ func (k *Kafka) StacksLost() bool {
 // Finish sends all that is left and ends the queue. If the queue overflows by that, the losses are sent a few times; those that
 // remain then have no loss range, and the numbers of the session stay unaccounted for.
 func (k *Kafka) Finish(now uint64) error {
-	defer k.config.Publisher.Finish()
+	if !k.config.More {
+		defer k.config.Publisher.Finish()
+	}
 	if err := k.sendStacks(); err != nil {
 		return err
 	}
@@ -148,8 +154,14 @@ func (k *Kafka) sendBatch() error {
 	if err != nil || !ok {
 		return err
 	}
-	k.config.Publisher.Offer(m)
+	k.offer(m)
 	return nil
+}
+
+// offer queues a message. The journal has it before, so that the next run sends it again if this one dies.
+func (k *Kafka) offer(m message.Message) {
+	k.config.Journal.Add(&m)
+	k.config.Publisher.Offer(m)
 }
 
 func (k *Kafka) sendStacks() error {
@@ -169,6 +181,6 @@ func (k *Kafka) sendMeta(facts schema.HostFacts, stacks []schema.Stack) error {
 	if err != nil {
 		return fmt.Errorf("encode a message of %s: %w", schema.TopicMeta, err)
 	}
-	k.config.Publisher.Offer(message.Message{Topic: schema.TopicMeta, Key: []byte(h.Host), Value: value})
+	k.offer(message.Message{Topic: schema.TopicMeta, Key: []byte(h.Host), Value: value})
 	return nil
 }

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"tcpledger/schema"
+)
+
+// lives is how often an agent is killed or stopped in a test; TCPLEDGER_TEST_LIVES says another number.
+func lives(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv("TCPLEDGER_TEST_LIVES")
+	if text == "" {
+		return 5
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err)
+	return n
+}
+
+// bpffs mounts a bpffs with a folder for pins.
+func bpffs(t *testing.T) string {
+	t.Helper()
+	mount := t.TempDir()
+	require.NoError(t, unix.Mount("bpf", mount, "bpf", 0, "mode=0755"))
+	t.Cleanup(func() { require.NoError(t, unix.Unmount(mount, unix.MNT_DETACH)) })
+	dir := filepath.Join(mount, "tcpledger")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	return dir
+}
+
+// host is a place where agents follow each other.
+type host struct {
+	t       *testing.T
+	broker  string
+	listen  string
+	pins    string
+	journal string
+}
+
+func newHost(t *testing.T) *host {
+	needPrivileges(t)
+	return &host{t, newKafka(t), freeAddr(t), bpffs(t), t.TempDir()}
+}
+
+// agent starts the next agent and waits until it watches.
+func (h *host) agent(args ...string) *process {
+	h.t.Helper()
+	p := start(h.t, nil, append([]string{"--brokers", h.broker, "--listen", h.listen, "--symbols-delay", "0s", "--pins", h.pins, "--journal", h.journal}, args...)...)
+	p.healthy(h.listen)
+	return p
+}
+
+// kill ends an agent without a farewell.
+func (p *process) kill() {
+	p.signal(syscall.SIGKILL)
+	<-p.end
+}
+
+// account is what Kafka holds of one session, by number.
+type account struct {
+	rows        map[[2]uint64]schema.Connection // zero for an event
+	lost        map[[2]uint64]string
+	phases      map[string]int
+	runs        map[uint64]bool
+	promised    map[uint32]uint64 // by the last checkpoint
+	connections []schema.Connection
+}
+
+// accounts reads the events topic. A message that came twice counts once; anything else that came twice fails the test.
+func (h *host) accounts() map[uint64]*account {
+	h.t.Helper()
+	all, seen := map[uint64]*account{}, map[string]bool{}
+	for _, value := range readTopic(h.t, h.broker, schema.TopicEvents) {
+		if seen[string(value)] {
+			continue
+		}
+		seen[string(value)] = true
+		var b schema.Batch
+		require.NoError(h.t, schema.NewBatchDecoder().Decode(bytes.Clone(value), &b))
+		a := all[b.Session]
+		if a == nil {
+			a = &account{rows: map[[2]uint64]schema.Connection{}, lost: map[[2]uint64]string{}, phases: map[string]int{}, runs: map[uint64]bool{}}
+			all[b.Session] = a
+		}
+		a.add(h.t, &b)
+	}
+	return all
+}
+
+func (a *account) add(t *testing.T, b *schema.Batch) {
+	a.runs[b.Run] = true
+	row := func(stream uint32, seq uint64, c schema.Connection) {
+		at := [2]uint64{uint64(stream), seq}
+		a.requireNew(t, at)
+		a.rows[at] = c
+	}
+	for _, c := range b.Connections {
+		row(c.Stream, c.Seq, c)
+		a.connections = append(a.connections, c)
+	}
+	for i := range b.Events {
+		row(b.Events[i].Stream, b.Events[i].Seq, schema.Connection{})
+	}
+	for _, l := range b.Losses {
+		for seq := l.SeqFrom; seq <= l.SeqTo; seq++ {
+			at := [2]uint64{uint64(l.Stream), seq}
+			a.requireNew(t, at)
+			a.lost[at] = l.Cause
+		}
+	}
+	for _, c := range b.Checkpoints {
+		a.phases[c.Phase]++
+		a.promised = map[uint32]uint64{}
+		for i, stream := range c.Streams {
+			a.promised[stream] = c.Next[i]
+		}
+	}
+}
+
+func (a *account) requireNew(t *testing.T, at [2]uint64) {
+	t.Helper()
+	_, row := a.rows[at]
+	cause, lost := a.lost[at]
+	require.False(t, row || lost, "stream and number %v came before: row %v, lost %q", at, row, cause)
+}
+
+// requireComplete checks that each promised number is a row or lost.
+func (a *account) requireComplete(t *testing.T) {
+	t.Helper()
+	require.Positive(t, a.phases[schema.CheckpointStart])
+	require.Equal(t, 1, a.phases[schema.CheckpointEnd])
+	promised := 0
+	for stream, next := range a.promised {
+		for seq := range next {
+			at := [2]uint64{uint64(stream), seq}
+			_, lost := a.lost[at]
+			_, row := a.rows[at]
+			if !lost && !row {
+				t.Errorf("stream %d, number %d of %d: neither a row nor lost", stream, seq, next)
+			}
+		}
+		promised += int(next)
+	}
+	require.Equal(t, promised, len(a.rows)+len(a.lost), "more than was promised")
+}
+
+// verdicts are what was recorded of the ends that the test made.
+func (a *account) verdicts(want truth) truth {
+	got := truth{}
+	for i := range a.connections {
+		c := &a.connections[i]
+		local, remote := c.LocalIP.String()+":"+strconv.Itoa(int(c.LocalPort)), c.RemoteIP.String()+":"+strconv.Itoa(int(c.RemotePort))
+		if _, ours := want[local+" "+remote]; ours {
+			got[local+" "+remote] = schema.Decide(c)
+		}
+	}
+	return got
+}
+
+// under runs f while connections are made and ended without a pause, and gives what is known of them.
+func under(t *testing.T, f func()) truth {
+	want := truth{}
+	var over atomic.Bool
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		inNetNS(t, func() {
+			for !over.Load() {
+				maps.Copy(want, traffic(t, "127.0.0.1", 1))
+			}
+		})
+	}()
+	f()
+	over.Store(true)
+	<-done
+	return want
+}
+
+// TestStopsAndStarts: a service manager restarts the agent again and again. One session, nothing lost, each ending once with the right verdict.
+func TestStopsAndStarts(t *testing.T) {
+	h := newHost(t)
+	p := h.agent()
+	want := under(t, func() {
+		for range lives(t) {
+			p.signal(syscall.SIGTERM)
+			require.Zero(t, p.wait(), p.output())
+			p = h.agent()
+		}
+	})
+	last := p
+	last.signal(syscall.SIGINT)
+	require.Zero(t, last.wait(), last.output())
+	sessions := h.accounts()
+	require.Len(t, sessions, 1)
+	for _, a := range sessions {
+		a.requireComplete(t)
+		require.Greater(t, len(a.runs), 1)
+		require.Empty(t, a.lost)
+		got := a.verdicts(want)
+		for ends, v := range got {
+			require.Equal(t, want[ends], v, ends)
+		}
+		t.Logf("%d stops: %d records, %d lost, %d ends of which %d are there", lives(t), len(a.rows), len(a.lost), len(want), len(got))
+	}
+	entries, err := os.ReadDir(h.pins)
+	require.NoError(t, err)
+	require.Empty(t, entries, "SIGINT ends the session")
+}
+
+// TestKilledAgain: an agent dies without a farewell again and again. One session; what it had read and not sent is told as lost.
+func TestKilledAgain(t *testing.T) {
+	h := newHost(t)
+	p := h.agent()
+	want := under(t, func() {
+		for range lives(t) {
+			p.kill()
+			p = h.agent()
+		}
+	})
+	last := p
+	last.signal(syscall.SIGINT)
+	require.Zero(t, last.wait(), last.output())
+	sessions := h.accounts()
+	require.Len(t, sessions, 1)
+	for _, a := range sessions {
+		a.requireComplete(t)
+		for at, cause := range a.lost {
+			require.Equal(t, schema.LossAgentKilled, cause, "%v", at)
+		}
+		got := a.verdicts(want)
+		for ends, v := range got {
+			require.Equal(t, want[ends], v, ends)
+		}
+		t.Logf("%d kills: %d records, %d lost, %d ends of which %d are there", lives(t), len(a.rows), len(a.lost), len(want), len(got))
+	}
+}
+
+// TestOtherSettings: an agent with another kernel side ends the session of the one before, and begins its own.
+func TestOtherSettings(t *testing.T) {
+	h := newHost(t)
+	want := under(t, func() {
+		h.agent().kill()
+		p := h.agent("--enable", "state")
+		p.signal(syscall.SIGTERM)
+		require.Zero(t, p.wait(), p.output())
+	})
+	last := h.agent()
+	require.Contains(t, last.output(), "ends the session of an earlier run")
+	last.signal(syscall.SIGINT)
+	require.Zero(t, last.wait(), last.output())
+	sessions := h.accounts()
+	require.Len(t, sessions, 3)
+	for _, a := range sessions {
+		a.requireComplete(t)
+		for ends, v := range a.verdicts(want) {
+			require.Equal(t, want[ends], v, ends)
+		}
+	}
+}
+
+// TestPinsWithoutAJournal: what was sent is not known, so nothing is told; the pins go and a session begins.
+func TestPinsWithoutAJournal(t *testing.T) {
+	h := newHost(t)
+	h.agent().kill()
+	require.NoError(t, os.WriteFile(filepath.Join(h.journal, "journal"), []byte("what is this?"), 0o600))
+	p := h.agent()
+	require.Contains(t, p.output(), "journal is missing or damaged")
+	p.kill()
+	require.NoError(t, os.Remove(filepath.Join(h.journal, "journal")))
+	p = h.agent()
+	require.Contains(t, p.output(), "journal is missing or damaged")
+	p.signal(syscall.SIGINT)
+	require.Zero(t, p.wait(), p.output())
+}
+
+// TestTwoAgents: the second one says that the first has the pins, and has a session of its own.
+func TestTwoAgents(t *testing.T) {
+	h := newHost(t)
+	h.agent()
+	h.listen = freeAddr(t)
+	second := h.agent()
+	require.Equal(t, 1, strings.Count(second.output(), "another agent holds the pins"), second.output())
+	second.signal(syscall.SIGTERM)
+	require.Zero(t, second.wait(), second.output())
+}
+
+// TestUninstall: the hooks that a killed agent left are gone.
+func TestUninstall(t *testing.T) {
+	h := newHost(t)
+	p := h.agent()
+	uninstall := func() string {
+		cmd := exec.Command("/proc/self/exe", "uninstall", "--pins", h.pins)
+		cmd.Env = append(os.Environ(), beTheAgent+"=1")
+		out, _ := cmd.CombinedOutput() // the text says how it went
+		return string(out)
+	}
+	require.Contains(t, uninstall(), "another agent holds the pins")
+	p.kill()
+	require.Contains(t, uninstall(), "removed the pins of 1 sessions")
+	entries, err := os.ReadDir(h.pins)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}
