@@ -50,17 +50,18 @@ type host struct {
 	listen  string
 	pins    string
 	journal string
+	as      func(*exec.Cmd) // another user; nil: the test's own
 }
 
 func newHost(t *testing.T) *host {
 	needPrivileges(t)
-	return &host{t, newKafka(t), freeAddr(t), bpffs(t), t.TempDir()}
+	return &host{t: t, broker: newKafka(t), listen: freeAddr(t), pins: bpffs(t), journal: t.TempDir()}
 }
 
 // agent starts the next agent and waits until it watches.
 func (h *host) agent(args ...string) *process {
 	h.t.Helper()
-	p := start(h.t, nil, append([]string{"--brokers", h.broker, "--listen", h.listen, "--symbols-delay", "0s", "--pins", h.pins, "--journal", h.journal}, args...)...)
+	p := start(h.t, h.as, append([]string{"--brokers", h.broker, "--listen", h.listen, "--symbols-delay", "0s", "--pins", h.pins, "--journal", h.journal}, args...)...)
 	p.healthy(h.listen)
 	return p
 }
@@ -315,4 +316,38 @@ func TestUninstall(t *testing.T) {
 	entries, err := os.ReadDir(h.pins)
 	require.NoError(t, err)
 	require.Empty(t, entries)
+}
+
+// TestOrdinaryUser: two capabilities and a folder of its own are enough to leave the session to the next run, and to go on with it.
+func TestOrdinaryUser(t *testing.T) {
+	const nobody = 65534
+	h := newHost(t)
+	place, err := os.MkdirTemp("", "tcpledger-agent-")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(place)) })
+	require.NoError(t, os.Chmod(place, 0o755)) //nolint:gosec // the other user runs what is in it
+	own, err := os.Executable()
+	require.NoError(t, err)
+	binary := filepath.Join(place, "agent")
+	h.journal = filepath.Join(place, "journal")
+	out, err := exec.Command("cp", own, binary).CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.NoError(t, os.Mkdir(h.journal, 0o700))
+	for _, path := range []string{h.pins, h.journal} {
+		require.NoError(t, os.Chown(path, nobody, nobody))
+	}
+	require.NoError(t, os.Chmod(filepath.Dir(filepath.Dir(h.pins)), 0o755)) //nolint:gosec // the way to the folder of pins
+	h.as = func(cmd *exec.Cmd) {
+		cmd.Args = append([]string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all,+bpf,+perfmon", "--ambient-caps=-all,+bpf,+perfmon",
+			"--bounding-set=-all,+bpf,+perfmon", "--no-new-privs", binary}, cmd.Args[1:]...)
+		cmd.Path, cmd.Err = exec.LookPath("setpriv")
+	}
+	h.agent().kill()
+	second := h.agent()
+	require.Contains(t, second.output(), "goes on with the session of an earlier run")
+	second.signal(syscall.SIGINT)
+	require.Zero(t, second.wait(), second.output())
+	for _, a := range h.accounts() {
+		a.requireComplete(t)
+	}
 }

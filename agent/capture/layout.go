@@ -5,8 +5,6 @@ package capture
 import (
 	"crypto/sha256"
 	"fmt"
-	"hash"
-	"io"
 	"maps"
 	"slices"
 
@@ -24,61 +22,60 @@ type layout struct {
 
 // layoutOf is called when the spec is as it will be loaded.
 func layoutOf(spec *ebpf.CollectionSpec, values map[string]any) (layout, error) {
-	records, err := recordsHash(spec)
+	records, err := describeRecords(spec)
 	if err != nil {
 		return layout{}, err
 	}
-	h := sha256.New()
-	h.Write(bpf.Object())
+	all := slices.Clone(bpf.Object())
 	for _, name := range slices.Sorted(maps.Keys(spec.Maps)) {
-		fmt.Fprintf(h, "%s %d\n", name, spec.Maps[name].MaxEntries)
+		all = fmt.Appendln(all, name, spec.Maps[name].MaxEntries)
 	}
 	for _, name := range slices.Sorted(maps.Keys(spec.Programs)) {
-		fmt.Fprintln(h, name)
+		all = fmt.Appendln(all, name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		fmt.Fprintln(h, name, values[name])
+		all = fmt.Appendln(all, name, values[name])
 	}
-	return layout{records: records, all: short(h)}, nil
+	return layout{records: short(records), all: short(all)}, nil
 }
 
-func short(h hash.Hash) string { return fmt.Sprintf("%x", h.Sum(nil)[:8]) }
+func short(text []byte) string {
+	sum := sha256.Sum256(text)
+	return fmt.Sprintf("%x", sum[:8])
+}
 
-// recordsHash is over the types that the agent reads: names, offsets and sizes of their members, and the numbers that have names.
-func recordsHash(spec *ebpf.CollectionSpec) (string, error) {
-	h := sha256.New()
+// describeRecords has the types that the agent reads, and the numbers that have names.
+func describeRecords(spec *ebpf.CollectionSpec) ([]byte, error) {
+	var text []byte
 	for _, name := range []string{"connection", "event", "stack", "conn_state", "stream", "frames"} {
 		var s *btf.Struct
-		if err := spec.Types.TypeByName(name, &s); err != nil {
-			return "", fmt.Errorf("hash the layout of %s: %w", name, err)
+		err := spec.Types.TypeByName(name, &s)
+		if err == nil {
+			text, err = describe(text, s)
 		}
-		if err := describe(h, s); err != nil {
-			return "", fmt.Errorf("hash the layout of %s: %w", name, err)
+		if err != nil {
+			return nil, fmt.Errorf("hash the layout of %s: %w", name, err)
 		}
 	}
-	fmt.Fprintln(h, bpf.TotalNames(), bpf.Levels)
-	return short(h), nil
+	return fmt.Appendln(text, bpf.TotalNames(), bpf.Levels), nil
 }
 
-// describe writes a type in words, members and all.
-func describe(w io.Writer, t btf.Type) error {
+// describe appends a type in words, members and all.
+func describe(text []byte, t btf.Type) ([]byte, error) {
 	switch t := btf.UnderlyingType(t).(type) {
 	case *btf.Struct:
-		fmt.Fprintf(w, "{%d ", t.Size)
+		text = fmt.Appendf(text, "{%d ", t.Size)
 		for _, m := range t.Members {
-			fmt.Fprintf(w, "%s@%d ", m.Name, m.Offset)
-			if err := describe(w, m.Type); err != nil {
-				return err
+			var err error
+			if text, err = describe(fmt.Appendf(text, "%s@%d ", m.Name, m.Offset), m.Type); err != nil {
+				return nil, err
 			}
 		}
-		fmt.Fprint(w, "} ")
-		return nil
+		return append(text, "} "...), nil
 	case *btf.Array:
-		fmt.Fprintf(w, "[%d]", t.Nelems)
-		return describe(w, t.Type)
+		return describe(fmt.Appendf(text, "[%d]", t.Nelems), t.Type)
 	default:
 		size, err := btf.Sizeof(t)
-		fmt.Fprintf(w, "%d ", size)
-		return err
+		return fmt.Appendf(text, "%d ", size), err
 	}
 }

@@ -50,11 +50,11 @@ var rooms = map[string][]string{
 // clock that all records are on.
 var shared = []string{module + "/ingester/row", module + "/agent/message", module + "/agent/clock"}
 
-// assembled are the stages that are made of others. The agent's Kafka sink closes batches, queues them and asks for symbols; what
+// assembled are the stages that are made of others. The agent's Kafka sink closes batches, writes them into the journal, queues them and asks for symbols; what
 // publishes keeps on disk what memory should not hold.
 var assembled = map[string][]string{
 	"agent/publish": {"agent/spool"},
-	"agent/sink":    {"agent/batch", "agent/publish", "agent/symbols", "agent/print"},
+	"agent/sink":    {"agent/batch", "agent/journal", "agent/publish", "agent/symbols", "agent/print"},
 }
 
 // realParts are what any test may start: the real engines, real connections.
