@@ -26,13 +26,26 @@ func (s *Socket) Exec(comm string) *Socket {
 	t := s.Actor.t
 	t.Helper()
 	file := filepath.Join(t.TempDir(), actorPrefix+comm)
-	require.NoError(t, os.Link(s.Actor.Exe, file))
+	twin(t, s.Actor.Exe, file)
 	s.Actor.must(command{Op: "exec", FD: s.FD, IP: file})
 	became := *s.Actor
 	became.Comm, became.Exe = actorPrefix+comm, file
 	same := *s
 	same.Actor = &became
 	return &same
+}
+
+// twin makes a file with the content of another: the same one under a second name, or a copy on another file system.
+func twin(t testing.TB, from, to string) {
+	t.Helper()
+	err := os.Link(from, to)
+	if !errors.Is(err, unix.EXDEV) {
+		require.NoError(t, err)
+		return
+	}
+	content, err := os.ReadFile(from)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(to, content, 0o755))
 }
 
 // linkTo makes a link to this program, self, under which it is an actor named comm.
