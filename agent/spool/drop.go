@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"tcpledger/agent/message"
 	"tcpledger/internal/text"
@@ -80,9 +81,20 @@ func (q *Queue) drop(i int) error {
 	q.metrics.dropped.WithLabelValues(q.topic).Add(float64(held.messages))
 	q.metrics.lost.WithLabelValues(schema.LossSpoolOverflow).Add(float64(held.lost))
 	q.metrics.unknownRecords.Add(float64(held.unknown))
-	q.log.Warn("the spool is full, dropped its oldest segment; the numbers in it become loss ranges", "limit", text.Bytes(uint64(q.limit)),
-		"messages", held.messages, "records", held.lost)
+	q.sayFull(held)
 	return nil
+}
+
+// sayEvery is how often a drop is logged.
+const sayEvery = time.Minute
+
+// sayFull logs a drop if there was none for a while.
+func (q *Queue) sayFull(held *inventory) {
+	if time.Since(q.said) > sayEvery {
+		q.log.Warn("the spool is full and drops its oldest segments; the numbers in them become loss ranges", "limit", text.Bytes(uint64(q.limit)),
+			"messages", held.messages, "records", held.lost)
+		q.said = time.Now()
+	}
 }
 
 // inventory is what a segment held.

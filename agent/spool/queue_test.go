@@ -84,7 +84,7 @@ func TestOldestIsDroppedAndCounted(t *testing.T) {
 			require.LessOrEqual(t, q.Bytes(), int64(limit))
 		}
 		if session == 3 {
-			require.Contains(t, log.String(), "dropped its oldest segment")
+			require.Contains(t, log.String(), "drops its oldest segments")
 		}
 		crash(t, q)
 		q, log = open(t, dir, limit)
