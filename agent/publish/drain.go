@@ -18,6 +18,8 @@ const (
 	drainShare = 8
 	// drainLeast is the rate, in bytes a second, of a host on which little happens.
 	drainLeast = float64(1 << 20)
+	// drainDebt is how much of a slow request's time the next ones make up for.
+	drainDebt = time.Second
 	// yieldBytes are the live bytes in memory beyond which the disk waits: live messages go first.
 	yieldBytes = 2 * requestBytes
 	// yieldFor is how long it waits before it looks again.
@@ -75,8 +77,8 @@ func (d *drainer) pace(bytes int, began time.Time) {
 	d.mu.Lock()
 	rate := max(drainLeast, drainShare*d.offered.perSecond(began))
 	d.mu.Unlock()
-	if d.next.Before(began) {
-		d.next = began
+	if earliest := began.Add(-drainDebt); d.next.Before(earliest) {
+		d.next = earliest
 	}
 	d.next = d.next.Add(time.Duration(float64(bytes) / rate * float64(time.Second)))
 }

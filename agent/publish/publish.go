@@ -36,7 +36,7 @@ func Bounds() map[string]string {
 }
 
 // DefaultLimits are the limits without flags.
-func DefaultLimits() Limits { return Limits{QueueBytes: 48 << 20} }
+func DefaultLimits() Limits { return Limits{QueueBytes: 40 << 20} }
 
 // Validate refuses a queue that is too small; the error names the flag.
 func (l *Limits) Validate() error {

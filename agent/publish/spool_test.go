@@ -37,8 +37,8 @@ func spooled(t *testing.T, b *broker, dir string, memory, disk int64) (*Publishe
 		Outage: program.NewOutage(log, "kafka"), Registry: registry, Spool: s}), out
 }
 
-// real is a batch with one number, padded to about size bytes.
-func real(t testing.TB, session, seq uint64, size int) message.Message {
+// encoded is a batch with one number, padded to about size bytes.
+func encoded(t testing.TB, session, seq uint64, size int) message.Message {
 	t.Helper()
 	e := schema.NewBatchEncoder()
 	e.AddEvent(&schema.Event{Kind: schema.KindError, Identity: schema.Identity{Seq: seq, At: seq, Weight: 1}, Reason: strings.Repeat("x", size)})
@@ -78,7 +78,7 @@ func TestLateNotLost(t *testing.T) {
 	wait := run(t, p, context.Background())
 	const n = 6000
 	for seq := range uint64(n) {
-		p.Offer(real(t, 5, seq, 900))
+		p.Offer(encoded(t, 5, seq, 900))
 		if seq%100 == 0 { // what comes faster than the disk takes it would be dropped
 			require.Eventually(t, func() bool { return testutil.ToFloat64(p.metrics.queueBytes) < 700_000 }, patience, time.Millisecond)
 		}
@@ -106,7 +106,7 @@ func TestTheNextRunSendsTheRest(t *testing.T) {
 		p, log := spooled(t, b, dir, 16<<20, 16<<20)
 		wait := run(t, p, context.Background())
 		for seq := range uint64(n) {
-			p.Offer(real(t, session, seq, 400))
+			p.Offer(encoded(t, session, seq, 400))
 			if seq%1000 == 0 {
 				require.Eventually(t, func() bool { return testutil.ToFloat64(p.metrics.queueBytes) < 8<<20 }, patience, time.Millisecond)
 			}
@@ -150,7 +150,7 @@ func TestFullDiskIsMemoryOnly(t *testing.T) {
 	seq := uint64(0)
 	require.Eventually(t, func() bool {
 		for range 100 {
-			p.Offer(real(t, 5, seq, 900))
+			p.Offer(encoded(t, 5, seq, 900))
 			seq++
 		}
 		return p.SpoolErr() != nil && p.Err() != nil
@@ -182,7 +182,7 @@ func TestTooLargeOnDisk(t *testing.T) {
 	p, _ := spooled(t, b, t.TempDir(), 16<<20, 64<<20)
 	wait := run(t, p, context.Background())
 	for seq := range uint64(5) {
-		m := real(t, 5, seq, 100)
+		m := encoded(t, 5, seq, 100)
 		if seq == 2 {
 			m = noise(t, 5, seq, 100_000)
 		}
