@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,6 +23,7 @@ type daemonSet struct {
 				EnableServiceLinks bool `yaml:"enableServiceLinks"`
 				SecurityContext    struct {
 					SeccompProfile struct{ Type string } `yaml:"seccompProfile"`
+					FSGroup        int                   `yaml:"fsGroup"`
 				} `yaml:"securityContext"`
 				Containers []container
 				Volumes    []struct {
@@ -79,13 +81,19 @@ func TestDaemonSetRunsTheAgentAsItIs(t *testing.T) {
 	require.Len(t, agent.Ports, 1)
 	require.Equal(t, port, strconv.Itoa(agent.Ports[0].ContainerPort))
 	require.Equal(t, "/healthz", agent.ReadinessProbe.HTTPGet.Path)
-	require.Nil(t, agent.LivenessProbe, "a restart while Kafka is away loses what the agent holds")
+	require.Nil(t, agent.LivenessProbe, "a restart mends nothing while Kafka is away")
 
 	require.Equal(t, []string{"BPF", "PERFMON", "SYSLOG"}, agent.SecurityContext.Capabilities.Add)
 	require.Equal(t, []string{"ALL"}, agent.SecurityContext.Capabilities.Drop)
 	require.Equal(t, 65534, agent.SecurityContext.RunAsUser)
 	require.True(t, agent.SecurityContext.AllowPrivilegeEscalation, "false switches the image's file capabilities off")
+	writable := 0
 	for _, mount := range agent.VolumeMounts {
+		if strings.HasPrefix(config["spool"].(string), mount.MountPath+"/") {
+			writable++
+			require.False(t, mount.ReadOnly)
+			continue
+		}
 		require.True(t, mount.ReadOnly)
 		require.Contains(t, hostPaths, mount.MountPath)
 		require.True(t, slices.ContainsFunc(pod.Volumes, func(v struct {
@@ -95,4 +103,6 @@ func TestDaemonSetRunsTheAgentAsItIs(t *testing.T) {
 			return v.Name == mount.Name && v.HostPath.Path == mount.MountPath
 		}), mount.Name)
 	}
+	require.Equal(t, 1, writable, "the spool's folder")
+	require.Equal(t, agent.SecurityContext.RunAsUser, pod.SecurityContext.FSGroup, "so that the agent may write there")
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -87,16 +88,27 @@ func field(t *testing.T, text, name string) int {
 	return 0
 }
 
-// The queue, the state map and the stack map are full at once, with the settings that are the default and the limit that is
-// shipped: the agent stays below both.
+// The queue, the state map and the stack map are full at once while Kafka is away, with the settings that are the default and the limit
+// that is shipped: the agent stays below both. So it does with a spool that overflows again and again.
 func TestAgentStaysWithinTheShippedLimit(t *testing.T) {
 	needKernel(t)
+	t.Run("memory only", func(t *testing.T) {
+		staysWithin(t, `tcpledger_agent_publish_dropped_messages_total{cause="queue_overflow",topic="tcpledger.events.v1"}`)
+	})
+	t.Run("spool", func(t *testing.T) {
+		staysWithin(t, `tcpledger_agent_spool_dropped_messages_total{topic="tcpledger.events.v1"}`, "--spool", t.TempDir(), "--spool-bytes", "16MiB")
+	})
+}
+
+// staysWithin runs an agent without Kafka until it dropped messages, by that metric.
+func staysWithin(t *testing.T, dropped string, arguments ...string) {
+	t.Helper()
 	for _, file := range []string{unitFile, "../docker-compose.yml", "kubernetes/agent-daemonset.yaml"} {
 		require.Regexp(t, `MemoryMax=512M\n|mem_limit: 512m\n|limits: \{memory: 512Mi\}`, read(t, file), "%s: this test's limit", file)
 	}
 	g := limited(t, shipped)
 	join := []string{"-c", `echo $$ >"$1"/cgroup.procs && shift && exec "$@"`, "sh", g.path, program(t, "tcpledger-agent")}
-	agent := startCommand(t, nil, "sh", append(join, "--brokers", "127.0.0.1:1")...)
+	agent := startCommand(t, nil, "sh", slices.Concat(join, []string{"--brokers", "127.0.0.1:1"}, arguments)...)
 	require.Eventually(t, func() bool { code, _ := agent.get("/status"); return code == 200 }, wait.Long, 50*time.Millisecond)
 
 	_, body := agent.get("/status")
@@ -128,8 +140,8 @@ func TestAgentStaysWithinTheShippedLimit(t *testing.T) {
 		require.Zero(t, killed, "%d MiB at most before", highest>>20)
 		highest = max(highest, used)
 		_, metrics := agent.get("/metrics")
-		return field(t, metrics, `tcpledger_agent_publish_dropped_messages_total{cause="queue_overflow",topic="tcpledger.events.v1"}`) > 20
-	}, wait.Long, time.Millisecond, "the queue never overflowed")
+		return strings.Contains(metrics, dropped) && field(t, metrics, dropped) > 20
+	}, wait.Long, time.Millisecond, "it never overflowed")
 	t.Logf("at most %d MiB", highest>>20)
 	require.Less(t, highest, shipped)
 	require.NotContains(t, agent.said.String(), "the settings allow more memory")
