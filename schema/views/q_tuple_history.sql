@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
--- edition 2: What happened to the connections of one address and port?
+-- edition 3: What happened to the connections of one address and port?
 --
 -- ip and port are of either end. Containers of one host may have the same address: netns_cookie tells their network namespaces apart.
+-- The keys of the rows are found first: with FINAL, a condition alone reads all columns of five minutes.
 SELECT moment AS at, host, netns_cookie, what, why, conn, local, remote, owner, state, bytes
 FROM
 (
@@ -10,7 +11,14 @@ FROM
         concat({plain remote_ip}, ' ', toString(remote_port)) AS remote,
         owner_comm AS owner, last_state AS state, bytes_sent + bytes_received AS bytes, session, stream, seq
     FROM {db}.connections FINAL
-    WHERE {window of closed_at}
+    WHERE (toStartOfFiveMinutes(closed_at), host, cgroup_id, conn) GLOBAL IN
+        (
+            SELECT toStartOfFiveMinutes(closed_at), host, cgroup_id, conn FROM {db}.connections
+            WHERE {window of closed_at}
+                AND (remote_ip = toIPv6({ip:String}) AND remote_port = {port:UInt16} OR local_ip = toIPv6({ip:String}) AND local_port = {port:UInt16})
+            SETTINGS final = 0
+        )
+        AND {window of closed_at}
         AND (remote_ip = toIPv6({ip:String}) AND remote_port = {port:UInt16} OR local_ip = toIPv6({ip:String}) AND local_port = {port:UInt16})
     UNION ALL
     SELECT at AS moment, host, netns_cookie, kind AS what, if(reason != '', reason, error) AS why, conn,
@@ -18,7 +26,14 @@ FROM
         concat({plain remote_ip}, ' ', toString(remote_port)) AS remote,
         owner_comm AS owner, state, length AS bytes, session, stream, seq
     FROM {db}.events FINAL
-    WHERE {window of at}
+    WHERE (toStartOfFiveMinutes(at), host, cgroup_id, conn) GLOBAL IN
+        (
+            SELECT toStartOfFiveMinutes(at), host, cgroup_id, conn FROM {db}.events
+            WHERE {window of at}
+                AND (remote_ip = toIPv6({ip:String}) AND remote_port = {port:UInt16} OR local_ip = toIPv6({ip:String}) AND local_port = {port:UInt16})
+            SETTINGS final = 0
+        )
+        AND {window of at}
         AND (remote_ip = toIPv6({ip:String}) AND remote_port = {port:UInt16} OR local_ip = toIPv6({ip:String}) AND local_port = {port:UInt16})
 )
 ORDER BY at, host, session, stream, seq
