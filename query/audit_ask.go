@@ -181,7 +181,6 @@ var rowTables = []struct{ name, time string }{{"connections", "closed_at"}, {"ev
 // question fills in a text of this file. Sessions is nil for all sessions near the window.
 func (a *auditor) question(name, sql string, sessions []uint64) Question {
 	parameters := a.window.parameters()
-	parameters["promised"] = "[" + a.promised + "]"
 	host := ""
 	if a.filter.Host != "" {
 		host, parameters["host"] = " AND host = {host:String}", textParameter(a.filter.Host)
@@ -194,6 +193,9 @@ func (a *auditor) question(name, sql string, sessions []uint64) Question {
 		parameters["sessions"] = "[" + strings.Join(texts, ",") + "]"
 	}
 	sql = strings.ReplaceAll(sql, "<promises>", strings.Replace(promisesSQL, "toString(boot_id) AS boot", "boot_id", 1))
+	if strings.Contains(sql, "{promised:") {
+		parameters["promised"] = "[" + a.promised + "]"
+	}
 	for name, text := range map[string]string{"<from>": paramFrom, "<to>": paramTo, "<host>": host, "<database>.": a.client.table("")} {
 		sql = strings.ReplaceAll(sql, name, text)
 	}
