@@ -5,6 +5,7 @@ package rollups
 import (
 	_ "embed"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -45,12 +46,11 @@ func (d *monthsData) made() int       { return d.rows / 100 * d.part }
 func (d *monthsData) events() int     { return d.rows / eventsOf }
 func (d *monthsData) madeEvents() int { return d.events() / 100 * d.part }
 
-// end is when the day's rows end.
+// end is the first checkpoint after the day's rows: where the daily curve of the statements reaches the part.
 func (d *monthsData) end() time.Time {
-	if d.part < 100 {
-		return benchDay.Add(time.Duration(d.part*24*36) * time.Second)
-	}
-	return benchDay.Add(24 * time.Hour)
+	u := float64(d.part) / 100
+	seconds := 86400 * (u + 0.4*math.Sin(2*math.Pi*u)/(2*math.Pi))
+	return benchDay.Add(time.Duration(math.Ceil(seconds/between)) * between * time.Second)
 }
 
 // held counts what is in a table.
