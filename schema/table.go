@@ -39,7 +39,9 @@ func (t *Table) Age() string {
 	case t.TTL == retentionTTL:
 		return "toDateTime(received_at)"
 	case slices.ContainsFunc(t.Columns, func(c Column) bool { return c.Name == "made_at" }):
-		i := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == "bucket" || c.Name == "hour" })
+		i := slices.IndexFunc(t.Columns, func(c Column) bool {
+			return c.Name == "bucket" || c.Name == "hour" || c.Name == "minute" || c.Name == "began"
+		})
 		return t.Columns[i].Name
 	}
 	return ""

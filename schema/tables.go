@@ -208,5 +208,5 @@ func AllTables() []*Table {
 	for _, r := range Rollups() {
 		out = append(out, r.Table())
 	}
-	return out
+	return append(out, stormTables()...)
 }

@@ -51,6 +51,9 @@ func Views(t Target) ([]View, error) {
 	for _, r := range Rollups() {
 		out = append(out, r.View(t))
 	}
+	for _, s := range StormSteps() {
+		out = append(out, s.View(t))
+	}
 	entries, err := viewFiles.ReadDir("views")
 	if err != nil {
 		return nil, err
