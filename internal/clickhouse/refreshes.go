@@ -11,8 +11,9 @@ import (
 	"tcpledger/schema"
 )
 
-// Refresh is how the view of a rollup is. Waiting units got rows since they were computed; Lag is the age of the oldest note among
-// them. Rows of the last minute always wait: their notes may be older than they are.
+// Refresh is how the view of a rollup is, or of a step of the finding of storms, for which nothing waits. Waiting units got rows since
+// they were computed; Lag is the age of the oldest note among them. Rows of the last minute always wait: their notes may be older than
+// they are.
 type Refresh struct {
 	Succeeded *time.Time // nil for never
 	Exception string     // of the last refresh, "" if it succeeded
@@ -35,7 +36,7 @@ func (r *Refresh) Trouble(now time.Time) string {
 	return ""
 }
 
-// Refreshes says how each rollup is, by its name. A rollup without its view is missing.
+// Refreshes says how each rollup and each step of the finding of storms is, by the table's name. One without its view is missing.
 func (db *DB) Refreshes(ctx context.Context) (map[string]Refresh, error) {
 	var views []struct {
 		View      string     `ch:"view"`
@@ -59,6 +60,13 @@ func (db *DB) Refreshes(ctx context.Context) (map[string]Refresh, error) {
 			}
 			state.Lag = time.Duration(seconds) * time.Second
 			out[r.Name] = state
+		}
+	}
+	for _, step := range schema.StormSteps() {
+		for _, v := range views {
+			if v.View == step.ViewName() {
+				out[step.Table.Name] = Refresh{Succeeded: v.Succeeded, Exception: v.Exception}
+			}
 		}
 	}
 	return out, nil
