@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package refreshes watches how ClickHouse keeps the rollups: a view that fails shows in the ingester's health, and what waits to be
-// computed in its metrics.
+// Package refreshes watches how ClickHouse keeps the rollups and finds storms: a view that fails shows in the ingester's health, what
+// waits to be computed and the storms that go on in its metrics.
 package refreshes
 
 import (
@@ -35,19 +35,21 @@ type Job struct {
 	failed  *prometheus.GaugeVec
 	waiting *prometheus.GaugeVec
 	lag     *prometheus.GaugeVec
+	storms  *prometheus.GaugeVec
 }
 
 // New makes the job. It asks by db; outage hears of questions that fail.
 func New(db *clickhouse.DB, outage retry.Outage, registry prometheus.Registerer) *Job {
-	gauge := func(name, help string) *prometheus.GaugeVec {
-		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tcpledger_ingester_rollup_" + name, Help: help}, []string{"rollup"})
+	gauge := func(name, label, help string) *prometheus.GaugeVec {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tcpledger_ingester_" + name, Help: help}, []string{label})
 		registry.MustRegister(g)
 		return g
 	}
 	return &Job{db: db, outage: outage,
-		failed:  gauge("failing", "1 if the last refresh of the rollup's view failed, or none ended for half an hour."),
-		waiting: gauge("waiting", "Five minutes, or hours, that got rows since they were computed."),
-		lag:     gauge("lag_seconds", "Age of the oldest note of rows that the rollup does not have yet; a minute is normal."),
+		failed:  gauge("rollup_failing", "rollup", "1 if the last refresh of the rollup's view failed, or none ended for half an hour."),
+		waiting: gauge("rollup_waiting", "rollup", "Five minutes, or hours, that got rows since they were computed."),
+		lag:     gauge("rollup_lag_seconds", "rollup", "Age of the oldest note of rows that the rollup does not have yet; a minute is normal."),
+		storms:  gauge("storm_excess", "what", "How many more than expected there are so far in a storm that goes on; absent without one. Each ingester says the same."),
 	}
 }
 
@@ -71,21 +73,41 @@ func (j *Job) Pass(ctx context.Context) (changed bool, err error) {
 		return false, err
 	}
 	var failing []string
-	for _, r := range schema.Rollups() {
-		state, ok := states[r.Name]
+	look := func(name string) clickhouse.Refresh {
+		state, ok := states[name]
 		why := "its view is missing"
 		if ok {
 			why = state.Trouble(time.Now())
 		}
 		if why != "" {
-			failing = append(failing, r.Name+": "+why)
+			failing = append(failing, name+": "+why)
 		}
-		j.failed.WithLabelValues(r.Name).Set(map[bool]float64{true: 1}[why != ""])
+		j.failed.WithLabelValues(name).Set(map[bool]float64{true: 1}[why != ""])
+		return state
+	}
+	for _, r := range schema.Rollups() {
+		state := look(r.Name)
 		j.waiting.WithLabelValues(r.Name).Set(float64(state.Waiting))
 		j.lag.WithLabelValues(r.Name).Set(state.Lag.Seconds())
+	}
+	for _, step := range schema.StormSteps() {
+		look(step.Table.Name)
 	}
 	slices.Sort(failing)
 	text := strings.Join(failing, "; ")
 	j.failing.Store(&text)
-	return false, nil
+	return false, j.lookForStorms(ctx)
+}
+
+// lookForStorms shows the storms that go on, and those only.
+func (j *Job) lookForStorms(ctx context.Context) error {
+	storms, err := j.db.StormsNow(ctx)
+	if err != nil {
+		return err
+	}
+	j.storms.Reset()
+	for what, excess := range storms {
+		j.storms.WithLabelValues(what).Set(excess)
+	}
+	return nil
 }

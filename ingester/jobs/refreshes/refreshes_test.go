@@ -3,6 +3,7 @@
 package refreshes
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ func TestAFailingViewIsSeen(t *testing.T) {
 	refresh()
 	look()
 	require.NoError(t, job.Err())
-	require.Equal(t, len(schema.Rollups()), testutil.CollectAndCount(registry, "tcpledger_ingester_rollup_failing"))
+	require.Equal(t, len(schema.Rollups())+len(schema.StormSteps()), testutil.CollectAndCount(registry, "tcpledger_ingester_rollup_failing"))
 	require.Zero(t, testutil.ToFloat64(job.waiting.WithLabelValues("closes_1m")))
 
 	require.NoError(t, db.Exec(t.Context(), "RENAME TABLE tcpledger.closes_1m TO tcpledger.elsewhere"))
@@ -57,6 +58,27 @@ func TestAFailingViewIsSeen(t *testing.T) {
 	look()
 	require.False(t, strings.Contains(text(job), "closes_1m: "), text(job))
 	require.Zero(t, testutil.ToFloat64(job.waiting.WithLabelValues("closes_1m")))
+}
+
+// A storm that goes on is in the metrics with how many more than expected there are, until it is over.
+func TestAStormIsShown(t *testing.T) {
+	_, db := tables.Start(t)
+	require.NoError(t, db.Exec(t.Context(), "SYSTEM STOP VIEWS"))
+	registry := prometheus.NewRegistry()
+	job := New(db, nil, registry)
+	look := func() int {
+		_, err := job.Pass(t.Context())
+		require.NoError(t, err)
+		return testutil.CollectAndCount(registry, "tcpledger_ingester_storm_excess")
+	}
+	require.Zero(t, look())
+	row := "INSERT INTO tcpledger.storms (what, began, ended, records, expected, made_at) SELECT '%s', toDateTime('2026-01-01 00:00:00'), now() %s, 500, 20.5, now64(3)"
+	require.NoError(t, db.Exec(t.Context(), fmt.Sprintf(row, "refused", "+ INTERVAL 30 MINUTE")))
+	require.NoError(t, db.Exec(t.Context(), fmt.Sprintf(row, "drop", "- INTERVAL 6 MINUTE")))
+	require.Equal(t, 1, look())
+	require.InDelta(t, 479.5, testutil.ToFloat64(job.storms.WithLabelValues("refused")), 0.01)
+	require.NoError(t, db.Exec(t.Context(), fmt.Sprintf(row, "refused", "- INTERVAL 6 MINUTE")))
+	require.Zero(t, look())
 }
 
 func text(j *Job) string {
