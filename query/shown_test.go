@@ -3,6 +3,7 @@
 package query_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -13,6 +14,28 @@ import (
 
 	"tcpledger/query"
 )
+
+func one[T any](ask1 func(context.Context, *query.Client, ask) (T, error)) question {
+	return many(func(ctx context.Context, c *query.Client, a ask) ([]T, error) {
+		row, err := ask1(ctx, c, a)
+		return []T{row}, err
+	})
+}
+
+func many[T any](ask1 func(context.Context, *query.Client, ask) ([]T, error)) question {
+	return func(ctx context.Context, c *query.Client, a ask) (string, rows, error) {
+		answer, err := ask1(ctx, c, a)
+		var out rows
+		for _, row := range answer {
+			out = append(out, shown(row, a.by))
+		}
+		header := ""
+		if len(out) > 0 {
+			header = strings.Join(slices.Sorted(maps.Keys(out[0])), ", ")
+		}
+		return header, out, err
+	}
+}
 
 // shown gives the cells of an answer's row by their names: those of the columns, and the dimensions of a group's key.
 func shown(row any, by []query.Dimension) map[string]string {
