@@ -18,6 +18,7 @@ import (
 	"tcpledger/cmd/tcpledger/retention"
 	"tcpledger/cmd/tcpledger/rollups"
 	"tcpledger/cmd/tcpledger/sql"
+	"tcpledger/cmd/tcpledger/storms"
 	"tcpledger/cmd/tcpledger/topics"
 	"tcpledger/cmd/tcpledger/up"
 	"tcpledger/internal/devstack"
@@ -31,7 +32,7 @@ func rootCommand() *cobra.Command {
 		"tcpledger keeps a ledger of how every TCP connection on a fleet ended: who ended it, why, in which kernel code path, and on\n"+
 			"whose behalf. It runs the whole of it on this machine (up) and answers from the tables of a fleet.")
 	root.AddCommand(up.Command(), console.Command(), postmortem.Command(), ends.Command(), audit.Command(), decode.Command(), migrateCommand(), topics.Command(),
-		rollups.Command(), retention.Command(), logs.Command(), logs.ExplainCommand(), sql.Command())
+		rollups.Command(), storms.Command(), retention.Command(), logs.Command(), logs.ExplainCommand(), sql.Command())
 	root.AddCommand(devstack.Commands()...)
 	return root
 }
