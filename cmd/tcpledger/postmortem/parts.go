@@ -7,6 +7,7 @@ var parts = []part{
 	section("totals", "", totals),
 	against,
 	section("timeline", "Over time", timeline),
+	section("storms", "Storms", storms),
 	section("by_cause", "By cause", byCause),
 	section("first_movers", "Who moved first", firstMovers),
 	section("both_ends", "Both ends", bothEnds),

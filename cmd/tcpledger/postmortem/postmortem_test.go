@@ -191,6 +191,7 @@ func TestAPartFails(t *testing.T) {
 
 	drop("connections")
 	drop("loss")
+	drop("storms")
 	code, out, errs = run(t, ch, window...)
 	require.Equal(t, 1, code)
 	require.Empty(t, out, "no report at all if nothing was answered")
