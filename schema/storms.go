@@ -31,6 +31,9 @@ func StormSteps() []StormStep {
 	}
 }
 
+// FailedConnects is the list, in SQL, of the causes that failed_connects counts: those of a connect() that failed.
+const FailedConnects = "('refused', 'connect_timeout', 'unreachable', 'connect_abandoned', 'no_local_port')"
+
 // JudgedMinutes is how many of the newest minutes each look judges.
 const JudgedMinutes = 15
 
@@ -57,13 +60,14 @@ var stormTerms = [][2]string{
 	{"{expected}", "greatest(toFloat64(middle), (arraySum(arraySlice(arraySort(numbers), 1, greatest(length(numbers) - 3, 1))) + 1) / length(numbers))"},
 	{"{spread}", "1.4826 * arrayReduce('quantileExact', arrayMap(n -> abs(toInt64(n) - toInt64(middle)), numbers))"},
 	{"{unmade}", "('refused', 'connect_timeout', 'unreachable', 'connect_abandoned', 'no_local_port', 'handshake_failed')"},
-	{"{failed}", "('refused', 'connect_timeout', 'unreachable', 'connect_abandoned', 'no_local_port')"},
+	{"{failed}", FailedConnects},
 	{"{ordinary}", "('local_close', 'peer_close', 'local_shutdown')"},
 	{"{own load}", "('local_close', 'peer_close', 'local_shutdown', 'early_closes', 'late_closes')"},
 	{"{kinds}", "('reset_sent', 'reset_received', 'drop')"},
 	{"{least watched}", "45"}, // minutes of a past
 	{"{deviations}", "6"},     // of which a minute of a day of all kinds has none by chance
 	{"{floor}", "3"},          // of a deviation
+	{"{near}", "0.15"},        // of the best factor: as good
 	{"{least ratio}", "1.5"},  // what differs by less is no storm, however many there are
 }
 
