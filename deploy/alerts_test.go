@@ -12,6 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// withoutClouds builds promtool without its ways to find targets, which the rules do not need: a fifth less to build.
+const withoutClouds = "-tags=remove_all_sd"
+
 // promtool runs Prometheus's own tool, pinned by a module of its own: it has more dependencies than all of tcpledger.
 func promtool(t *testing.T, arguments ...string) string {
 	t.Helper()
@@ -19,7 +22,7 @@ func promtool(t *testing.T, arguments ...string) string {
 		t.Skip("the quick run does not build promtool")
 	}
 	command := exec.CommandContext(t.Context(), "go", append([]string{"-C", "../test/promtool", "tool", "promtool"}, arguments...)...)
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS="+os.Getenv("GOFLAGS")+" "+withoutClouds)
 	out, err := command.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return string(out)
