@@ -26,7 +26,7 @@ func ParseAgainst(s string, w Window, now time.Time) (*Window, error) {
 	}
 	begin, err := when.Parse(s, w.From)
 	if err != nil || !strings.HasPrefix(s, "-") || !begin.Before(w.From) {
-		return nil, fmt.Errorf("%q is no window: want -1d, -7d, or FROM/TO", s)
+		return nil, fmt.Errorf("%q is no window: want -1d, -7d, FROM/TO, or storm", s)
 	}
 	return &Window{begin, begin.Add(w.Length())}, nil
 }

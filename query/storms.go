@@ -24,6 +24,21 @@ type Storm struct {
 	Factors  []Factor    `json:"factors"` // what it is made of, what explains most first
 }
 
+const day = 24 * time.Hour
+
+// Past is the hour that said most clearly what was to be expected when the storm began: the one before it, or the one around that time a
+// day or a week earlier.
+func (s *Storm) Past() Window {
+	const half = 30 * time.Minute
+	switch s.Departed[0].Against {
+	case "days":
+		return Window{s.Began.Add(-day - half), s.Began.Add(-day + half)}
+	case "weeks":
+		return Window{s.Began.Add(-7*day - half), s.Began.Add(-7*day + half)}
+	}
+	return Window{s.Began.Add(-2 * half), s.Began}
+}
+
 // Departure is one thing that departed from its past: a cause, failed_connects (all causes of a connect() that fails), early_closes and
 // late_closes (sooner or later than 98 % of the connections of their service), endings (all of them), reset_sent, reset_received
 // or drop.

@@ -22,6 +22,7 @@ import (
 type Scope struct {
 	Window  query.Window
 	Against *query.Window
+	OfStorm bool // Against becomes the past of the window's largest storm
 	Filter  query.Filter
 	Logs    logs.Tables
 	Top     int

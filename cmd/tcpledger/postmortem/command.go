@@ -57,13 +57,14 @@ against another window. A part whose question fails says so in its place; the ex
 		Example: `  tcpledger postmortem --from 14:00 --to 14:10
   tcpledger postmortem --from -1h --host web-1 --remote 10.1.0.0/16 --format json
   tcpledger postmortem --from 14:00 --to 14:10 --against -7d
+  tcpledger postmortem --from 14:00 --to 14:10 --against storm
   tcpledger postmortem --from "2026-11-23 14:00" --to "2026-11-23 14:10" --tz Europe/Berlin --format html --output report.html`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd, time.Now()) },
 	}
 	flags := cmd.Flags()
 	o.window.Register(flags)
-	flags.StringVar(&o.against, "against", "", "say what is new against another `window`: as long and so much earlier (-1d, -7d), or FROM/TO")
+	flags.StringVar(&o.against, "against", "", "say what is new against another `window`: as long and so much earlier (-1d, -7d), FROM/TO, or the past of the window's largest storm (storm)")
 	flags.StringVar(&o.host, "host", "", "only endings on this `host`")
 	flags.StringVar(&o.remote, "remote", "", "only endings with this remote `IP` address or range (CIDR)")
 	flags.IntVar(&o.top, "top", 5, "`lines` of each table")
@@ -91,11 +92,15 @@ func (o *options) question(now time.Time) (*Scope, error) {
 	if err := o.logs.Check(); err != nil {
 		return nil, fmt.Errorf("--otel-logs and --otel-traces: %w", err)
 	}
-	past, err := query.ParseAgainst(o.against, w, now.In(o.window.Location()))
+	against, ofStorm := o.against, o.against == "storm"
+	if ofStorm {
+		against = ""
+	}
+	past, err := query.ParseAgainst(against, w, now.In(o.window.Location()))
 	if err != nil {
 		return nil, fmt.Errorf("--against: %w", err)
 	}
-	return &Scope{Window: w, Against: past, Logs: o.logs, Filter: query.Filter{Host: o.host, Remote: remote}, Top: o.top, Zone: o.window.Location(), Now: now}, nil
+	return &Scope{Window: w, Against: past, OfStorm: ofStorm, Logs: o.logs, Filter: query.Filter{Host: o.host, Remote: remote}, Top: o.top, Zone: o.window.Location(), Now: now}, nil
 }
 
 func (o *options) run(cmd *cobra.Command, now time.Time) error {
@@ -129,7 +134,11 @@ func (o *options) collect(ctx context.Context, db *clickhouse.DB, scope *Scope) 
 	if err := db.Supported(ctx); errors.As(err, &unfit) {
 		return nil, err
 	}
-	return Collect(ctx, query.New(db, db.Name, maxTime).ReadingAtMost(o.maxRows), scope)
+	client := query.New(db, db.Name, maxTime).ReadingAtMost(o.maxRows)
+	if err := scope.findPast(ctx, client); err != nil {
+		return nil, err
+	}
+	return Collect(ctx, client, scope)
 }
 
 // write writes the report to --output or to out.

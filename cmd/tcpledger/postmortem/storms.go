@@ -4,6 +4,7 @@ package postmortem
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -34,6 +35,23 @@ func storms(ctx context.Context, a *asked) (report.Section, error) {
 		t.Rows = append(t.Rows, []string{a.show(s.Began), ended, strings.Join(names, ", "), text.Count(s.Records), text.Count(uint64(math.Round(s.Expected))), mostly(s.Factors)})
 	}
 	return report.Section{Data: found, Tables: []report.Table{t}}, nil
+}
+
+// findPast makes the past of the window's largest storm what the window is compared with, if that is asked for.
+func (s *Scope) findPast(ctx context.Context, client *query.Client) error {
+	if !s.OfStorm {
+		return nil
+	}
+	found, err := client.Storms(ctx, s.Window)
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		return errors.New("--against storm: no storm touches the window, so none has a past to compare with")
+	}
+	past := found[0].Past()
+	s.Against = &past
+	return nil
 }
 
 // maxMostly bounds the factors of a storm in the table.
