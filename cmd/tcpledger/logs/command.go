@@ -38,6 +38,7 @@ type Report struct {
 	Services  []lines.Explained `json:"lines"`
 	Errors    []lines.Explained `json:"errors"`
 	Mentioned []lines.Mentioned `json:"endings"`
+	Storms    []lines.Storm     `json:"storms,omitempty"`
 	Matches   []lines.Match     `json:"matches,omitempty"`
 	SQL       []string          `json:"sql,omitempty"`
 }
@@ -49,7 +50,7 @@ func Command() *cobra.Command {
 		Use:   "logs",
 		Short: "Which log lines and spans speak of connections that ended, and which endings no line mentions",
 		Long: `Joins the log lines and spans of a window with the connections that ended: how many lines of each service one ending explains, which
-errors none explains, and how many endings of each service a line mentions. With --lines it lists lines with the connections behind them.
+errors none explains, how many endings of each service a line mentions, and how many of each storm. With --lines it lists lines with the connections behind them.
 
 Lines are those of the OpenTelemetry Collector's ClickHouse exporter. A line is matched by the ends it names, else by its container
 or pod, its process or its host, and the time; a line that fits several connections is counted as that.
@@ -104,7 +105,10 @@ func (o *command) collect(ctx context.Context, r *Report, source *lines.Source, 
 	if r.Errors, err = source.Explained(ctx, w, errorsOnly, o.reach, o.top); err != nil {
 		return err
 	}
-	if r.Mentioned, err = source.Mentioned(ctx, w, o.filter, o.reach, o.top); err != nil || o.list == 0 {
+	if r.Mentioned, err = source.Mentioned(ctx, w, o.filter, o.reach, o.top); err != nil {
+		return err
+	}
+	if r.Storms, err = source.Storms(ctx, w, o.filter, o.reach); err != nil || o.list == 0 {
 		return err
 	}
 	r.Matches, err = source.Behind(ctx, w, o.filter, o.reach, o.list)

@@ -66,7 +66,7 @@ var tenMinutes = []string{"--from", "2026-11-02 14:00 UTC", "--to", "2026-11-02 
 func TestCommands(t *testing.T) {
 	ch, db := prepare(t, true)
 	for name, check := range map[string]func(*testing.T, clickhouse.Flags, *clickhouse.DB){
-		"explain": checkExplain, "explain in JSON": checkExplainInJSON, "hostile lines": checkHostileLines, "logs": checkLogs,
+		"explain": checkExplain, "explain in JSON": checkExplainInJSON, "hostile lines": checkHostileLines, "logs": checkLogs, "storms": checkStorms,
 	} {
 		t.Run(name, func(t *testing.T) { check(t, ch, db) })
 	}
@@ -149,6 +149,18 @@ func checkLogs(t *testing.T, ch clickhouse.Flags, db *clickhouse.DB) {
 		require.NoError(t, db.QueryRow(t.Context(), "SELECT count() FROM tcpledger."+view+"(from = '2026-11-02 14:00:00', to = '2026-11-02 14:10:00')").Scan(&n))
 		require.Equal(t, want, n, view)
 	}
+}
+
+// Of two storms a line mentions one.
+func checkStorms(t *testing.T, ch clickhouse.Flags, db *clickhouse.DB) {
+	tables.Exec(t, db, `INSERT INTO connections (closed_at, host, session, stream, seq, conn, local_ip, remote_ip, service_port, role, cause, initiator, owner_comm, received_at) VALUES
+('2026-11-02 14:20:30', 'web-1', 7, 4, 9, 9, '10.0.0.1', '10.0.0.7', 6379, 'client', 'refused', 'peer', 'curl', now64(6));
+INSERT INTO storms (what, began, ended, records, made_at) VALUES ('refused', '2026-11-02 14:20:00', '2026-11-02 14:21:00', 20, now()), ('retransmit_timeout', '2026-11-02 14:02:00', '2026-11-02 14:03:00', 30, now());
+INSERT INTO storm_factors (what, began, factors) VALUES ('refused', '2026-11-02 14:20:00', [('port', '6379', 20, 1, 0, 1)]), ('retransmit_timeout', '2026-11-02 14:02:00', [('port', '80', 30, 1, 0, 1)])`)
+	code, out, errs := run(t, ch, "logs", "--from", "2026-11-02 14:00 UTC", "--to", "2026-11-02 14:30 UTC")
+	require.Zero(t, code, errs)
+	require.Regexp(t, `(?m)^2026-11-02 14:20:00 UTC +refused +port 6379 +1 +· +no line mentions it$`, out)
+	require.Regexp(t, `(?m)^2026-11-02 14:02:00 UTC +retransmit_timeout +port 80 +1 +1`, out)
 }
 
 func TestWithoutLines(t *testing.T) {

@@ -23,6 +23,7 @@ func (r *Report) text(zone *time.Location) string {
 	}
 	if len(r.Services) == 0 {
 		b.WriteString("\nno lines and no spans in the window\n")
+		r.writeStorms(&b, zone)
 		return b.String()
 	}
 	fmt.Fprintf(&b, "\n%s\n", explainedTable("LINES", r.Services, false))
@@ -32,6 +33,7 @@ func (r *Report) text(zone *time.Location) string {
 	if len(r.Mentioned) > 0 {
 		fmt.Fprintf(&b, "\n%s\n", mentionedTable(r.Mentioned))
 	}
+	r.writeStorms(&b, zone)
 	if len(r.Matches) > 0 {
 		fmt.Fprintf(&b, "\n%s\n", matchesTable(r.Matches, zone))
 	}
@@ -72,6 +74,26 @@ func mentionedTable(all []lines.Mentioned) *text.Table {
 		t.Row(text.Line(m.Service, maxName), fmt.Sprint(m.Port), dot(m.Endings), dot(m.ByEnds), dot(m.ByPlace), dot(m.Unheard), fmt.Sprintf("%.1f %%", 100*m.Share()))
 	}
 	return t
+}
+
+// writeStorms says of each storm how many of its endings a line mentions.
+func (r *Report) writeStorms(b *strings.Builder, zone *time.Location) {
+	if len(r.Storms) == 0 {
+		return
+	}
+	t := text.NewTable(0, []string{"STORM", "OF", "MOSTLY", "ENDINGS", "A LINE MENTIONS", ""}, 1, 2, 3, 6)
+	for i := range r.Storms {
+		s := &r.Storms[i]
+		mostly, unheard := "?", ""
+		if len(s.Factors) > 0 {
+			mostly = s.Factors[0].Dimension + " " + text.Line(s.Factors[0].Value, maxName)
+		}
+		if s.Endings > 0 && s.Mentioned == 0 {
+			unheard = "no line mentions it"
+		}
+		t.Row(when.Show(s.Began.In(zone)), s.Departed[0].What, mostly, dot(s.Endings), dot(s.Mentioned), unheard)
+	}
+	fmt.Fprintf(b, "\n%s\n", t)
 }
 
 func matchesTable(all []lines.Match, zone *time.Location) *text.Table {
