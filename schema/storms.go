@@ -147,7 +147,8 @@ func stormFactors() *Table {
 		Columns: []Column{
 			keyBegan, keyWhat,
 			col("factors", "Array(Tuple(dimension String, value String, records UInt64, share Float64, share_before Float64, explains Float64))", codecPlain,
-				"What explains most first: records, their share, the share in the five minutes before, and the share of the excess that they explain"), madeAt,
+				"What explains most first: records, their share, the share in the five minutes before, and the share of the excess that they explain"),
+			col("as_of", "DateTime('UTC')", codecDelta, "When it was looked at"), madeAt,
 		},
 		Engine: "ReplacingMergeTree(made_at)", Order: "(began, what)", Parts: "toYear(began)", Setting: durable,
 	}

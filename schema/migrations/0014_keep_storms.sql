@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS {db}.storm_factors{local}{on_cluster}
     `began` DateTime('UTC') COMMENT 'The first minute of the storm' CODEC(Delta, ZSTD(1)),
     `what` LowCardinality(String) COMMENT 'A cause, failed_connects, early_closes, late_closes, endings (all of them), or a kind of event',
     `factors` Array(Tuple(dimension String, value String, records UInt64, share Float64, share_before Float64, explains Float64)) COMMENT 'What explains most first: records, their share, the share in the five minutes before, and the share of the excess that they explain' CODEC(ZSTD(1)),
+    `as_of` DateTime('UTC') COMMENT 'When it was looked at' CODEC(Delta, ZSTD(1)),
     `made_at` DateTime64(3, 'UTC') COMMENT 'When the row was computed: of the rows of one key the newest counts' CODEC(Delta, ZSTD(1))
 )
 ENGINE = {replicated}ReplacingMergeTree(made_at)

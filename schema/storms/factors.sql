@@ -2,7 +2,7 @@
 -- What each recent storm is made of: in its first ten minutes, against the five minutes before it. A factor explains what it has more
 -- of than before, as a share of what all have more. What is rare among all endings before says more than what is common. Factors that
 -- say about as much as the best one are in the order of their ranks.
-SELECT began, what, arrayMap(f -> f.1, arraySlice(arraySort(f -> if(f.2 < best - {near}, (1, 0, -f.2, f.4), (0, f.3, -f.2, f.4)), parts), 1, 24)) AS factors, made_at FROM
+SELECT began, what, arrayMap(f -> f.1, arraySlice(arraySort(f -> if(f.2 < best - {near}, (1, 0, -f.2, f.4), (0, f.3, -f.2, f.4)), parts), 1, 24)) AS factors, moment AS as_of, made_at FROM
 (
     SELECT began, what, now64(3, 'UTC') AS made_at, arrayMax(f -> f.2, parts) AS best,
         groupArray(((dimension, value, toUInt64(now), share, share_before, explains), explains * (1 - likely), rank, place)) AS parts

@@ -35,9 +35,11 @@ SELECT mapFromArrays(groupArray(key), groupArray((low, high))) FROM
 )
 ) AS cuts,
 (
-SELECT groupArray((toString(what), began, ended)) FROM tcpledger.storms FINAL WHERE began >= since AND began <= newest
+SELECT groupArray((toString(what), began, ended)) FROM tcpledger.storms AS s FINAL
+LEFT JOIN (SELECT what, began, as_of FROM tcpledger.storm_factors FINAL) AS said USING (what, began)
+WHERE began >= since AND began <= newest AND (as_of < began OR moment < as_of OR 2 * dateDiff('second', began, moment) >= 3 * dateDiff('second', began, as_of))
 ) AS recent
-SELECT began, what, arrayMap(f -> f.1, arraySlice(arraySort(f -> if(f.2 < best - 0.15, (1, 0, -f.2, f.4), (0, f.3, -f.2, f.4)), parts), 1, 24)) AS factors, made_at FROM
+SELECT began, what, arrayMap(f -> f.1, arraySlice(arraySort(f -> if(f.2 < best - 0.15, (1, 0, -f.2, f.4), (0, f.3, -f.2, f.4)), parts), 1, 24)) AS factors, moment AS as_of, made_at FROM
 (
     SELECT began, what, now64(3, 'UTC') AS made_at, arrayMax(f -> f.2, parts) AS best,
         groupArray(((dimension, value, toUInt64(now), share, share_before, explains), explains * (1 - likely), rank, place)) AS parts
@@ -85,4 +87,4 @@ SELECT began, what, arrayMap(f -> f.1, arraySlice(arraySort(f -> if(f.2 < best -
     GROUP BY began, what
 )
 SETTINGS final = 0, do_not_merge_across_partitions_select_final = 1
-COMMENT 'Says what recent storms are made of (edition 1, text cd6686ffc984)';
+COMMENT 'Says what recent storms are made of (edition 1, text 73657329bd9f)';
