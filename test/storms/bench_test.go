@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package storms
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	driver "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/stretchr/testify/require"
+
+	"tcpledger/schema"
+)
+
+// perMinute is how many connections end a minute: TCPLEDGER_BENCH_RATE, or 60,000.
+func perMinute(b *testing.B) float64 {
+	b.Helper()
+	text := os.Getenv("TCPLEDGER_BENCH_RATE")
+	if text == "" {
+		return 60_000
+	}
+	rate, err := strconv.ParseFloat(text, 64)
+	require.NoError(b, err)
+	return rate
+}
+
+// BenchmarkLook says what a look costs ClickHouse: each step without a storm, and what a storm is made of, five minutes after it began.
+func BenchmarkLook(b *testing.B) {
+	w := stopped(b)
+	end, rate := monday.Add(30*time.Minute), perMinute(b)
+	w.Ordinary(monday, end, Load{Rate: rate, Night: 1, Seed: 1, Own: "host-5", Port: 443, Power: 8})
+	w.SumUp(monday, end)
+	w.Find(end, end)
+	steps := schema.StormSteps()
+	for i := range steps {
+		b.Run(steps[i].Table.Name, func(b *testing.B) { w.look(b, &steps[i], end) })
+	}
+	w.Exec(fmt.Sprintf("INSERT INTO tcpledger.storms (what, began, ended, made_at) VALUES ('refused', '%[1]s', '%[2]s', now64(3))", end.Add(-5*time.Minute).Format(time.DateTime), end.Format(time.DateTime)))
+	factors := &steps[len(steps)-1]
+	b.Run(factors.Table.Name+" of a storm", func(b *testing.B) { w.look(b, factors, end) })
+}
+
+// look runs a step again and again and reports the CPU time that the server took for it.
+func (w *World) look(b *testing.B, s *schema.StormStep, at time.Time) {
+	var us int64
+	ctx := driver.Context(b.Context(), driver.WithProfileEvents(func(events []driver.ProfileEvent) {
+		for _, e := range events {
+			if e.Name == "OSCPUVirtualTimeMicroseconds" {
+				us += e.Value
+			}
+		}
+	}))
+	for b.Loop() {
+		require.NoError(b, w.DB.Exec(b.Context(), "TRUNCATE TABLE tcpledger.storm_factors"))
+		require.NoError(b, w.DB.Exec(ctx, s.Insert(schema.Target{Database: w.DB.Name}, strconv.FormatInt(at.Unix(), 10))))
+	}
+	b.ReportMetric(float64(us)/1000/float64(b.N), "CPU-ms/op")
+}
