@@ -50,7 +50,6 @@ type queue struct {
 	head     int
 	inFlight int
 	tried    int
-	flown    int // the first messages that the spool's note of what is sent has
 	bytes    int64
 	moving   bool // a message is on its way to the spool: nothing leaves for Kafka until it is there, or back
 }
@@ -71,9 +70,6 @@ func (q *queue) droppable() bool { return q.len() > q.kept() }
 func (q *queue) drop() message.Message {
 	i := q.head + q.kept()
 	m := q.messages[i]
-	if q.kept() < q.flown {
-		q.flown--
-	}
 	copy(q.messages[q.head+1:i+1], q.messages[q.head:i])
 	q.advance(1)
 	q.bytes -= m.Size()
@@ -104,7 +100,7 @@ func (q *queue) done(n int) {
 		q.bytes -= q.messages[i].Size()
 	}
 	q.advance(n)
-	q.inFlight, q.tried, q.flown = 0, max(q.tried-n, 0), max(q.flown-n, 0)
+	q.inFlight, q.tried = 0, max(q.tried-n, 0)
 }
 
 // back ends the flight without success. arrived says that the messages may have arrived all the same.
@@ -125,7 +121,6 @@ func (q *queue) take() (m message.Message, tried, ok bool) {
 		q.advance(1)
 		q.bytes -= m.Size()
 		q.tried--
-		q.flown = max(q.flown-1, 0)
 		tried = true
 	case !q.droppable():
 		return m, false, false
@@ -147,9 +142,6 @@ func (q *queue) placed(m message.Message, tried, back bool) {
 	if tried {
 		at = q.head
 		q.tried++
-	}
-	if at < q.head+q.flown {
-		q.flown = at - q.head
 	}
 	q.messages = slices.Insert(q.messages, at, m)
 	q.bytes += m.Size()

@@ -73,7 +73,7 @@ func (s *sender) send(ctx context.Context, maxBytes int) error {
 		return nil
 	}
 	began := time.Now()
-	err := s.produce(ctx, batch, func() bool { return s.flying(batch) })
+	err := s.produce(ctx, batch, func() bool { return true })
 	switch {
 	case err == nil:
 		s.metrics.produceSeconds.Observe(time.Since(began).Seconds())
@@ -97,27 +97,6 @@ func (s *sender) sendSingly(ctx context.Context, n int) error {
 		}
 	}
 	return nil
-}
-
-// flying notes for the next run what is sent now, unless the note of a try before has it.
-func (s *sender) flying(batch []message.Message) bool {
-	if s.disk == nil || s.queue != &s.queues.records || s.noted(len(batch)) {
-		return true
-	}
-	if err := s.config.Spool.Flying(batch); err != nil {
-		s.spoolOutage.Failing(err)
-		return true
-	}
-	s.mu.Lock()
-	s.queue.flown = len(batch)
-	s.mu.Unlock()
-	return true
-}
-
-func (s *sender) noted(n int) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return n <= s.queue.flown
 }
 
 func (s *sender) delivered(batch []message.Message) {

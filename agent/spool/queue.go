@@ -3,10 +3,8 @@
 package spool
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"os"
@@ -54,7 +52,6 @@ type Queue struct {
 	cursor   *os.File
 	reader   reader
 	decoder  *schema.BatchDecoder
-	flight   *flight       // hears of what is on disk; nil: nobody does
 	gone     atomic.Uint64 // messages that were dropped
 	stored   atomic.Int64  // what bytes gave last
 }
@@ -168,46 +165,10 @@ func (q *Queue) Put(m *message.Message, tried bool) error {
 	if err := q.append(q.buffer); err != nil {
 		return err
 	}
-	if err := q.account(m); err != nil {
-		q.log.Warn("the spool cannot note what is on disk; a next run of this session may tell it as lost", "err", err)
-	}
 	q.metrics.written.WithLabelValues(q.topic).Inc()
 	q.metrics.records.WithLabelValues(q.topic).Add(float64(m.Records))
 	q.metrics.writtenBytes.WithLabelValues(q.topic).Add(float64(len(q.buffer)))
 	return nil
-}
-
-// account notes that the numbers of a message are on disk.
-func (q *Queue) account(m *message.Message) error {
-	if q.flight == nil || q.topic == schema.TopicMeta {
-		return nil
-	}
-	var h schema.Header
-	if _, err := q.decoder.DecodeHeader(m.Value, &h); err != nil {
-		return nil // it has no numbers that one could know
-	}
-	return q.flight.add(&h, m)
-}
-
-// again puts in what the last run was sending, as frames.
-func (q *Queue) again(frames []byte) error {
-	scan := scanner{file: bytes.NewReader(frames), size: int64(len(frames))}
-	for {
-		f, err := scan.next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if f.state != whole || string(f.key) != q.host {
-			continue
-		}
-		m := q.message(f)
-		if err := q.Put(&m, true); err != nil {
-			return err
-		}
-	}
 }
 
 // headOf is how much of a message is before its rows.

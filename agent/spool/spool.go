@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sys/unix"
 
-	"tcpledger/agent/message"
 	"tcpledger/internal/text"
 	"tcpledger/schema"
 )
@@ -63,8 +62,6 @@ type Spool struct {
 	records *Queue
 	meta    *Queue
 	lock    *os.File
-	flight  *flight
-	last    *Reached
 }
 
 // Open takes the folder, which it makes if it is missing, and finds what an earlier run left. Another agent that has the folder is
@@ -90,32 +87,9 @@ func (s *Spool) open(c *Config) (err error) {
 	if s.records, err = openQueue(c, schema.TopicEvents, int64(c.Bytes)-metaBytes, m); err != nil {
 		return err
 	}
-	if s.meta, err = openQueue(c, schema.TopicMeta, metaBytes, m); err != nil {
-		return err
-	}
-	return s.openFlight(c)
+	s.meta, err = openQueue(c, schema.TopicMeta, metaBytes, m)
+	return err
 }
-
-// openFlight finds what the last run was sending when it was killed. It may have arrived, and is sent again.
-func (s *Spool) openFlight(c *Config) error {
-	var request []byte
-	var err error
-	if s.flight, s.last, request, err = openFlight(c.Dir); err != nil {
-		return err
-	}
-	if err := s.records.again(request); err != nil {
-		c.Log.Warn("what the last run was sending cannot be kept; it may have arrived", "err", err)
-	}
-	s.records.flight = s.flight
-	return nil
-}
-
-// LastRun gives the account of the run before, nil if there is none.
-func (s *Spool) LastRun() *Reached { return s.last }
-
-// Flying notes that messages are about to be sent to Kafka from memory: if the agent is killed now, the next run sends them again. It is
-// called before that.
-func (s *Spool) Flying(batch []message.Message) error { return s.flight.fly(batch) }
 
 // Of gives the queue of a topic.
 func (s *Spool) Of(topic string) *Queue {
@@ -135,9 +109,6 @@ func (s *Spool) Close() error {
 		if q != nil {
 			err = errors.Join(err, q.close())
 		}
-	}
-	if s.flight != nil {
-		err = errors.Join(err, s.flight.close())
 	}
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.Close())
