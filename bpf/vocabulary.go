@@ -31,6 +31,7 @@ const (
 	KindState            Kind = 8  // a socket changes its state
 	KindSkbConsumed      Kind = 9  // a packet of a socket past ESTABLISHED is freed
 	KindLingering        Kind = 10 // a socket stays past ESTABLISHED for a minute: once a stay, with state_us
+	KindListener         Kind = 11 // a listener turned connections away in the last five seconds: how many, with its queues and their limit
 	KindStack            Kind = 64 // frames that found the stack map full
 )
 
@@ -89,6 +90,7 @@ const (
 	OwnerSeed     OwnerHow = 5 // it held the socket at the agent's start
 	OwnerKernel   OwnerHow = 6 // a kernel thread that connected
 	OwnerListener OwnerHow = 7 // a hint: the listener's comm only
+	OwnerListen   OwnerHow = 8 // it called listen()
 )
 
 // CgroupHow says which hierarchy a cgroup id is of.
@@ -201,8 +203,9 @@ const (
 	TotalDropsNotTCP      Total = 57 // drops that are not of TCP
 	TotalDropsUnparsed    Total = 58 // dropped packets whose headers could not be read
 	TotalErrorsFiltered   Total = 59 // error reports without an error, and ECONNRESET from an abort by this host
-	TotalBeganBefore      Total = 60 // connections older than the agent; their rows say so
-	totalSlots                  = 61
+	TotalListenerMapFull  Total = 60 // listeners not counted: the map of listeners was full
+	TotalBeganBefore      Total = 61 // connections older than the agent; their rows say so
+	totalSlots                  = 62
 )
 
 // totalNames gives each total in use its name in checkpoints.
@@ -246,5 +249,6 @@ var totalNames = map[Total]string{
 	TotalDropsNotTCP:                              "drops_not_tcp",
 	TotalDropsUnparsed:                            "drops_unparsed",
 	TotalErrorsFiltered:                           "errors_filtered",
+	TotalListenerMapFull:                          "listener_map_full",
 	TotalBeganBefore:                              "began_before",
 }

@@ -19,6 +19,7 @@ enum kind {
 	KIND_STATE = 8, /* a socket changes its state */
 	KIND_SKB_CONSUMED = 9, /* a packet of a socket past ESTABLISHED is freed */
 	KIND_LINGERING = 10, /* a socket stays past ESTABLISHED for a minute: once a stay, with state_us */
+	KIND_LISTENER = 11, /* a listener turned connections away in the last five seconds: how many, with its queues and their limit */
 	KIND_STACK = 64, /* frames that found the stack map full */
 };
 
@@ -54,6 +55,7 @@ enum owner_how {
 	OWNER_SEED = 5, /* it held the socket at the agent's start */
 	OWNER_KERNEL = 6, /* a kernel thread that connected */
 	OWNER_LISTENER = 7, /* a hint: the listener's comm only */
+	OWNER_LISTEN = 8, /* it called listen() */
 };
 
 enum cgroup_how {
@@ -133,8 +135,9 @@ enum total {
 	TOTAL_DROPS_NOT_TCP = 57, /* drops that are not of TCP */
 	TOTAL_DROPS_UNPARSED = 58, /* dropped packets whose headers could not be read */
 	TOTAL_ERRORS_FILTERED = 59, /* error reports without an error, and ECONNRESET from an abort by this host */
-	TOTAL_BEGAN_BEFORE = 60, /* connections older than the agent; their rows say so */
-	TOTALS = 61, /* how many slots there are */
+	TOTAL_LISTENER_MAP_FULL = 60, /* listeners not counted: the map of listeners was full */
+	TOTAL_BEGAN_BEFORE = 61, /* connections older than the agent; their rows say so */
+	TOTALS = 62, /* how many slots there are */
 };
 
 #endif

@@ -64,7 +64,7 @@ func ownerColumns() []Column {
 		col("owner_pid", "UInt32", codecPlain, "Process that last used the socket in its own task context; 0 if unknown"),
 		col("owner_comm", typeName, "", "Its name"),
 		col("owner_uid", "UInt32", codecPlain, "Its user id; 4294967295 if unknown"),
-		col("owner_how", typeName, "", "How it is known: connect, read, write, close, seed, kernel, listener (a hint: name only) or unknown"),
+		col("owner_how", typeName, "", "How it is known: connect, read, write, close, seed, kernel, listener (a hint: name only), listen (of a listener event) or unknown"),
 		col("owner_start", "Nullable("+typeTime+")", codecPlain, "When that process started: tells reused process ids apart"),
 		col("owner_exe", typeName, "", "Its executable when it last used the socket, as its mount namespace names it; empty if unknown"),
 		col("cgroup_id", "UInt64", codecPlain, "The owner task's cgroup"),
@@ -164,6 +164,12 @@ func eventColumns() []Column {
 		col("length", "UInt32", codecNumbers, "Payload of the packet in bytes"),
 		col("state_us", "Nullable(UInt64)", codecPlain,
 			"Of a lingering event: how long the socket had been in its state; NULL if it entered that state before the agent came"),
+		col("turned_away", "UInt64", codecNumbers, "Of a listener event: attempts to connect that the listener turned away since the last one (ListenDrops)"),
+		col("aborted", "UInt64", codecNumbers, "Of a listener event: resets that it sent because of tcp_abort_on_overflow"),
+		col("syn_cookies", "Bool", codecPlain, "Of a listener event: it sent SYN cookies"),
+		col("queued", "UInt32", codecNumbers, "Of a listener event: connections that waited for accept() at that moment"),
+		col("backlog", "UInt32", codecNumbers, "Of a listener event: the limit of its queues, the smaller of listen()'s and net.core.somaxconn"),
+		col("half_open", "UInt32", codecNumbers, "Of a listener event: handshakes that waited for their last packet at that moment"),
 		col("stack_id", "UInt64", codecPlain, "Kernel stack; 0 if none was taken"),
 	}, endColumns())
 }

@@ -120,6 +120,12 @@ func (e *Event) visit(c codec) {
 	c.opt(&e.StateUS)
 	c.u8((*uint8)(&e.Role))
 	c.text(&e.Owner.PodUID)
+	c.u64(&e.TurnedAway)
+	c.u64(&e.Aborted)
+	c.u8(&e.SynCookies)
+	c.u32(&e.Queued)
+	c.u32(&e.Backlog)
+	c.u32(&e.HalfOpen)
 	// New fields of an event and of the structs in it come here, at the end.
 }
 

@@ -13,7 +13,7 @@ type Optional struct {
 // Some is a number that is known.
 func Some(v uint64) Optional { return Optional{Value: v, Known: true} }
 
-// AgentStream numbers what the agent makes itself, without a hook (KindLingering): a stream that no CPU has.
+// AgentStream numbers what the agent makes itself, without a hook (KindLingering, KindListener): a stream that no CPU has.
 const AgentStream uint32 = 1 << 31
 
 // Identity places a numbered record in its batch's session. Stream is cpu*4+level, or AgentStream; Seq counts in it from 0, At is
@@ -109,6 +109,13 @@ type Event struct {
 	StackID   uint64
 	StateUS   Optional
 	Role      Role
+	// Of a listener: what it turned away since its last event, and its queues.
+	TurnedAway uint64
+	Aborted    uint64 // resets for tcp_abort_on_overflow
+	SynCookies uint8  // 1: it sent SYN cookies
+	Queued     uint32 // connections that wait for accept()
+	Backlog    uint32 // as many may wait, and one more
+	HalfOpen   uint32
 }
 
 // Loss is a range of numbers that will never become rows, bounds included.

@@ -156,6 +156,12 @@ func eventColumns() []column[row.Event] {
 		u8("tcp_flags", func(r *R) uint8 { return r.Event.TCPFlags }),
 		u32("length", func(r *R) uint32 { return r.Event.Length }),
 		u64OrNull("state_us", func(r *R) schema.Optional { return r.Event.StateUS }),
+		u64("turned_away", func(r *R) uint64 { return r.Event.TurnedAway }),
+		u64("aborted", func(r *R) uint64 { return r.Event.Aborted }),
+		boolean("syn_cookies", func(r *R) bool { return r.Event.SynCookies != 0 }),
+		u32("queued", func(r *R) uint32 { return r.Event.Queued }),
+		u32("backlog", func(r *R) uint32 { return r.Event.Backlog }),
+		u32("half_open", func(r *R) uint32 { return r.Event.HalfOpen }),
 		u64("stack_id", func(r *R) uint64 { return r.Event.StackID }),
 	}, endColumns(rec))
 }

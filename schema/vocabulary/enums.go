@@ -39,7 +39,8 @@ var (
 	OwnerHows = Enum{Type: "OwnerHow", Prefix: "Owner", C: "OWNER_", Doc: "says how the owner is known",
 		Values: []Value{{"unknown", ""}, {"connect", ""}, {"read", ""}, {"write", ""}, {"close", ""},
 			{"seed", "it held the socket at the agent's start"}, {"kernel", "a kernel thread that connected"},
-			{"listener", "a hint: the listener's comm only"}}}
+			{"listener", "a hint: the listener's comm only"},
+			{"listen", "it called listen()"}}}
 	CgroupHows = Enum{Type: "CgroupHow", Prefix: "Cgroup", C: "CGROUP_", Doc: "says which hierarchy a cgroup id is of",
 		Values: []Value{{"unknown", ""}, {"v2", ""}, {"memory", "v1 and hybrid hosts: the task's memory controller"}}}
 	CtxKinds = Enum{Type: "CtxKind", Prefix: "Ctx", C: "CTX_", Doc: "says what ran on the CPU",

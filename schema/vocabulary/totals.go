@@ -77,6 +77,7 @@ var Totals = []Total{
 	{"drops_not_tcp", ByHook, Filtered, "drops that are not of TCP"},
 	{"drops_unparsed", ByHook, Lost, "dropped packets whose headers could not be read"},
 	{"errors_filtered", ByHook, Filtered, "error reports without an error, and ECONNRESET from an abort by this host"},
+	{"listener_map_full", ByHook, Incomplete, "listeners not counted: the map of listeners was full"},
 	{"began_before", ByHook, Info, "connections older than the agent; their rows say so"},
 
 	{RecursionMisses, ByKernel, Lost, "not seen: the same program was running on that CPU"},

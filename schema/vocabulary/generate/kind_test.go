@@ -124,7 +124,7 @@ func TestAddedKind(t *testing.T) {
 		require.NoError(t, err, "go %s\n%s", strings.Join(arguments, " "), out)
 	}
 	insert(t, filepath.Join(root, "schema/vocabulary/kinds.go"), "\t{Number: 32,",
-		"\t{Number: 11, Name: \"added_kind\", From: Kernel, Budget: 7000, Doc: \"a kind that a test adds\"},\n")
+		"\t{Number: 12, Name: \"added_kind\", From: Kernel, Budget: 7000, Doc: \"a kind that a test adds\"},\n")
 	require.NoError(t, os.WriteFile(filepath.Join(root, "bpf/hook/added.h"), []byte(addedHook), 0o644))
 	insert(t, filepath.Join(root, "bpf/tcpledger.bpf.c"), "#include \"hook/seed.h\"", "#include \"hook/added.h\"\n")
 	run("run", "./schema/vocabulary/generate", ".")
