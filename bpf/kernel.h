@@ -40,6 +40,10 @@ enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2, BPF_RB_AVAIL_DATA = 0 };
 /* A function of its own in the object: shared by hooks, instead of copied into each. */
 #define FUNCTION static __noinline
 
+#ifndef barrier
+#define barrier() asm volatile("" ::: "memory")
+#endif
+
 #define AF_INET 2
 #define AF_INET6 10
 #define ETH_P_IP 0x0800
@@ -78,10 +82,15 @@ enum tcp_state {
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 enum sock_flags { SOCK_DEAD, SOCK_DONE, SOCK_URGINLINE, SOCK_KEEPOPEN, SOCK_LINGER };
+enum skb_drop_reason { SKB_DROP_REASON_TCP_FLAGS = 1 };
 enum cgroup_subsys_id { memory_cgrp_id = 1 };
 
 struct counter {
 	s64 counter;
+};
+
+struct counter32 {
+	u32 counter;
 };
 
 struct in6_addr {
@@ -92,9 +101,14 @@ struct ns_common {
 	unsigned int inum;
 };
 
+struct netns_ipv4 {
+	u8 sysctl_tcp_abort_on_overflow; /* wider on old kernels: its low byte comes first */
+};
+
 struct net {
 	struct ns_common ns;
 	u64 net_cookie;
+	struct netns_ipv4 ipv4;
 };
 
 /* 5.10 keeps it in an atomic that is only filled when somebody asks. */
@@ -189,8 +203,16 @@ struct socket {
 	struct sock *sk;
 };
 
+struct sock_reuseport {
+	unsigned int synq_overflow_ts;
+};
+
 struct sock {
 	struct sock_common __sk_common;
+	struct counter32 sk_drops;
+	u32 sk_ack_backlog;
+	u32 sk_max_ack_backlog;
+	struct sock_reuseport *sk_reuseport_cb;
 	struct {
 		int owned;
 	} sk_lock;
@@ -216,6 +238,9 @@ struct list_head {
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
 	void *icsk_ulp_data;
+	struct {
+		struct counter32 qlen;
+	} icsk_accept_queue;
 	u8 icsk_retransmits;
 	u8 icsk_probes_out;
 	struct {
@@ -241,6 +266,9 @@ struct tcp_sock {
 	u32 srtt_us;
 	u32 lsndtime;
 	int linger2;
+	struct {
+		int ts_recent_stamp;
+	} rx_opt;
 	bool is_mptcp;
 	u8 repair : 1;
 	struct list_head tsorted_sent_queue;
@@ -275,7 +303,12 @@ struct sk_buff {
 	__be16 protocol;
 	u16 network_header;
 	unsigned int tail;
+	unsigned int end;
 	unsigned char *head;
+};
+
+struct skb_shared_info {
+	u16 gso_segs;
 };
 
 struct tcp_skb_cb {
@@ -335,6 +368,18 @@ struct task_struct {
 	u64 start_boottime;
 	char comm[16];
 	struct css_set *cgroups;
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	void *key;
+	void *value;
 };
 
 struct bpf_iter__task_file {

@@ -78,16 +78,9 @@ static __always_inline void take_opener(struct owner *opener, const struct conn_
 	bpf_map_delete_elem(&openers, &key);
 }
 
-/*
- * leader: the process's first thread. A socket whose first user is a process of
- * tcpledger stays tcpledger's.
- */
-FUNCTION void set_owner(struct conn_state *c, struct task_struct *leader, u32 pid, u8 how)
+/* leader: the process's first thread. */
+FUNCTION void fill_owner(struct owner *o, struct task_struct *leader, u32 pid, u8 how)
 {
-	struct owner *o = &c->owner;
-
-	if (unowned(c) && bpf_map_lookup_elem(&own_pids, &pid))
-		c->flags |= STATE_OWN;
 	o->pid = pid;
 	o->uid = BPF_CORE_READ(leader, cred, uid.val);
 	o->how = how;
@@ -103,6 +96,14 @@ static __always_inline bool is_owner(const struct owner *o, struct task_struct *
 {
 	return o->pid == pid && o->start_at == BPF_CORE_READ(leader, start_boottime) &&
 	       o->image == (u16)BPF_CORE_READ(leader, self_exec_id);
+}
+
+/* A socket whose first user is a process of tcpledger stays tcpledger's. */
+FUNCTION void set_owner(struct conn_state *c, struct task_struct *leader, u32 pid, u8 how)
+{
+	if (unowned(c) && bpf_map_lookup_elem(&own_pids, &pid))
+		c->flags |= STATE_OWN;
+	fill_owner(&c->owner, leader, pid, how);
 }
 
 /*

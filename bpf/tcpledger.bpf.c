@@ -11,5 +11,6 @@
 #include "hook/consume.h"
 #include "hook/use.h"
 #include "hook/seed.h"
+#include "hook/listen.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

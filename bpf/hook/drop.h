@@ -4,6 +4,7 @@
 #define TCPLEDGER_DROP_H
 
 #include "../event.h"
+#include "../listening.h"
 
 static __always_inline void drop_socket(struct event_args *args, const struct sock *sk)
 {
@@ -70,6 +71,7 @@ int on_drop(u64 *ctx)
 		reason = ctx[2];
 	if (kfree_skb_args >= 4)
 		sk = (const struct sock *)ctx[3];
+	note_discarded(sk, (const struct sk_buff *)ctx[0], reason);
 	emit_drop(&ec, (const struct sk_buff *)ctx[0], sk, reason);
 	nesting_leave(&ec);
 	return 0;

@@ -5,6 +5,7 @@
 
 #include "../event.h"
 #include "../evidence.h"
+#include "../listening.h"
 
 /*
  * Data that comes after close is answered after the socket is destroyed, on the same
@@ -65,6 +66,8 @@ static __always_inline bool describe_reset(struct exec_ctx *ec, struct event_arg
 		return !was_own(args->sk);
 	}
 	args->exempt = args->state != TCP_LISTEN;
+	if (args->state == TCP_LISTEN)
+		note_aborted(args->sk);
 	args->hint = lock_context(args->sk);
 	args->conn = find_conn(args->sk);
 	return args->conn || match_last_destroyed(ec, args);

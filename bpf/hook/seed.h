@@ -7,7 +7,7 @@
 #ifndef TCPLEDGER_SEED_H
 #define TCPLEDGER_SEED_H
 
-#include "../conn_state.h"
+#include "../listening.h"
 
 /* 5.10 has no bpf_sock_from_file. */
 static __always_inline struct sock *sock_of(struct file *file)
@@ -59,6 +59,14 @@ static __always_inline void seed_conn(struct exec_ctx *ec, struct sock *sk, stru
 		count(TOTAL_STATE_MAP_FULL);
 }
 
+/* The first holder that is found is the owner of its counts. */
+static __always_inline void seed_listener(struct sock *sk, struct task_struct *leader, struct file *file, u32 fd)
+{
+	note_listener(sk, leader, file, fd);
+	if (!find_listening(sk))
+		begin_listening(sk, leader, bpf_ktime_get_boot_ns(), OWNER_SEED);
+}
+
 SEC("iter/task_file")
 int on_seed(struct bpf_iter__task_file *ctx)
 {
@@ -75,7 +83,7 @@ int on_seed(struct bpf_iter__task_file *ctx)
 	leader = BPF_CORE_READ(task, group_leader);
 	listener = listening(sk);
 	if (listener && is_tcp(listener))
-		note_listener(listener, leader, file, ctx->fd);
+		seed_listener(listener, leader, file, ctx->fd);
 	if (!is_tcp(sk) || !nesting_enter(&ec, ctx))
 		return 0;
 	seed_conn(&ec, sk, leader);

@@ -5,6 +5,7 @@
 
 #include "../conn_record.h"
 #include "../event.h"
+#include "../listening.h"
 
 static __always_inline void note_first_fin(struct exec_ctx *ec, const struct sock *sk,
 					   struct conn_state *c, u8 who)
@@ -45,17 +46,20 @@ static __always_inline void note_close(struct exec_ctx *ec, struct sock *sk, str
 }
 
 /* A listener is no connection. Who holds it is the hint for its children. False: no listener. */
-static __always_inline bool track_listener(const struct sock *sk, u8 old, u8 new)
+static __always_inline bool track_listener(struct exec_ctx *ec, const struct sock *sk, u8 old, u8 new)
 {
 	u64 key = (u64)sk;
 
 	if (new == TCP_LISTEN) {
 		bpf_map_delete_elem(&conns, &key);
 		begin_listener(sk);
-	} else if (old == TCP_LISTEN && new == TCP_CLOSE)
+		begin_listening(sk, BPF_CORE_READ(current_task(), group_leader), ec->now, OWNER_LISTEN);
+	} else if (old == TCP_LISTEN && new == TCP_CLOSE) {
 		forget_listener(sk);
-	else
+		end_listening(sk, ec->now);
+	} else {
 		return false;
+	}
 	return true;
 }
 
@@ -73,7 +77,7 @@ static __always_inline void track_state(struct exec_ctx *ec, struct sock *sk, u8
 {
 	struct conn_state *c, fresh;
 
-	if (old == new || track_listener(sk, old, new))
+	if (old == new || track_listener(ec, sk, old, new))
 		return;
 	if (new == TCP_SYN_SENT || (old == TCP_LISTEN && new == TCP_SYN_RECV)) {
 		open_conn(ec, sk, new);
