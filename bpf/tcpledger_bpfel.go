@@ -21,6 +21,7 @@ const (
 	tcpledgerMapConns              = "conns"
 	tcpledgerMapCpus               = "cpus"
 	tcpledgerMapIgnoredDrops       = "ignored_drops"
+	tcpledgerMapListenerCounts     = "listener_counts"
 	tcpledgerMapListeners          = "listeners"
 	tcpledgerMapNames              = "names"
 	tcpledgerMapOpeners            = "openers"
@@ -36,6 +37,7 @@ const (
 	tcpledgerProgOnDestroyMissed   = "on_destroy_missed"
 	tcpledgerProgOnDrop            = "on_drop"
 	tcpledgerProgOnError           = "on_error"
+	tcpledgerProgOnListener        = "on_listener"
 	tcpledgerProgOnRead            = "on_read"
 	tcpledgerProgOnResetIn         = "on_reset_in"
 	tcpledgerProgOnResetInMissed   = "on_reset_in_missed"
@@ -104,6 +106,7 @@ type tcpledgerProgramSpecs struct {
 	OnDestroyMissed   *ebpf.ProgramSpec `ebpf:"on_destroy_missed"`
 	OnDrop            *ebpf.ProgramSpec `ebpf:"on_drop"`
 	OnError           *ebpf.ProgramSpec `ebpf:"on_error"`
+	OnListener        *ebpf.ProgramSpec `ebpf:"on_listener"`
 	OnRead            *ebpf.ProgramSpec `ebpf:"on_read"`
 	OnResetIn         *ebpf.ProgramSpec `ebpf:"on_reset_in"`
 	OnResetInMissed   *ebpf.ProgramSpec `ebpf:"on_reset_in_missed"`
@@ -121,21 +124,22 @@ type tcpledgerProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type tcpledgerMapSpecs struct {
-	BlankNames   *ebpf.MapSpec `ebpf:"blank_names"`
-	Budgets      *ebpf.MapSpec `ebpf:"budgets"`
-	Conns        *ebpf.MapSpec `ebpf:"conns"`
-	Cpus         *ebpf.MapSpec `ebpf:"cpus"`
-	IgnoredDrops *ebpf.MapSpec `ebpf:"ignored_drops"`
-	Listeners    *ebpf.MapSpec `ebpf:"listeners"`
-	Names        *ebpf.MapSpec `ebpf:"names"`
-	Openers      *ebpf.MapSpec `ebpf:"openers"`
-	OwnCookies   *ebpf.MapSpec `ebpf:"own_cookies"`
-	OwnPids      *ebpf.MapSpec `ebpf:"own_pids"`
-	Ring         *ebpf.MapSpec `ebpf:"ring"`
-	Scratches    *ebpf.MapSpec `ebpf:"scratches"`
-	Stacks       *ebpf.MapSpec `ebpf:"stacks"`
-	Streams      *ebpf.MapSpec `ebpf:"streams"`
-	Totals       *ebpf.MapSpec `ebpf:"totals"`
+	BlankNames     *ebpf.MapSpec `ebpf:"blank_names"`
+	Budgets        *ebpf.MapSpec `ebpf:"budgets"`
+	Conns          *ebpf.MapSpec `ebpf:"conns"`
+	Cpus           *ebpf.MapSpec `ebpf:"cpus"`
+	IgnoredDrops   *ebpf.MapSpec `ebpf:"ignored_drops"`
+	ListenerCounts *ebpf.MapSpec `ebpf:"listener_counts"`
+	Listeners      *ebpf.MapSpec `ebpf:"listeners"`
+	Names          *ebpf.MapSpec `ebpf:"names"`
+	Openers        *ebpf.MapSpec `ebpf:"openers"`
+	OwnCookies     *ebpf.MapSpec `ebpf:"own_cookies"`
+	OwnPids        *ebpf.MapSpec `ebpf:"own_pids"`
+	Ring           *ebpf.MapSpec `ebpf:"ring"`
+	Scratches      *ebpf.MapSpec `ebpf:"scratches"`
+	Stacks         *ebpf.MapSpec `ebpf:"stacks"`
+	Streams        *ebpf.MapSpec `ebpf:"streams"`
+	Totals         *ebpf.MapSpec `ebpf:"totals"`
 }
 
 // tcpledgerVariableSpecs contains global variables before they are loaded into the kernel.
@@ -172,21 +176,22 @@ func (o *tcpledgerObjects) Close() error {
 //
 // It can be passed to loadTcpledgerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tcpledgerMaps struct {
-	BlankNames   *ebpf.Map `ebpf:"blank_names"`
-	Budgets      *ebpf.Map `ebpf:"budgets"`
-	Conns        *ebpf.Map `ebpf:"conns"`
-	Cpus         *ebpf.Map `ebpf:"cpus"`
-	IgnoredDrops *ebpf.Map `ebpf:"ignored_drops"`
-	Listeners    *ebpf.Map `ebpf:"listeners"`
-	Names        *ebpf.Map `ebpf:"names"`
-	Openers      *ebpf.Map `ebpf:"openers"`
-	OwnCookies   *ebpf.Map `ebpf:"own_cookies"`
-	OwnPids      *ebpf.Map `ebpf:"own_pids"`
-	Ring         *ebpf.Map `ebpf:"ring"`
-	Scratches    *ebpf.Map `ebpf:"scratches"`
-	Stacks       *ebpf.Map `ebpf:"stacks"`
-	Streams      *ebpf.Map `ebpf:"streams"`
-	Totals       *ebpf.Map `ebpf:"totals"`
+	BlankNames     *ebpf.Map `ebpf:"blank_names"`
+	Budgets        *ebpf.Map `ebpf:"budgets"`
+	Conns          *ebpf.Map `ebpf:"conns"`
+	Cpus           *ebpf.Map `ebpf:"cpus"`
+	IgnoredDrops   *ebpf.Map `ebpf:"ignored_drops"`
+	ListenerCounts *ebpf.Map `ebpf:"listener_counts"`
+	Listeners      *ebpf.Map `ebpf:"listeners"`
+	Names          *ebpf.Map `ebpf:"names"`
+	Openers        *ebpf.Map `ebpf:"openers"`
+	OwnCookies     *ebpf.Map `ebpf:"own_cookies"`
+	OwnPids        *ebpf.Map `ebpf:"own_pids"`
+	Ring           *ebpf.Map `ebpf:"ring"`
+	Scratches      *ebpf.Map `ebpf:"scratches"`
+	Stacks         *ebpf.Map `ebpf:"stacks"`
+	Streams        *ebpf.Map `ebpf:"streams"`
+	Totals         *ebpf.Map `ebpf:"totals"`
 }
 
 func (m *tcpledgerMaps) Close() error {
@@ -196,6 +201,7 @@ func (m *tcpledgerMaps) Close() error {
 		m.Conns,
 		m.Cpus,
 		m.IgnoredDrops,
+		m.ListenerCounts,
 		m.Listeners,
 		m.Names,
 		m.Openers,
@@ -232,6 +238,7 @@ type tcpledgerPrograms struct {
 	OnDestroyMissed   *ebpf.Program `ebpf:"on_destroy_missed"`
 	OnDrop            *ebpf.Program `ebpf:"on_drop"`
 	OnError           *ebpf.Program `ebpf:"on_error"`
+	OnListener        *ebpf.Program `ebpf:"on_listener"`
 	OnRead            *ebpf.Program `ebpf:"on_read"`
 	OnResetIn         *ebpf.Program `ebpf:"on_reset_in"`
 	OnResetInMissed   *ebpf.Program `ebpf:"on_reset_in_missed"`
@@ -252,6 +259,7 @@ func (p *tcpledgerPrograms) Close() error {
 		p.OnDestroyMissed,
 		p.OnDrop,
 		p.OnError,
+		p.OnListener,
 		p.OnRead,
 		p.OnResetIn,
 		p.OnResetInMissed,
