@@ -16,6 +16,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 
@@ -44,6 +45,7 @@ type Capture struct {
 	links      []attachment
 	pinned     string // the folder of the pins, "" for none
 	ended      bool   // Detach was called
+	lister     *link.Iter // nil: listeners are not counted
 	reader     *ringbuf.Reader
 	raw        ringbuf.Record
 	sweep      sweepBuffers
@@ -141,6 +143,9 @@ func (c *Capture) open() error {
 	var err error
 	if c.links, err = attach(c.collection.Programs); err != nil {
 		return err
+	}
+	if err := c.openLister(); err != nil {
+		c.skipped[lister.program] = err.Error()
 	}
 	if program, loaded := c.collection.Programs[seeder.program]; loaded {
 		if err := seed(program); err != nil { // older connections then have no owner at first
@@ -296,6 +301,10 @@ func (c *Capture) close() error {
 	err := end()
 	if c.reader != nil {
 		err = errors.Join(err, c.reader.Close())
+	}
+	if c.lister != nil {
+		err = errors.Join(err, c.lister.Close())
+		c.lister = nil
 	}
 	if c.collection != nil {
 		c.collection.Close()

@@ -50,10 +50,16 @@ func (h hook) attachPoint() string { return h.subsystem + ":" + h.tracepoint }
 // seeder runs once at the start, over every open file of every task.
 var seeder = hook{program: "on_seed", subsystem: "iter", tracepoint: "task_file"}
 
-// hasSeeder reports whether this kernel has the iterator (5.8).
-func hasSeeder(kernel *btf.Spec) bool {
+// lister runs every few seconds, over every listener that the hooks know.
+var lister = hook{program: "on_listener", subsystem: "iter", tracepoint: "bpf_map_elem", kind: bpf.KindListener}
+
+// iterators lists the programs that the agent itself runs.
+var iterators = []hook{seeder, lister}
+
+// hasIterator reports whether this kernel has the iterator (5.8; over maps 5.9).
+func hasIterator(kernel *btf.Spec, h hook) bool {
 	var iterator *btf.Func
-	return kernel.TypeByName("bpf_iter_task_file", &iterator) == nil
+	return kernel.TypeByName("bpf_iter_"+h.tracepoint, &iterator) == nil
 }
 
 // seed runs the iterator to its end: it writes nothing, only the state map.
@@ -90,9 +96,16 @@ func selectHooks(spec *ebpf.CollectionSpec, kernel *btf.Spec, kinds map[bpf.Kind
 		}
 		delete(spec.Programs, h.program)
 	}
-	if !hasSeeder(kernel) {
-		skipped[seeder.program] = "this kernel has no such iterator"
-		delete(spec.Programs, seeder.program)
+	for _, h := range iterators {
+		switch {
+		case h.kind != 0 && !kinds[h.kind]:
+			skipped[h.program] = notEnabled
+		case !hasIterator(kernel, h):
+			skipped[h.program] = "this kernel has no such iterator"
+		default:
+			continue
+		}
+		delete(spec.Programs, h.program)
 	}
 	return skipped, nil
 }

@@ -128,7 +128,7 @@ func isVerifier(err error) bool {
 // findRefused loads each optional program alone, to name those that fail.
 func findRefused(spec *ebpf.CollectionSpec, options ebpf.CollectionOptions) map[string]string {
 	refused := map[string]string{}
-	for _, h := range append(slices.Clone(hooks), seeder) {
+	for _, h := range slices.Concat(hooks, iterators) {
 		program, wanted := spec.Programs[h.program]
 		if h.core || !wanted {
 			continue

@@ -82,7 +82,7 @@ func (c *Capture) Status() (Status, error) {
 		return Status{}, err
 	}
 	status := Status{Counters: counters, Features: c.features}
-	for _, h := range append(slices.Clone(hooks), seeder) {
+	for _, h := range slices.Concat(hooks, iterators) {
 		program, err := c.programStatus(h)
 		if err != nil {
 			return Status{}, err
@@ -120,6 +120,8 @@ func (c *Capture) programStatus(h hook) (ProgramStatus, error) {
 	switch {
 	case h == seeder && status.Why == "":
 		status.Why = ranOnce
+	case h == lister:
+		status.Attached = c.lister != nil
 	case h != seeder:
 		status.Attached = len(c.links) > 0
 		if !status.Attached {

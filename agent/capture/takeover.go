@@ -96,6 +96,9 @@ func (c *Capture) Resume(s PinnedSession) error {
 	if err := c.fillFilters(); err != nil {
 		return errors.Join(err, c.close())
 	}
+	if err := c.openLister(); err != nil {
+		c.skipped[lister.program] = err.Error()
+	}
 	c.spec = nil
 	return nil
 }

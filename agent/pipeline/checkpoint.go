@@ -48,8 +48,8 @@ func (p *Pipeline) readNumbers() (next map[uint32]uint64, totals map[string]uint
 	if totals, err = p.capture.Totals(); err != nil {
 		return nil, nil, 0, err
 	}
-	if p.lingering.next > 0 {
-		next[schema.AgentStream] = p.lingering.next
+	if p.ownNext > 0 {
+		next[schema.AgentStream] = p.ownNext
 	}
 	totals[schema.TotalOwn(schema.KindLingering)] = p.lingering.own
 	totals[schema.TotalRepeatedRecords] = p.late()

@@ -12,7 +12,7 @@ import (
 // end stops the hooks, reads the ring to its end, and closes the account: a number that is missing then is lost for certain.
 func (p *Pipeline) end() error {
 	err := p.capture.Detach()
-	err = errors.Join(err, p.drain())
+	err = errors.Join(err, p.drain(), p.tellListeners(p.now))
 	next, totals, at, numbersErr := p.readNumbers()
 	if numbersErr != nil {
 		return errors.Join(err, numbersErr, p.sink.Finish(p.now))

@@ -25,7 +25,6 @@ type lingering struct {
 	until uint64 // when this one began
 	due   uint64
 	under bool   // a scan is under way
-	next  uint64 // number of the next event
 	own   uint64 // stays of the agent's own sockets
 }
 
@@ -67,7 +66,7 @@ func (l *lingering) step(now uint64) (found []bpf.ConnState, err error) {
 	return found, err
 }
 
-// scanLingering sends an event for each socket that stays too long. The kernel side has no number for it: the agent gives one.
+// scanLingering sends an event for each socket that stays too long.
 func (p *Pipeline) scanLingering() error {
 	l := p.lingering
 	found, err := l.step(p.now)
@@ -78,12 +77,7 @@ func (p *Pipeline) scanLingering() error {
 		}
 		e := &p.event
 		p.translate.lingering(&found[i], l.until, e)
-		p.owners.Fill(&e.Owner, found[i].Owner.Exe)
-		e.Stream, e.Seq, e.Weight = schema.AgentStream, l.next, 1
-		l.next++
-		p.gaps.Observe(e.Stream, e.Seq, e.At)
-		p.metrics.records[schema.KindLingering].Inc()
-		if err := p.sink.Event(e, p.now); err != nil {
+		if err := p.sendOwn(e, found[i].Owner.Exe); err != nil {
 			return err
 		}
 	}

@@ -31,6 +31,8 @@ type metrics struct {
 	checkpoints *prometheus.CounterVec
 	last        prometheus.Gauge
 	lag         prometheus.Gauge
+	listeners   prometheus.Gauge
+	turnedAway  prometheus.Counter
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -44,7 +46,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		registry.MustRegister(g)
 		return g
 	}
-	records := vec("records_total", "Numbered records, read from the ring buffer or (lingering) found in the state map.", "kind")
+	records := vec("records_total", "Numbered records, read from the ring buffer or (lingering, listener) found in a map.", "kind")
 	m := &metrics{
 		malformed:   vec("malformed_records_total", "Samples of the ring buffer that are no record; each leaves a gap, and so a loss.").WithLabelValues(),
 		repeated:    gauge("repeated_records", "Records since the start whose number had come before or was declared lost; not sent."),
@@ -57,6 +59,8 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		checkpoints: vec("checkpoints_total", "Checkpoints made.", "phase"),
 		last:        gauge("last_checkpoint_timestamp_seconds", "When the last checkpoint was made."),
 		lag:         gauge("lag_seconds", "How far the record read last lies behind the kernel's clock."),
+		listeners:   gauge("listeners", "Listeners that are watched."),
+		turnedAway:  vec("turned_away_total", "Attempts to connect that a listener of this host turned away.").WithLabelValues(),
 	}
 	for _, phase := range []string{schema.CheckpointStart, schema.CheckpointPeriodic, schema.CheckpointEnd} {
 		m.checkpoints.WithLabelValues(phase)

@@ -85,6 +85,8 @@ type Pipeline struct {
 	gaps        *gaps.Tracker
 	settle      *settle.Settle
 	lingering   *lingering
+	listeners   *listeners
+	ownNext     uint64 // number of the next event of the agent's own
 	checkpoints checkpoints
 	upkeep      upkeep
 	journal     *journal.Journal
@@ -119,7 +121,7 @@ func New(c Config) (*Pipeline, error) {
 	}
 	p := &Pipeline{capture: c.Capture, owners: c.Owners, sink: c.Sink, metrics: newMetrics(c.Registry), translate: newTranslator(c.Capture),
 		frames: newFrames(c.Capture), stacks: cache, gaps: gaps.New(), settle: settling,
-		lingering: newLingering(c.Capture.ScanConns(), c.LingeringAfter), journal: c.Journal, leaves: c.Leave, before: before,
+		lingering: newLingering(c.Capture.ScanConns(), c.LingeringAfter), listeners: newListeners(c.Past != nil), journal: c.Journal, leaves: c.Leave, before: before,
 		phase: schema.CheckpointStart}
 	if c.Past == nil {
 		return p, nil
@@ -236,6 +238,9 @@ func (p *Pipeline) advance() error {
 		return err
 	}
 	if err := p.scanLingering(); err != nil {
+		return err
+	}
+	if err := p.askListeners(); err != nil {
 		return err
 	}
 	if err := p.advanceCheckpoint(); err != nil {

@@ -34,7 +34,7 @@ func (p *Pipeline) resume(past *journal.Past) error {
 		cause = schema.LossRingFull
 	}
 	p.gaps = gaps.Resume(reached.Ranges(), now, cause)
-	p.lingering.next, p.lingering.own, p.lingering.from = p.gaps.Next(schema.AgentStream), past.State.LingeringOwn, past.State.LingeringFrom
+	p.ownNext, p.lingering.own, p.lingering.from = p.gaps.Next(schema.AgentStream), past.State.LingeringOwn, past.State.LingeringFrom
 	p.untold = past.Untold
 	if past.Started {
 		p.phase = schema.CheckpointTakeover
@@ -44,7 +44,8 @@ func (p *Pipeline) resume(past *journal.Past) error {
 
 // leave sends what is complete, and leaves the endings that wait for their reset to the next run. The hooks go on.
 func (p *Pipeline) leave() error {
-	err := p.journal.Leave(p.state(), p.settle.Held())
+	err := p.tellListeners(p.now) // the next run goes on from here
+	err = errors.Join(err, p.journal.Leave(p.state(), p.settle.Held()))
 	return errors.Join(err, p.observe(), p.sink.Finish(p.now))
 }
 

@@ -39,7 +39,7 @@ func (p *palette) kind(k schema.Kind) *color.Color {
 	switch k {
 	case schema.KindState, schema.KindSkbConsumed:
 		return p.good
-	case schema.KindRetransmit, schema.KindRetransmitSynack, schema.KindLingering:
+	case schema.KindRetransmit, schema.KindRetransmitSynack, schema.KindLingering, schema.KindListener:
 		return p.odd
 	}
 	return p.bad

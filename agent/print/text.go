@@ -89,6 +89,9 @@ func eventDetail(e *schema.Event) string {
 	if e.Kind == schema.KindLingering {
 		parts = append(parts, stay(e))
 	}
+	if e.Kind == schema.KindListener {
+		parts = append(parts, queues(e)...)
+	}
 	if e.Direction != schema.DirectionUnknown {
 		parts = append(parts, e.Direction.String())
 	}
@@ -107,6 +110,18 @@ func stay(e *schema.Event) string {
 		return "since before the agent"
 	}
 	return "for " + duration(time.Duration(min(e.StateUS.Value, math.MaxInt64/1000))*time.Microsecond)
+}
+
+// queues is what a listener turned away, and what it holds.
+func queues(e *schema.Event) []string {
+	parts := []string{fmt.Sprintf("turned away %d", e.TurnedAway)}
+	if e.Aborted > 0 {
+		parts = append(parts, fmt.Sprintf("reset %d", e.Aborted))
+	}
+	if e.SynCookies != 0 {
+		parts = append(parts, "SYN cookies")
+	}
+	return append(parts, fmt.Sprintf("%d queued of %d", e.Queued, e.Backlog), fmt.Sprintf("%d half open", e.HalfOpen))
 }
 
 // weight is how many records a budget skipped before this one.
