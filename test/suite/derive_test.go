@@ -30,6 +30,9 @@ func derive(rows []*schema.Connection, events func(schema.Kind) []*schema.Event)
 	book["TcpExtTCPSynRetrans"] += int64(len(synacks))
 	book["TcpOutRsts"] = int64(len(events(schema.KindResetSent)))
 	book["TcpRetransSegs"] = int64(len(synacks)) - inherited(rows, synacks)
+	for _, e := range events(schema.KindListener) {
+		book["TcpExtListenDrops"] += int64(e.TurnedAway)
+	}
 	for _, c := range rows {
 		count := func(name string, does bool) {
 			if does {
@@ -116,11 +119,12 @@ func agree(t *testing.T, kernel, book map[string]int64, reasons bool) {
 	assert.Positive(t, kernel["TcpExtEmbryonicRsts"])
 	assert.Equal(t, kernel["TcpAttemptFails"]-kernel["TcpExtEmbryonicRsts"], book["TcpAttemptFails"], "TcpAttemptFails")
 	if !reasons {
+		assert.GreaterOrEqual(t, book["TcpExtListenDrops"], kernel["TcpExtListenDrops"], "TcpExtListenDrops")
 		assert.Greater(t, kernel["TcpOutRsts"], book["TcpOutRsts"], "TcpOutRsts")
 		assert.Equal(t, kernel["TcpExtTCPAbortOnData"]+kernel["TcpExtTCPAbortOnLinger"], book["TcpExtTCPAbortOnData"], "TCPAbortOnData and TCPAbortOnLinger")
 		return
 	}
-	for _, name := range []string{"TcpOutRsts", "TcpExtTCPAbortOnData", "TcpExtTCPAbortOnLinger"} {
+	for _, name := range []string{"TcpOutRsts", "TcpExtTCPAbortOnData", "TcpExtTCPAbortOnLinger", "TcpExtListenDrops"} {
 		assert.Equal(t, kernel[name], book[name], name)
 		assert.Positive(t, kernel[name], name)
 	}
