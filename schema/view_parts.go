@@ -16,11 +16,23 @@ var viewParts = strings.NewReplacer(
 	"{plain local_ip}", plainIP("local_ip"),
 	"{counts of cause}", "sumMap(map(toString(cause), toUInt64(1)))",
 	"{function of s}", functionOf("s"),
+	"{loopback remote_ip}", Loopback("remote_ip"),
+	"{every address bound_ip}", EveryAddress("bound_ip"),
 )
 
 // windowOf is the condition that a time is in a view's window: from is in it, to is not.
 func windowOf(column string) string {
 	return column + " >= {from:DateTime64(6, 'UTC')} AND " + column + " < {to:DateTime64(6, 'UTC')}"
+}
+
+// Loopback is the SQL condition that an address of a column never leaves its network namespace.
+func Loopback(column string) string {
+	return "(startsWith(toString(" + column + "), '::ffff:127.') OR " + column + " = toIPv6('::1'))"
+}
+
+// EveryAddress is the SQL condition that a listener's address in a column stands for all of its host's.
+func EveryAddress(column string) string {
+	return "(" + column + " = toIPv6('::') OR " + column + " = toIPv6('::ffff:0.0.0.0'))"
 }
 
 // plainIP writes an address for a person: IPv4 as IPv4.

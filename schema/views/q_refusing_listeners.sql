@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: Apache-2.0
--- edition 1: Which ports turned connections away?
+-- edition 2: Which ports turned connections away?
 --
 -- A SYN that nobody listens for is answered with a reset (seen from Linux 6.10 on), or the kernel drops it and says why; a listener that
--- closes ends the connections that it has not accepted. A listener whose queue is full drops a SYN without a reason: its
--- clients have connect_timeout.
+-- closes ends the connections that it has not accepted. A listener whose queue is full drops a SYN without a reason: see
+-- q_full_listeners.
 SELECT host, local_port, how, sum(records) AS times, uniqExact(remote_ip) AS remotes, min(moment) AS first_at, max(moment) AS last_at
 FROM
 (

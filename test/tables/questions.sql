@@ -20,6 +20,11 @@ INSERT INTO events (at, kind, host, session, stream, seq, conn, local_ip, local_
 ('2026-11-02 14:01:10', 'lingering', 'web-1', 7, 4294967295, 1, 501, '10.0.0.1', 40101, '10.0.0.5', 5432, 5432, 'client', 'unknown', 'CLOSE_WAIT', 60000000, 'api', 'shop', 'api-7', 1, now64(6)),
 ('2026-11-02 14:04:10', 'lingering', 'web-1', 7, 4294967295, 2, 501, '10.0.0.1', 40101, '10.0.0.5', 5432, 5432, 'client', 'unknown', 'LAST_ACK', 62000000, 'api', 'shop', 'api-7', 1, now64(6));
 
+-- The queue of postgres was full for ten seconds.
+INSERT INTO events (at, kind, host, session, stream, seq, local_ip, local_port, service_port, role, direction, state, owner_pid, owner_comm, owner_how, turned_away, queued, backlog, half_open, weight, received_at)
+SELECT toDateTime64('2026-11-02 14:02:00', 6, 'UTC') + number * 5, 'listener', 'db-2', 8, 4294967295, number, '10.0.0.5', 5432, 5432, 'server', 'unknown', 'LISTEN', 300, 'postgres', 'seed', 110 - 20 * number, 129, 128, 7, 1, now64(6)
+FROM numbers(2);
+
 INSERT INTO stacks (stack_id, fp, frames_resolved, symbols, offsets, modules, kernel_release, received_at) VALUES
 (15, 503, 6, ['__tcp_close+0x34', 'tcp_close+0x1b', 'inet_release+0x42', 'sock_close+0x15', '__x64_sys_close+0x3d', 'do_syscall_64+0x71'], [1, 2, 3, 4, 5, 6], ['kernel', 'kernel', 'kernel', 'kernel', 'kernel', 'kernel'], '6.12.0', now64(6));
 
