@@ -265,6 +265,7 @@ struct tcp_sock {
 	u32 snd_wnd;
 	u32 srtt_us;
 	u32 lsndtime;
+	u32 rcv_tstamp;
 	int linger2;
 	struct {
 		int ts_recent_stamp;

@@ -145,7 +145,7 @@ type ConnState struct {
 	_             structs.HostLayout
 	Tuple         Tuple
 	OpenedAt      uint64
-	StateAt       uint64 // when it entered State, or when it was first seen there (StateDiscovered)
+	StateAt       uint64 // when it entered State, or when it was first seen there (StateDiscovered), or at the latest if the agent found it there at its start
 	FirstAt       uint64
 	FirstStack    uint64
 	Owner         Owner

@@ -62,7 +62,7 @@ func TestScanConns(t *testing.T) {
 		}
 		met := theOne(t, found, old)
 		require.EqualValues(t, closeWait, met.State)
-		require.NotZero(t, met.Flags&bpf.StateDiscovered)
+		require.Zero(t, met.Flags&bpf.StateDiscovered, "the kernel tells how long at least")
 		ownedByUs(t, met.Owner, bpf.OwnerSeed)
 	}
 	require.Greater(t, len(scan.keys), 1, "it grew with the fullest bucket")

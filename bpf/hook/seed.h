@@ -33,6 +33,20 @@ static __always_inline struct sock *listening(struct sock *sk)
 	return BPF_CORE_READ((struct mptcp_sock *)sk, first);
 }
 
+/*
+ * A packet of the peer brought the socket into CLOSE_WAIT or FIN_WAIT2, and its
+ * acknowledgement is the last one or an earlier one: it has been there at least as long.
+ */
+static __always_inline void date_state(struct exec_ctx *ec, const struct sock *sk, struct conn_state *c, u8 state)
+{
+	u32 last = BPF_CORE_READ((struct tcp_sock *)sk, rcv_tstamp);
+
+	if (!last || (state != TCP_CLOSE_WAIT && state != TCP_FIN_WAIT2))
+		return;
+	c->state_at = ec->now - (u64)((u32)bpf_jiffies64() - last) * tick_ns;
+	c->flags &= ~STATE_DISCOVERED;
+}
+
 /* The iterator holds the file, so the socket stays. */
 static __always_inline void seed_conn(struct exec_ctx *ec, struct sock *sk, struct task_struct *leader)
 {
@@ -52,6 +66,7 @@ static __always_inline void seed_conn(struct exec_ctx *ec, struct sock *sk, stru
 	}
 	init_old_conn(ec, &fresh, state);
 	fresh.flags |= STATE_SEEDED;
+	date_state(ec, sk, &fresh, state);
 	note_tuple(sk, &fresh, state);
 	set_owner(&fresh, leader, pid, OWNER_SEED);
 	err = bpf_map_update_elem(&conns, &key, &fresh, BPF_NOEXIST);
