@@ -26,10 +26,44 @@ type lingering struct {
 	due   uint64
 	under bool   // a scan is under way
 	own   uint64 // stays of the agent's own sockets
+	now   map[stay]stays
+}
+
+// stay is what sockets past ESTABLISHED are counted by.
+type stay struct {
+	state schema.State
+	owner [16]byte
+}
+
+// stays counts such sockets, and those of them that linger.
+type stays struct{ all, lingering int }
+
+// maxOwners bounds the owners that the gauges name in a state; sockets of further ones count for otherOwners.
+const (
+	maxOwners   = 256
+	otherOwners = "(others)"
+)
+
+// count counts a socket that the scan found, if it is past ESTABLISHED.
+func (l *lingering) count(c *bpf.ConnState) {
+	if !lingers(c.State) || c.Flags&bpf.StateOwn != 0 {
+		return
+	}
+	key := stay{schema.State(c.State), c.Owner.Comm}
+	if _, known := l.now[key]; !known && len(l.now) >= maxOwners {
+		key.owner = [16]byte{}
+		copy(key.owner[:], otherOwners)
+	}
+	n := l.now[key]
+	n.all++
+	if c.StateAt+l.after <= l.until {
+		n.lingering++
+	}
+	l.now[key] = n
 }
 
 func newLingering(scan *capture.ConnScan, after time.Duration) *lingering {
-	return &lingering{scan: scan, after: uint64(after), every: min(scanEvery, uint64(after))}
+	return &lingering{scan: scan, after: uint64(after), every: min(scanEvery, uint64(after)), now: map[stay]stays{}}
 }
 
 // lingers reports whether a socket may stay in this state for as long as its application or its peer likes.
@@ -59,6 +93,9 @@ func (l *lingering) step(now uint64) (found []bpf.ConnState, err error) {
 		}
 	}
 	found, l.under, err = l.scan.Next()
+	for i := range found {
+		l.count(&found[i])
+	}
 	found = slices.DeleteFunc(found, func(c bpf.ConnState) bool { return !l.tooLong(&c) })
 	if !l.under {
 		l.from, l.due = l.until, l.until+l.every
@@ -69,7 +106,11 @@ func (l *lingering) step(now uint64) (found []bpf.ConnState, err error) {
 // scanLingering sends an event for each socket that stays too long.
 func (p *Pipeline) scanLingering() error {
 	l := p.lingering
+	due := l.due
 	found, err := l.step(p.now)
+	if l.due != due && err == nil { // the scan is over
+		p.showStays()
+	}
 	for i := range found {
 		if found[i].Flags&bpf.StateOwn != 0 {
 			l.own++
@@ -82,4 +123,16 @@ func (p *Pipeline) scanLingering() error {
 		}
 	}
 	return err
+}
+
+// showStays sets the gauges to what the last scan found.
+func (p *Pipeline) showStays() {
+	p.metrics.stays.Reset()
+	p.metrics.lingering.Reset()
+	for key, n := range p.lingering.now {
+		state, owner := key.state.String(), p.translate.comm(key.owner)
+		p.metrics.stays.WithLabelValues(state, owner).Add(float64(n.all))
+		p.metrics.lingering.WithLabelValues(state, owner).Add(float64(n.lingering))
+	}
+	clear(p.lingering.now)
 }

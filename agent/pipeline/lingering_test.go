@@ -112,15 +112,20 @@ func TestAThousandLeaks(t *testing.T) {
 	r.complete(last)
 }
 
-// TestLingeringSinceBeforeTheAgent: how long is not known, and not made up.
+// TestLingeringSinceBeforeTheAgent: the kernel tells how long at least.
 func TestLingeringSinceBeforeTheAgent(t *testing.T) {
 	here := namespace(t)
+	before := time.Now()
 	leak(t, 1)
+	after := time.Now()
+	require.Eventually(t, func() bool { return time.Since(after) > 1500*time.Millisecond }, patience, time.Millisecond, "it lingers by then")
 	r := running(t, capture.DefaultConfig(), here)
 	r.until("the leak", func() bool { return len(r.of(schema.StateCloseWait)) == 1 })
 	r.complete(r.stop())
 	e := r.of(schema.StateCloseWait)[0]
-	require.False(t, e.StateUS.Known)
+	require.True(t, e.StateUS.Known)
+	require.Greater(t, e.StateUS.Value, uint64(1_400_000), "longer than the agent has been there")
+	require.Less(t, e.StateUS.Value, uint64(time.Since(before).Microseconds()))
 	require.Equal(t, schema.OwnerSeed, e.How)
 	require.EqualValues(t, os.Getpid(), e.Owner.PID)
 	require.True(t, e.RemoteIP.IsLoopback())

@@ -31,6 +31,8 @@ type metrics struct {
 	checkpoints *prometheus.CounterVec
 	last        prometheus.Gauge
 	lag         prometheus.Gauge
+	stays       *prometheus.GaugeVec
+	lingering   *prometheus.GaugeVec
 	listeners   prometheus.Gauge
 	turnedAway  prometheus.Counter
 }
@@ -43,6 +45,11 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 	}
 	gauge := func(name, help string) prometheus.Gauge {
 		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: prefix + name, Help: help})
+		registry.MustRegister(g)
+		return g
+	}
+	gauges := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: prefix + name, Help: help}, labels)
 		registry.MustRegister(g)
 		return g
 	}
@@ -59,6 +66,8 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		checkpoints: vec("checkpoints_total", "Checkpoints made.", "phase"),
 		last:        gauge("last_checkpoint_timestamp_seconds", "When the last checkpoint was made."),
 		lag:         gauge("lag_seconds", "How far the record read last lies behind the kernel's clock."),
+		stays:       gauges("past_established_sockets", "Sockets that one side or both have closed, at the last scan.", "state", "owner"),
+		lingering:   gauges("lingering_sockets", "Of past_established_sockets those that stay longer than --lingering-after.", "state", "owner"),
 		listeners:   gauge("listeners", "Listeners that are watched."),
 		turnedAway:  vec("turned_away_total", "Attempts to connect that a listener of this host turned away.").WithLabelValues(),
 	}
