@@ -163,7 +163,7 @@ func eventColumns() []Column {
 		col("tcp_flags", "UInt8", codecPlain, "The TCP header's flags: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32"),
 		col("length", "UInt32", codecNumbers, "Payload of the packet in bytes"),
 		col("state_us", "Nullable(UInt64)", codecPlain,
-			"Of a lingering event: how long the socket had been in its state; NULL if it entered that state before the agent came"),
+			"Of a lingering event: how long the socket had been in its state, at least so long if it is older than the agent; NULL if not even that is known"),
 		col("turned_away", "UInt64", codecNumbers, "Of a listener event: attempts to connect that the listener turned away since the last one (ListenDrops)"),
 		col("aborted", "UInt64", codecNumbers, "Of a listener event: resets that it sent because of tcp_abort_on_overflow"),
 		col("syn_cookies", "Bool", codecPlain, "Of a listener event: it sent SYN cookies"),
