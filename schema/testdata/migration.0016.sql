@@ -1,0 +1,1 @@
+ALTER TABLE tcpledger.events COMMENT COLUMN `state_us` 'Of a lingering event: how long the socket had been in its state, at least so long if it is older than the agent; NULL if not even that is known';
