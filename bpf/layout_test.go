@@ -17,7 +17,7 @@ func TestLayout(t *testing.T) {
 	require.NoError(t, err)
 	for name, record := range map[string]any{
 		"head": Head{}, "tuple": Tuple{}, "owner": Owner{}, "context": Context{},
-		"connection": Connection{}, "event": Event{}, "stack": Stack{}, "conn_state": ConnState{}, "listener": Listener{}, "listening": Listening{}, "listener_sample": ListenerSample{}, "name_key": NameKey{}, "names": Names{}, "frames": struct{ Frames Frames }{},
+		"connection": Connection{}, "event": Event{}, "stack": Stack{}, "conn_state": ConnState{}, "listener": Listener{}, "listening": Listening{}, "name_key": NameKey{}, "names": Names{}, "frames": struct{ Frames Frames }{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var c *btf.Struct

@@ -14,6 +14,8 @@ struct listener_sample {
 	struct listening listening;
 };
 
+_Static_assert(sizeof(struct listener_sample) == 192, "listener_sample");
+
 SEC("iter/bpf_map_elem")
 int on_listener(struct bpf_iter__bpf_map_elem *ctx)
 {
