@@ -50,7 +50,7 @@ func namespace(t *testing.T) uint32 {
 	return uint32(stat.Ino)
 }
 
-// keeper is a Sink that keeps the lingering events apart from the others, the endings and the last checkpoint.
+// keeper is a Sink that keeps the events that the agent finds apart from the others, the endings and the last checkpoint.
 type keeper struct {
 	mu     sync.Mutex
 	all    []schema.Event
@@ -62,7 +62,7 @@ type keeper struct {
 func (k *keeper) Event(e *schema.Event, _ uint64) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if e.Kind == schema.KindLingering {
+	if e.Stream == schema.AgentStream {
 		k.all = append(k.all, *e)
 	} else {
 		k.events = append(k.events, *e)
