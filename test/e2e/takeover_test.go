@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"tcpledger/query"
+	"tcpledger/schema"
+	"tcpledger/test/lab"
+	"tcpledger/test/wait"
+)
+
+// lives is how many agents follow each other in a test; TCPLEDGER_TEST_LIVES says another number.
+func lives(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv("TCPLEDGER_TEST_LIVES")
+	if text == "" {
+		return 3
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err)
+	return n
+}
+
+// takeover are the flags of agents that follow each other.
+func takeover(t *testing.T) []string {
+	t.Helper()
+	mount := t.TempDir()
+	require.NoError(t, unix.Mount("bpf", mount, "bpf", 0, "mode=0755"))
+	t.Cleanup(func() { require.NoError(t, unix.Unmount(mount, unix.MNT_DETACH)) })
+	pins := filepath.Join(mount, "tcpledger")
+	require.NoError(t, os.Mkdir(pins, 0o700))
+	return append(roomy[:len(roomy):len(roomy)], "--pins", pins, "--journal", t.TempDir(), "--spool", filepath.Join(t.TempDir(), "spool"))
+}
+
+// storming makes connections without a pause while f runs, and gives how many.
+func storming(actor *lab.Actor, l *lab.Lab, f func()) uint64 {
+	const round = 20
+	var over atomic.Bool
+	made, done := uint64(0), make(chan struct{})
+	go func() {
+		defer close(done)
+		for !over.Load() {
+			actor.Storm(l.A.IPv4, round)
+			made += round
+		}
+	}()
+	f()
+	over.Store(true)
+	<-done
+	return made
+}
+
+// complete reports whether the tables hold all that the checkpoints promise: other tables may be a moment behind that of the checkpoints.
+func (c *chain) complete() bool {
+	for _, s := range c.proofs() {
+		if !s.Complete() {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *chain) proofs() []query.Proof {
+	everything := query.Window{From: time.Unix(0, 0), To: time.Now().Add(time.Hour)}
+	sessions, err := query.New(c.db, schema.Database, time.Minute).Proof(c.t.Context(), everything, query.Filter{})
+	require.NoError(c.t, err)
+	return sessions
+}
+
+func (c *chain) proof() string { return fmt.Sprintf("%+v", c.proofs()) }
+
+// lazily is text that is made when a test fails.
+type lazily func() string
+
+func (f lazily) String() string { return f() }
+
+// TestTakeover kills agents, or stops them as an upgrade does, again and again under load. It is one session; the audit finds nothing
+// unaccounted for and nothing twice; a stop loses nothing, and a kill only what it tells.
+func TestTakeover(t *testing.T) {
+	for name, end := range map[string]func(*process){"kill": (*process).kill, "stop": (*process).stop} {
+		for broker, kafka := range kafkas() {
+			t.Run(name+"/"+broker, func(t *testing.T) {
+				c := newChain(t, kafka(t))
+				flags := takeover(t)
+				c.startAgent(flags...)
+				l := lab.New(t)
+				actor := l.A.Actor(t, "storm")
+				var away, longest time.Duration
+				made := storming(actor, l, func() {
+					for range lives(t) {
+						end(c.agent)
+						began := time.Now()
+						c.startAgent(flags...)
+						took := time.Since(began)
+						away, longest = away+took, max(longest, took)
+					}
+				})
+				require.NoError(t, c.agent.cmd.Process.Signal(syscall.SIGINT))
+				select {
+				case err := <-c.agent.done:
+					c.agent.done <- nil
+					require.NoError(t, err, "%s", &c.agent.said)
+				case <-time.After(wait.Long):
+					t.Fatal("the agent does not end")
+				}
+				c.eventually(1, "SELECT count() FROM tcpledger.checkpoints WHERE phase = 'end'")
+				require.Eventually(t, c.complete, wait.Long, 200*time.Millisecond, "%s", lazily(c.proof))
+				c.requireComplete()
+				require.Equal(t, uint64(1), c.count("SELECT uniqExact(session) FROM tcpledger.checkpoints"))
+				ofStorm := "SELECT count() FROM tcpledger.connections WHERE netns_cookie = ?"
+				lost := c.count("SELECT toUInt64(sum(seq_to - seq_from + 1)) FROM tcpledger.loss")
+				killed := c.count("SELECT toUInt64(sum(seq_to - seq_from + 1)) FROM tcpledger.loss WHERE cause = ?", schema.LossAgentKilled)
+				t.Logf("%s: %d lives, %d connections made, %d ends in the table, %d numbers lost, %d of them agent_killed; an agent was away %s on average, %s at most",
+					name, lives(t), made, c.count(ofStorm, l.A.Cookie(t)), lost, killed, away/time.Duration(lives(t)), longest)
+				if name == "stop" {
+					require.Zero(t, lost)
+					require.Equal(t, 2*made, c.count(ofStorm, l.A.Cookie(t)))
+				}
+			})
+		}
+	}
+}
