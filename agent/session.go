@@ -33,6 +33,7 @@ type takeover struct {
 	pins    *capture.Pins
 	journal *journal.Journal
 	past    *journal.Past
+	ended   bool // the session of past was brought to its end
 }
 
 // openTakeover takes the pins and the journal. What cannot be used is said once; the agent then begins a session and ends it.
@@ -118,7 +119,7 @@ func (a *agent) takeOver() error {
 
 // resume reports whether it went on with the session.
 func (a *agent) resume(s capture.PinnedSession) bool {
-	if !a.capture.Fits(s) {
+	if !a.capture.Fits(s) || a.takeover.past.Header.Host != a.header.Host {
 		return false
 	}
 	header := a.header
@@ -156,7 +157,8 @@ func (a *agent) endSession(s capture.PinnedSession) error {
 		return err
 	}
 	header := a.header
-	header.Session = s.Session
+	header.Session, header.Host = s.Session, t.past.Header.Host
+	t.ended = true
 	return errors.Join(a.drainSession(old, header), old.Close())
 }
 
@@ -190,7 +192,7 @@ func (a *agent) beginSession() error {
 	if err := a.capture.Start(); err != nil {
 		return err
 	}
-	left := t.past
+	left, ended := t.past, t.ended
 	err := t.journal.Begin(a.header)
 	if err == nil {
 		err = a.capture.Pin(t.pins, a.header.Session)
@@ -199,13 +201,13 @@ func (a *agent) beginSession() error {
 		a.goAlone(err)
 		return nil
 	}
-	if left != nil && !left.Damaged && left.Header.BootID != a.header.BootID {
+	if left != nil && !left.Damaged && !ended {
 		a.sendHeld(left)
 	}
 	return nil
 }
 
-// sendHeld sends the endings that a run before the last boot left for the next one. Their resets will not come.
+// sendHeld sends the endings that a run left of a session that is gone: their resets will not come.
 func (a *agent) sendHeld(left *journal.Past) {
 	for i := range left.Held {
 		m := left.Held[i]

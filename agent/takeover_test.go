@@ -289,6 +289,39 @@ func TestPinsWithoutAJournal(t *testing.T) {
 	require.Zero(t, p.wait(), p.output())
 }
 
+// TestUnreadableVersion: records of another form are not read; the pins go and a session begins.
+func TestUnreadableVersion(t *testing.T) {
+	h := newHost(t)
+	h.agent().kill()
+	entries, err := os.ReadDir(h.pins)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	parts := strings.Split(entries[0].Name(), "_")
+	parts[1], parts[2] = strings.Repeat("0", 16), strings.Repeat("0", 16)
+	require.NoError(t, os.Rename(filepath.Join(h.pins, entries[0].Name()), filepath.Join(h.pins, strings.Join(parts, "_"))))
+	p := h.agent()
+	require.Contains(t, p.output(), "whose records this version cannot read")
+	p.signal(syscall.SIGINT)
+	require.Zero(t, p.wait(), p.output())
+	entries, err = os.ReadDir(h.pins)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}
+
+// TestAnotherName: a host that got another name has a session under each.
+func TestAnotherName(t *testing.T) {
+	h := newHost(t)
+	h.agent("--host-id", "old").kill()
+	p := h.agent("--host-id", "new")
+	p.signal(syscall.SIGINT)
+	require.Zero(t, p.wait(), p.output())
+	sessions := h.accounts()
+	require.Len(t, sessions, 2)
+	for _, a := range sessions {
+		a.requireComplete(t)
+	}
+}
+
 // TestTwoAgents: the second one says that the first has the pins, and has a session of its own.
 func TestTwoAgents(t *testing.T) {
 	h := newHost(t)

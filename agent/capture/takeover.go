@@ -203,9 +203,13 @@ func (c *Capture) unpinLinks() error {
 	return errors.Join(errs...)
 }
 
-// letGo closes what this process has of a pinned session. The hooks go on; what was not detached stays pinned.
+// letGo closes what this process has of a pinned session. The hooks go on; what was not detached stays pinned. This process's number is no
+// longer tcpledger's: another process may get it.
 func (c *Capture) letGo() error {
 	var errs []error
+	if own := c.collection.Maps["own_pids"]; own != nil && len(c.links) > 0 {
+		errs = append(errs, setKeys(own, nil))
+	}
 	for _, l := range c.links {
 		errs = append(errs, l.Close())
 	}

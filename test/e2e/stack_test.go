@@ -86,7 +86,7 @@ var roomy = []string{"--ring-bytes", "256MiB", "--queue-bytes", "1GiB"}
 func (c *chain) startAgent(args ...string) {
 	c.t.Helper()
 	c.agentAddr = freeAddress(c.t)
-	c.agent = start(c.t, "agent", append([]string{"--brokers", c.broker, "--listen", c.agentAddr, "--symbols-delay", "0s", "--host-id", "e2e"}, args...)...)
+	c.agent = start(c.t, "agent", append([]string{"--brokers", c.broker, "--listen", c.agentAddr, "--symbols-delay", "0s", "--pins", "none", "--host-id", "e2e"}, args...)...)
 	healthy(c.t, c.agent, c.agentAddr)
 }
 

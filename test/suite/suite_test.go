@@ -37,7 +37,7 @@ func agent(t testing.TB, broker string, change func(*exec.Cmd), args ...string) 
 		out, err := exec.Command("go", "build", "-o", path, "tcpledger/agent").CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	}
-	cmd := exec.Command(path, append([]string{"--brokers", broker, "--listen", "127.0.0.1:0", "--symbols-delay", "0s"}, args...)...)
+	cmd := exec.Command(path, append([]string{"--brokers", broker, "--listen", "127.0.0.1:0", "--symbols-delay", "0s", "--pins", "none"}, args...)...)
 	cmd.Stderr = os.Stderr
 	change(cmd)
 	require.NoError(t, cmd.Start())

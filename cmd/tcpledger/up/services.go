@@ -104,7 +104,8 @@ func (r *run) startAgent(ctx context.Context) (*child.Process, error) {
 	command := child.Command{
 		Name: "agent",
 		Path: r.o.agentPath(),
-		Args: []string{"--brokers", r.stack.Kafka, "--listen", r.stack.Agent, "--symbols-delay", "0s", "--spool", filepath.Join(r.o.Data, "spool")},
+		Args: []string{"--brokers", r.stack.Kafka, "--listen", r.stack.Agent, "--symbols-delay", "0s", "--spool", filepath.Join(r.o.Data, "spool"),
+			"--pins", "none"}, // nothing stays in the kernel
 	}
 	for _, kind := range r.o.Enable {
 		command.Args = append(command.Args, "--enable", kind)
