@@ -26,7 +26,7 @@ const everyStorms = "20 SECOND"
 func StormSteps() []StormStep {
 	return []StormStep{
 		{signals1m(), 1, "Counts what storms are made of in the newest minutes", "signals", []string{"young", "cuts"}},
-		{storms(), 1, "Finds storms: what departs from all its pasts", "storms", []string{"going"}},
+		{storms(), 2, "Finds storms: what departs from all its pasts", "storms", []string{"going"}},
 		{stormFactors(), 1, "Says what recent storms are made of", "factors", []string{"young", "cuts", "recent"}},
 	}
 }
