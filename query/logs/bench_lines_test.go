@@ -3,12 +3,15 @@
 package logs_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
@@ -20,7 +23,35 @@ import (
 // BenchmarkExplained matches ten minutes of lines, TCPLEDGER_BENCH_LINES or 100,000, with a tenth as many endings of 40 hosts. Half of the lines name a
 // client's end, a quarter its process, a quarter nothing but the host.
 func BenchmarkExplained(b *testing.B) {
-	n := 100_000
+	s := manyLines(b, 100_000)
+	for b.Loop() {
+		explained, err := s.Explained(b.Context(), window, logs.Filter{}, logs.DefaultReach, 10)
+		require.NoError(b, err)
+		require.Len(b, explained, 9)
+	}
+}
+
+// BenchmarkTooManyLines asks of ten minutes with TCPLEDGER_BENCH_LINES or 2,000,000 lines: all of them, which is refused, and those with
+// a text. rows-read is what the server read.
+func BenchmarkTooManyLines(b *testing.B) {
+	s := manyLines(b, 2_000_000)
+	for name, f := range map[string]logs.Filter{"all": {}, "errors of a service": {Service: "svc-3", Errors: true}, "text": {Text: "line 4711"}} {
+		b.Run(name, func(b *testing.B) {
+			var read atomic.Int64
+			ctx := clickhouse.Context(b.Context(), clickhouse.WithProgress(func(p *clickhouse.Progress) { read.Add(int64(p.Rows)) }))
+			for b.Loop() {
+				_, err := s.Explained(ctx, window, f, logs.DefaultReach, 10)
+				var many *logs.TooManyError
+				require.True(b, err == nil && f.Text != "" || errors.As(err, &many), err)
+			}
+			b.ReportMetric(float64(read.Load())/float64(b.N), "rows-read")
+		})
+	}
+}
+
+// manyLines makes ten minutes of lines, TCPLEDGER_BENCH_LINES or n.
+func manyLines(b *testing.B, n int) *logs.Source {
+	b.Helper()
 	if text := os.Getenv("TCPLEDGER_BENCH_LINES"); text != "" {
 		var err error
 		n, err = strconv.Atoi(text)
@@ -41,9 +72,5 @@ func BenchmarkExplained(b *testing.B) {
 	}
 	s, err := logs.Open(b.Context(), query.New(db, "bench", 10*time.Minute), logs.DefaultTables)
 	require.NoError(b, err)
-	for b.Loop() {
-		explained, err := s.Explained(b.Context(), window, logs.Filter{}, logs.DefaultReach, 10)
-		require.NoError(b, err)
-		require.Len(b, explained, 9)
-	}
+	return s
 }
