@@ -21,8 +21,7 @@ var images = []mixture{
 		c, s := o.pair(shell)
 		first := userOf(shell)
 		c = c.Exec("program")
-		c.Write(1)
-		s.Read(1)
+		o.answer(s, c)
 		o.passed(name, c, first, userOf(c.Actor))
 		o.by(name, s, o.server)
 		abort(c, s)
@@ -39,8 +38,7 @@ var images = []mixture{
 		p := o.world.A.Actor(o.t, "old")
 		c, s := o.pair(p)
 		p.Rename("new name")
-		c.Write(1)
-		s.Read(1)
+		o.answer(s, c)
 		o.by(name, c, p)
 		o.by(name, s, o.server)
 		p.Rename("not seen")
@@ -50,8 +48,7 @@ var images = []mixture{
 		p := o.world.A.Actor(o.t, "odd")
 		c, s := o.pair(p)
 		p.Rename(oddName)
-		c.Write(1)
-		s.Read(1)
+		o.answer(s, c)
 		p.Comm = oddText
 		o.by(name, c, p)
 		o.by(name, s, o.server)
@@ -63,25 +60,29 @@ var images = []mixture{
 		c = c.PassTo(heir)
 		o.passed(name, c, userOf(o.client), userOf(heir)) // the row is of the socket's namespace
 		o.by(name, s, o.server)
-		c.Write(1)
-		s.Read(1)
+		o.answer(s, c)
 		abort(s, c)
 	}},
 	{"a pid used again at once", 5, func(o *owners, name string) {
 		parent := o.world.A.Actor(o.t, "parent")
 		c, s := o.pair(parent)
 		first := c.Inherit("first")
-		first.Write(1)
+		o.answer(s, first)
 		first.Actor.End()
 		parent.Reap(first.Actor)
 		second := o.again(c, first.Actor)
-		second.Write(1)
-		s.Read(2)
+		o.answer(s, second)
 		o.passed(name, c, userOf(parent), userOf(second.Actor))
 		o.by(name, s, o.server)
 		abort(s, second)
 		c.Close()
 	}},
+}
+
+// answer has the client's end used by a read: old kernels do not show who writes.
+func (o *owners) answer(server, client *lab.Socket) {
+	server.Write(1)
+	client.Read(1)
 }
 
 // again forks children until one has the pid of an earlier one. Others take pids meanwhile.
