@@ -35,7 +35,7 @@ FROM
     SELECT host, argMax((toString(state), toString(owner_comm), toString(role), service_port, state_us), (at, stream, seq)) AS last
     FROM %s
     WHERE %s
-    GROUP BY host, boot_id, session, conn, cookie
+    GROUP BY host, boot_id, netns, netns_cookie, cookie, local_ip, local_port, remote_ip, remote_port
 )
 GROUP BY state, owner, side, port
 ORDER BY sockets DESC, state, owner, side, port
