@@ -3,9 +3,13 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"sync/atomic"
 	"syscall"
@@ -86,6 +90,29 @@ type lazily func() string
 
 func (f lazily) String() string { return f() }
 
+// caughtUp waits until the agent has read what the ring had kept for it: an agent that dies before that reads less than what comes.
+func (c *chain) caughtUp() {
+	c.t.Helper()
+	require.Eventually(c.t, func() bool {
+		r, err := http.Get("http://" + c.agentAddr + "/metrics")
+		if err != nil {
+			return false
+		}
+		body, err := io.ReadAll(r.Body)
+		if err = errors.Join(err, r.Body.Close()); err != nil {
+			return false
+		}
+		found := lag.FindSubmatch(body)
+		if found == nil {
+			return false
+		}
+		seconds, err := strconv.ParseFloat(string(found[1]), 64)
+		return err == nil && seconds > 0 && seconds < 1
+	}, wait.Long, 50*time.Millisecond, "the agent does not catch up")
+}
+
+var lag = regexp.MustCompile(`(?m)^tcpledger_agent_lag_seconds (\S+)$`)
+
 // TestTakeover kills agents, or stops them as an upgrade does, again and again under load. It is one session; the audit finds nothing
 // unaccounted for and nothing twice; a stop loses nothing, and a kill only what it tells.
 func TestTakeover(t *testing.T) {
@@ -95,6 +122,7 @@ func TestTakeover(t *testing.T) {
 				c := newChain(t, kafka(t))
 				flags := takeover(t)
 				c.startAgent(flags...)
+				c.caughtUp()
 				l := lab.New(t)
 				actor := l.A.Actor(t, "storm")
 				var away, longest time.Duration
@@ -105,6 +133,7 @@ func TestTakeover(t *testing.T) {
 						c.startAgent(flags...)
 						took := time.Since(began)
 						away, longest = away+took, max(longest, took)
+						c.caughtUp()
 					}
 				})
 				require.NoError(t, c.agent.cmd.Process.Signal(syscall.SIGINT))
@@ -122,8 +151,12 @@ func TestTakeover(t *testing.T) {
 				ofStorm := "SELECT count() FROM tcpledger.connections WHERE netns_cookie = ?"
 				lost := c.count("SELECT toUInt64(sum(seq_to - seq_from + 1)) FROM tcpledger.loss")
 				killed := c.count("SELECT toUInt64(sum(seq_to - seq_from + 1)) FROM tcpledger.loss WHERE cause = ?", schema.LossAgentKilled)
-				t.Logf("%s: %d lives, %d connections made, %d ends in the table, %d numbers lost, %d of them agent_killed; an agent was away %s on average, %s at most",
-					name, lives(t), made, c.count(ofStorm, l.A.Cookie(t)), lost, killed, away/time.Duration(lives(t)), longest)
+				promised := uint64(0)
+				for _, session := range c.proofs() {
+					promised += session.Promised
+				}
+				t.Logf("%s: %d numbers, %d lives, %d connections made, %d ends in the table, %d numbers lost, %d of them agent_killed; an agent was away %s on average, %s at most",
+					name, promised, lives(t), made, c.count(ofStorm, l.A.Cookie(t)), lost, killed, away/time.Duration(lives(t)), longest)
 				if name == "stop" {
 					require.Zero(t, lost)
 					require.Equal(t, 2*made, c.count(ofStorm, l.A.Cookie(t)))
