@@ -8,11 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -61,9 +63,26 @@ func newHost(t *testing.T) *host {
 // agent starts the next agent and waits until it watches.
 func (h *host) agent(args ...string) *process {
 	h.t.Helper()
-	p := start(h.t, h.as, append([]string{"--brokers", h.broker, "--listen", h.listen, "--symbols-delay", "0s", "--pins", h.pins, "--journal", h.journal}, args...)...)
+	p := start(h.t, h.as, append([]string{"--brokers", h.broker, "--listen", h.listen, "--symbols-delay", "0s", "--pins", h.pins, "--journal", h.journal,
+		"--ring-bytes", "256MiB"}, args...)...)
 	p.healthy(h.listen)
+	h.caughtUp()
 	return p
+}
+
+var lag = regexp.MustCompile(`(?m)^tcpledger_agent_lag_seconds (\S+)$`)
+
+// caughtUp waits until the agent has read what the ring kept for it, so that the ring holds out on a busy machine.
+func (h *host) caughtUp() {
+	h.t.Helper()
+	require.Eventually(h.t, func() bool {
+		found := lag.FindStringSubmatch(get(h.t, "http://"+h.listen+"/metrics"))
+		if found == nil {
+			return false
+		}
+		seconds, err := strconv.ParseFloat(found[1], 64)
+		return err == nil && seconds > 0 && seconds < 1
+	}, patience, 50*time.Millisecond, "the agent does not catch up")
 }
 
 // kill ends an agent without a farewell.
