@@ -43,8 +43,8 @@ type Capture struct {
 	mu         sync.Mutex // held while collection or links change, and by Err, Status and Totals
 	collection *ebpf.Collection
 	links      []attachment
-	pinned     string // the folder of the pins, "" for none
-	ended      bool   // Detach was called
+	pinned     string     // the folder of the pins, "" for none
+	ended      bool       // Detach was called
 	lister     *link.Iter // nil: listeners are not counted
 	reader     *ringbuf.Reader
 	raw        ringbuf.Record
