@@ -21,9 +21,9 @@ const (
 	RemoteIP    Dimension = "remote_ip"
 	ServicePort Dimension = "service_port"
 	Role        Dimension = "role"
-	Owner       Dimension = "owner" // the owner's comm
-	Place       Dimension = "place" // the owner's pod, else its container, else its service
-	Netns       Dimension = "netns" // the network namespace's cookie, else its number, which the kernel gives again
+	Owner       Dimension = "owner"   // the owner's comm
+	Place       Dimension = "place"   // the owner's pod, else its container, else its service
+	Netns       Dimension = "netns"   // the network namespace's cookie, else its number, which the kernel gives again
 	Service     Dimension = "service" // of the owner
 
 	Cause     Dimension = "cause"
