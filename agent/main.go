@@ -37,6 +37,8 @@ func run(cmd *cobra.Command, o *options) error {
 	if err := o.check(); err != nil {
 		return err
 	}
+	// A reader that is gone (`| head`) ends --stdout without killing it. A log without a reader does not end the agent.
+	signal.Ignore(syscall.SIGPIPE)
 	a, err := build(cmd, o)
 	if err != nil {
 		return err
@@ -50,8 +52,6 @@ func run(cmd *cobra.Command, o *options) error {
 		ctx, cancel = context.WithTimeout(ctx, o.duration)
 		defer cancel()
 	}
-	// A reader that is gone (`| head`) ends --stdout without killing it. A log without a reader does not end the agent.
-	signal.Ignore(syscall.SIGPIPE)
 	if err := a.run(ctx); err != nil && !errors.Is(err, print.ErrClosed) {
 		return err
 	}
