@@ -41,7 +41,7 @@ func TestFlagsBecomeCapture(t *testing.T) {
 	require.NoError(t, o.check())
 	c := o.capture
 	require.Equal(t, map[bpf.Kind]bool{bpf.KindConnection: true, bpf.KindResetSent: true, bpf.KindResetReceived: true, bpf.KindDrop: false,
-		bpf.KindRetransmit: true, bpf.KindRetransmitSynack: true, bpf.KindError: true, bpf.KindState: true, bpf.KindSkbConsumed: true, bpf.KindLingering: true}, c.Kinds)
+		bpf.KindRetransmit: true, bpf.KindRetransmitSynack: true, bpf.KindError: true, bpf.KindState: true, bpf.KindSkbConsumed: true, bpf.KindLingering: true, bpf.KindListener: true}, c.Kinds)
 	require.Equal(t, []int{10, 0}, []int{c.Budgets[bpf.KindError], c.Budgets[bpf.KindResetSent]})
 	require.Equal(t, capture.DefaultConfig().Budgets[bpf.KindDrop], c.Budgets[bpf.KindDrop], "not named: the default stays")
 	require.EqualValues(t, 1<<20, c.RingBytes)
