@@ -117,15 +117,18 @@ type attachment struct {
 }
 
 // detachOrder says when a hook is detached, the lowest first. on_destroy is first: without on_state it would report every
-// ending as one without -> CLOSE. on_reset_sent is last: a reset follows the ending it belongs to.
+// ending as one without -> CLOSE. on_state is before the hooks of its evidence: no ending is recorded without the reset
+// that caused it. on_reset_sent is last: a reset follows the ending it belongs to.
 func (h hook) detachOrder() int {
 	switch h.tracepoint {
 	case "tcp_destroy_sock":
 		return 0
+	case "inet_sock_set_state":
+		return 1
 	case "tcp_send_reset":
-		return 2
+		return 3
 	}
-	return 1
+	return 2
 }
 
 // attach returns the links in the order of hooks, also on an error. A link that nothing refers to is detached when the garbage
