@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -117,18 +118,24 @@ type attachment struct {
 }
 
 // detachOrder says when a hook is detached, the lowest first. on_destroy is first: without on_state it would report every
-// ending as one without -> CLOSE. on_state is before the hooks of its evidence: no ending is recorded without the reset
-// that caused it. on_reset_sent is last: a reset follows the ending it belongs to.
+// ending as one without -> CLOSE. on_reset_sent is after on_state: a reset follows the ending it belongs to. It is soon after: the
+// kernel gives the memory of a socket to the next one, whose reset is none of the ending. The hooks of other evidence come
+// last: no ending is recorded without the reset that caused it. A hook's `…_missed` is before the hook: alone it would take
+// every run for one that was missed.
 func (h hook) detachOrder() int {
+	after := 1
+	if strings.HasSuffix(h.program, "_missed") {
+		after = 0
+	}
 	switch h.tracepoint {
 	case "tcp_destroy_sock":
-		return 0
+		return after
 	case "inet_sock_set_state":
-		return 1
+		return 2 + after
 	case "tcp_send_reset":
-		return 3
+		return 4 + after
 	}
-	return 2
+	return 6 + after
 }
 
 // attach returns the links in the order of hooks, also on an error. A link that nothing refers to is detached when the garbage
