@@ -48,3 +48,10 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 	}
 	return m
 }
+
+// begin shows a topic's counters at zero: one that is absent until its first message cannot be watched.
+func (m *metrics) begin(topic string) {
+	for _, counter := range []*prometheus.CounterVec{m.written, m.writtenBytes, m.records, m.sent, m.dropped, m.space} {
+		counter.WithLabelValues(topic)
+	}
+}

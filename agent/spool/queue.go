@@ -60,6 +60,7 @@ type Queue struct {
 func openQueue(c *Config, topic string, limit int64, m *metrics) (*Queue, error) {
 	q := &Queue{dir: filepath.Join(c.Dir, topic), topic: topic, host: c.Host, limit: limit, perFile: min(limit/segments, maxSegment),
 		log: c.Log.With("topic", topic), metrics: m, decoder: schema.NewBatchDecoder()}
+	m.begin(topic)
 	if err := os.MkdirAll(q.dir, 0o700); err != nil {
 		return nil, err
 	}
