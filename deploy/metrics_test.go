@@ -92,18 +92,30 @@ func (r *running) names(t *testing.T) map[string]bool {
 	return found
 }
 
+// aStorm writes a storm that goes on: without one its metric is absent.
+func aStorm(t *testing.T, clickhouse string) {
+	t.Helper()
+	const statement = "INSERT INTO tcpledger.storms (what, began, ended, records, expected, made_at) " +
+		"SELECT 'refused', now() - INTERVAL 1 MINUTE, now() + INTERVAL 1 HOUR, 500, 20, now64(3)"
+	require.Eventually(t, func() bool { // the ingester may still be making the tables
+		response, err := http.Post("http://"+clickhouse+"/", "text/plain", strings.NewReader(statement))
+		return err == nil && response.Body.Close() == nil && response.StatusCode == http.StatusOK
+	}, wait.Long, 100*time.Millisecond)
+}
+
 // Every metric that a page names is one that the agent or the ingester has.
 func TestMetricsOfTheDocumentsExist(t *testing.T) {
 	needKernel(t)
 	broker := kafkatest.Start(t)
-	clickhouse, _ := clickhousetest.Start(t)
+	clickhouse, overHTTP := clickhousetest.Start(t)
 	topics := exec.CommandContext(t.Context(), program(t, "tcpledger"), "topics", "--apply", "--brokers", broker)
 	out, err := topics.CombinedOutput()
 	require.NoError(t, err, string(out))
 	ingester := start(t, nil, "tcpledger-ingester", "--brokers", broker, "--clickhouse", clickhouse)
-	agent := start(t, nil, "tcpledger-agent", "--brokers", broker, "--symbols-delay", "0s")
+	agent := start(t, nil, "tcpledger-agent", "--brokers", broker, "--symbols-delay", "0s", "--spool", filepath.Join(t.TempDir(), "spool"))
 	ingester.healthy(t)
 	agent.healthy(t)
+	aStorm(t, overHTTP)
 
 	pages, err := filepath.Glob(filepath.Join(root, "docs/*.md"))
 	require.NoError(t, err)
