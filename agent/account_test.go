@@ -4,7 +4,7 @@ package main
 
 import (
 	"bytes"
-	"strconv"
+	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -100,15 +100,20 @@ func (a *account) requireComplete(t *testing.T) {
 	require.Equal(t, promised, len(a.rows)+len(a.lost), "more than was promised")
 }
 
-// verdicts are what was recorded of the ends that the test made. A session that finds a connection open may have missed its first FIN.
-func (a *account) verdicts(want truth) truth {
-	got := truth{}
+// requireRight checks the verdicts of the ends that the test made and gives how many there are. A session that finds a connection
+// open may have missed its first FIN: such an end says nothing.
+func (a *account) requireRight(t *testing.T, want truth) int {
+	t.Helper()
+	there := map[string]bool{}
 	for i := range a.connections {
 		c := &a.connections[i]
-		local, remote := c.LocalIP.String()+":"+strconv.Itoa(int(c.LocalPort)), c.RemoteIP.String()+":"+strconv.Itoa(int(c.RemotePort))
-		if _, ours := want[local+" "+remote]; ours && !c.Flags.Has(schema.FlagBeganBefore) {
-			got[local+" "+remote] = schema.Decide(c)
+		ends := tuple(netip.AddrPortFrom(c.LocalIP, c.LocalPort), netip.AddrPortFrom(c.RemoteIP, c.RemotePort))
+		v, ours := want[ends]
+		if !ours || c.Flags.Has(schema.FlagBeganBefore) {
+			continue
 		}
+		require.Equal(t, v, schema.Decide(c), "%s: %+v", ends, *c)
+		there[ends] = true
 	}
-	return got
+	return len(there)
 }

@@ -134,11 +134,8 @@ func TestStopsAndStarts(t *testing.T) {
 		a.requireComplete(t)
 		require.Greater(t, len(a.runs), 1)
 		require.Empty(t, a.lost)
-		got := a.verdicts(want)
-		for ends, v := range got {
-			require.Equal(t, want[ends], v, ends)
-		}
-		t.Logf("%d stops: %d records, %d lost, %d ends of which %d are there", lives(t), len(a.rows), len(a.lost), len(want), len(got))
+		require.Equal(t, len(want), a.requireRight(t, want), "endings")
+		t.Logf("%d stops: %d records, %d ends", lives(t), len(a.rows), len(want))
 	}
 	entries, err := os.ReadDir(h.pins)
 	require.NoError(t, err)
@@ -165,11 +162,7 @@ func TestKilledAgain(t *testing.T) {
 		for at, cause := range a.lost {
 			require.Equal(t, schema.LossAgentKilled, cause, "%v", at)
 		}
-		got := a.verdicts(want)
-		for ends, v := range got {
-			require.Equal(t, want[ends], v, ends)
-		}
-		t.Logf("%d kills: %d records, %d lost, %d ends of which %d are there", lives(t), len(a.rows), len(a.lost), len(want), len(got))
+		t.Logf("%d kills: %d records, %d lost, %d ends of which %d are there", lives(t), len(a.rows), len(a.lost), len(want), a.requireRight(t, want))
 	}
 }
 
@@ -190,9 +183,7 @@ func TestOtherSettings(t *testing.T) {
 	require.Len(t, sessions, 3)
 	for _, a := range sessions {
 		a.requireComplete(t)
-		for ends, v := range a.verdicts(want) {
-			require.Equal(t, want[ends], v, ends)
-		}
+		a.requireRight(t, want)
 	}
 }
 
