@@ -101,19 +101,23 @@ func (a *account) requireComplete(t *testing.T) {
 }
 
 // requireRight checks the verdicts of the ends that the test made and gives how many there are. A session that finds a connection
-// open may have missed its first FIN: such an end says nothing.
+// open may have missed its first FIN, and one that is being detached a reset: such an end says nothing.
 func (a *account) requireRight(t *testing.T, want truth) int {
 	t.Helper()
-	there := map[string]bool{}
+	there, sure := map[string]bool{}, 0
 	for i := range a.connections {
 		c := &a.connections[i]
 		ends := tuple(netip.AddrPortFrom(c.LocalIP, c.LocalPort), netip.AddrPortFrom(c.RemoteIP, c.RemotePort))
 		v, ours := want[ends]
-		if !ours || c.Flags.Has(schema.FlagBeganBefore) {
+		if !ours {
 			continue
 		}
-		require.Equal(t, v, schema.Decide(c), "%s: %+v", ends, *c)
 		there[ends] = true
+		if c.Flags&(schema.FlagBeganBefore|schema.FlagResetUnseen) == 0 {
+			require.Equal(t, v, schema.Decide(c), "%s: %+v", ends, *c)
+			sure++
+		}
 	}
+	require.GreaterOrEqual(t, 10*sure, 9*len(there), "endings that say something")
 	return len(there)
 }

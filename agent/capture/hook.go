@@ -117,22 +117,22 @@ type attachment struct {
 	link.Link
 }
 
-// detachOrder says when a hook is detached, the lowest first. on_destroy is first: without on_state it would report every
-// ending as one without -> CLOSE. on_reset_sent is after on_state: a reset follows the ending it belongs to. It is soon after: the
-// kernel gives the memory of a socket to the next one, whose reset is none of the ending. The hooks of other evidence come
-// last: no ending is recorded without the reset that caused it. A hook's `…_missed` is before the hook: alone it would take
-// every run for one that was missed.
+// detachOrder says when a hook is detached, the lowest first. on_reset_sent is first: the kernel gives the memory of an ended socket
+// to the next one, and while the hooks go, its reset would be put into the row of that ending. Settle marks the endings that then have no
+// reset. on_destroy is before on_state: without that it would report every ending as one without -> CLOSE. The hooks
+// of other evidence are last: no ending is recorded without the reset that caused it. A hook's `…_missed` is before the
+// hook: alone it would take every run for one that was missed.
 func (h hook) detachOrder() int {
 	after := 1
 	if strings.HasSuffix(h.program, "_missed") {
 		after = 0
 	}
 	switch h.tracepoint {
-	case "tcp_destroy_sock":
-		return after
-	case "inet_sock_set_state":
-		return 2 + after
 	case "tcp_send_reset":
+		return after
+	case "tcp_destroy_sock":
+		return 2 + after
+	case "inet_sock_set_state":
 		return 4 + after
 	}
 	return 6 + after

@@ -5,13 +5,16 @@ package pipeline
 import (
 	"errors"
 
+	"tcpledger/agent/clock"
 	"tcpledger/agent/settle"
 	"tcpledger/schema"
 )
 
 // end stops the hooks, reads the ring to its end, and closes the account: a number that is missing then is lost for certain.
 func (p *Pipeline) end() error {
-	err := p.capture.Detach()
+	began, err := clock.Now()
+	p.settle.Stop(began) // 0 if the clock failed: then no ending of those still held is sure of its reset
+	err = errors.Join(err, p.capture.Detach())
 	err = errors.Join(err, p.drain(), p.tellListeners(p.now))
 	next, totals, at, numbersErr := p.readNumbers()
 	if numbersErr != nil {

@@ -90,6 +90,20 @@ func TestWithoutResetsEveryEndingIsMarked(t *testing.T) {
 	require.Equal(t, schema.FlagResetAfter, out[1].Flags, "this one came")
 }
 
+func TestEndingsWhileTheHooksAreDetachedAreMarked(t *testing.T) {
+	s := newSettle(t, 10)
+	for i, at := range []uint64{999 * ms, 1000 * ms, 1001 * ms} {
+		s.Hold(connection(uint64(i+1), at))
+	}
+	s.Stop(1000 * ms)
+	require.True(t, s.Reset(reset(3, 1002*ms, "TCP_STATE"), false))
+	var unseen []bool
+	for _, c := range collected(t, s.Due(End)) {
+		unseen = append(unseen, c.Flags.Has(schema.FlagResetUnseen))
+	}
+	require.Equal(t, []bool{false, true, false}, unseen, "before it, after it, and after it with its reset")
+}
+
 // TestACounterThatFails: no record is lost for it. Each leaves marked, with the error.
 func TestACounterThatFails(t *testing.T) {
 	k := kernel{now: 1000 * ms, broken: errors.New("no counter")}

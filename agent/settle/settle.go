@@ -37,6 +37,7 @@ type Config struct {
 type Settle struct {
 	max     int
 	watched bool
+	stopped uint64 // from this kernel time on resets may go unseen
 	lost    lostResets
 	held    []schema.Connection // a ring, its length a power of two
 	first   uint64              // records that left
@@ -57,7 +58,7 @@ func New(c Config) (*Settle, error) {
 	if c.Max < 1 {
 		return nil, errors.New("settle must hold at least 1 record")
 	}
-	return &Settle{max: c.Max, watched: c.Watched, lost: lostResets{count: c.Lost, now: c.Now, lost: c.LostBefore, at: c.LostAt}, held: make([]schema.Connection, 64),
+	return &Settle{max: c.Max, watched: c.Watched, stopped: End, lost: lostResets{count: c.Lost, now: c.Now, lost: c.LostBefore, at: c.LostAt}, held: make([]schema.Connection, 64),
 		byID: map[uint64]uint64{}}, nil
 }
 
@@ -102,6 +103,9 @@ func (s *Settle) Reset(e *schema.Event, answers bool) bool {
 // readings around it, so readings far apart mark more endings than need be.
 func (s *Settle) Watch() error { return s.lost.read() }
 
+// Stop says that the hooks are being detached from kernel time at on: a reset of a later ending may go unseen.
+func (s *Settle) Stop(at uint64) { s.stopped = at }
+
 // Due gives, in order, the records that ended Window before kernel time now, and those that leave early because Max are held.
 // Each is valid until the next one. A record with an error is whole: its reset counts as unseen, because the counter of lost
 // resets could not be read.
@@ -135,7 +139,7 @@ func (s *Settle) release(c *schema.Connection, early bool) error {
 		return nil
 	}
 	lost, err := s.lost.after(c.At)
-	if early || lost || err != nil || !s.watched {
+	if early || lost || err != nil || !s.watched || c.At >= s.stopped {
 		c.Flags |= schema.FlagResetUnseen
 	}
 	return err
