@@ -16,33 +16,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"tcpledger/schema"
+	"tcpledger/test/lab"
+	"tcpledger/test/setting"
 )
 
-// lives is how often an agent is killed or stopped in a test; TCPLEDGER_TEST_LIVES says another number.
-func lives(t *testing.T) int {
-	t.Helper()
-	text := os.Getenv("TCPLEDGER_TEST_LIVES")
-	if text == "" {
-		return 5
-	}
-	n, err := strconv.Atoi(text)
-	require.NoError(t, err)
-	return n
-}
-
-// bpffs mounts a bpffs with a folder for pins.
-func bpffs(t *testing.T) string {
-	t.Helper()
-	mount := t.TempDir()
-	require.NoError(t, unix.Mount("bpf", mount, "bpf", 0, "mode=0755"))
-	t.Cleanup(func() { require.NoError(t, unix.Unmount(mount, unix.MNT_DETACH)) })
-	dir := filepath.Join(mount, "tcpledger")
-	require.NoError(t, os.Mkdir(dir, 0o700))
-	return dir
-}
+// lives is how often an agent is killed or stopped in a test.
+func lives(t *testing.T) int { return setting.Number(t, "TCPLEDGER_TEST_LIVES", 5) }
 
 // host is a place where agents follow each other.
 type host struct {
@@ -56,7 +37,7 @@ type host struct {
 
 func newHost(t *testing.T) *host {
 	needPrivileges(t)
-	return &host{t: t, broker: newKafka(t), listen: freeAddr(t), pins: bpffs(t), journal: t.TempDir()}
+	return &host{t: t, broker: newKafka(t), listen: freeAddr(t), pins: lab.Pins(t), journal: t.TempDir()}
 }
 
 // agent starts the next agent and waits until it watches.
@@ -114,6 +95,20 @@ func under(t *testing.T, f func()) truth {
 	return want
 }
 
+// endOfOne ends the last agent and its session, the only one, and gives what Kafka holds of it.
+func (h *host) endOfOne(last *process) *account {
+	h.t.Helper()
+	last.signal(syscall.SIGINT)
+	require.Zero(h.t, last.wait(), last.output())
+	sessions := h.accounts()
+	require.Len(h.t, sessions, 1)
+	var one *account
+	for _, one = range sessions {
+		one.requireComplete(h.t)
+	}
+	return one
+}
+
 // TestStopsAndStarts: a service manager restarts the agent again and again. One session, nothing lost, each ending once with the right verdict.
 func TestStopsAndStarts(t *testing.T) {
 	h := newHost(t)
@@ -125,18 +120,11 @@ func TestStopsAndStarts(t *testing.T) {
 			p = h.agent()
 		}
 	})
-	last := p
-	last.signal(syscall.SIGINT)
-	require.Zero(t, last.wait(), last.output())
-	sessions := h.accounts()
-	require.Len(t, sessions, 1)
-	for _, a := range sessions {
-		a.requireComplete(t)
-		require.Greater(t, len(a.runs), 1)
-		require.Empty(t, a.lost)
-		require.Equal(t, len(want), a.requireRight(t, want), "endings")
-		t.Logf("%d stops: %d records, %d ends", lives(t), len(a.rows), len(want))
-	}
+	a := h.endOfOne(p)
+	require.Greater(t, len(a.runs), 1)
+	require.Empty(t, a.lost)
+	require.Equal(t, len(want), a.requireRight(t, want), "endings")
+	t.Logf("%d stops: %d records, %d ends", lives(t), len(a.rows), len(want))
 	entries, err := os.ReadDir(h.pins)
 	require.NoError(t, err)
 	require.Empty(t, entries, "SIGINT ends the session")
@@ -152,18 +140,11 @@ func TestKilledAgain(t *testing.T) {
 			p = h.agent()
 		}
 	})
-	last := p
-	last.signal(syscall.SIGINT)
-	require.Zero(t, last.wait(), last.output())
-	sessions := h.accounts()
-	require.Len(t, sessions, 1)
-	for _, a := range sessions {
-		a.requireComplete(t)
-		for at, cause := range a.lost {
-			require.Equal(t, schema.LossAgentKilled, cause, "%v", at)
-		}
-		t.Logf("%d kills: %d records, %d lost, %d ends of which %d are there", lives(t), len(a.rows), len(a.lost), len(want), a.requireRight(t, want))
+	a := h.endOfOne(p)
+	for at, cause := range a.lost {
+		require.Equal(t, schema.LossAgentKilled, cause, "%v", at)
 	}
+	t.Logf("%d kills: %d records, %d lost, %d ends of which %d are there", lives(t), len(a.rows), len(a.lost), len(want), a.requireRight(t, want))
 }
 
 // TestOtherSettings: an agent with another kernel side ends the session of the one before, and begins its own.

@@ -5,8 +5,6 @@ package query_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,6 +14,7 @@ import (
 
 	"tcpledger/query"
 	"tcpledger/schema"
+	"tcpledger/test/setting"
 	"tcpledger/test/tables"
 )
 
@@ -73,12 +72,7 @@ func TestAuditAgreesWithProof(t *testing.T) {
 
 // BenchmarkAudit audits a day of 2,000,000 connections of 40 hosts, or as many as TCPLEDGER_BENCH_ROWS says.
 func BenchmarkAudit(b *testing.B) {
-	rows := 2_000_000
-	if text := os.Getenv("TCPLEDGER_BENCH_ROWS"); text != "" {
-		var err error
-		rows, err = strconv.Atoi(text)
-		require.NoError(b, err)
-	}
+	rows := setting.Number(b, "TCPLEDGER_BENCH_ROWS", 2_000_000)
 	const hosts, streams = 40, 16
 	rows -= rows % (hosts * streams)
 	_, db := tables.Start(b)

@@ -8,24 +8,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"tcpledger/bpf"
 	"tcpledger/schema"
+	"tcpledger/test/lab"
 )
 
 const session = uint64(0xabc)
-
-// bpffs mounts a bpffs with a folder for pins.
-func bpffs(t *testing.T) string {
-	t.Helper()
-	mount := t.TempDir()
-	require.NoError(t, unix.Mount("bpf", mount, "bpf", 0, "mode=0755"))
-	t.Cleanup(func() { require.NoError(t, unix.Unmount(mount, unix.MNT_DETACH)) })
-	dir := filepath.Join(mount, "tcpledger")
-	require.NoError(t, os.Mkdir(dir, 0o700))
-	return dir
-}
 
 // opened takes the folder until the test ends.
 func opened(t *testing.T, dir string) *Pins {
@@ -89,7 +78,7 @@ func withoutRepeats(t *testing.T, heads []bpf.Head) {
 func TestTakeover(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	p := opened(t, bpffs(t))
+	p := opened(t, lab.Pins(t))
 	var before []bpf.Head
 	across := pair{}
 	left(t, p, DefaultConfig(), func(w *watch) {
@@ -127,7 +116,7 @@ func TestTakeover(t *testing.T) {
 func TestFullRingBetweenTwoRuns(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	p := opened(t, bpffs(t))
+	p := opened(t, lab.Pins(t))
 	config := with(func(c *Config) { c.RingBytes = ringBytesMin() })
 	left(t, p, config, nil)
 	for range 30 {
@@ -153,7 +142,7 @@ func TestFullRingBetweenTwoRuns(t *testing.T) {
 func TestOldSession(t *testing.T) {
 	privileged(t)
 	namespace(t)
-	p := opened(t, bpffs(t))
+	p := opened(t, lab.Pins(t))
 	left(t, p, with(func(c *Config) { c.StateEntries = 1000 }), nil)
 	between := connect(t, "127.0.0.1")
 	closeQuietly(between.client, between.server)
@@ -181,7 +170,7 @@ func TestOldSession(t *testing.T) {
 // A run that died while it pinned leaves a folder that is removed.
 func TestHalfMadePins(t *testing.T) {
 	privileged(t)
-	p := opened(t, bpffs(t))
+	p := opened(t, lab.Pins(t))
 	left(t, p, DefaultConfig(), nil)
 	s := only(t, p)
 	require.NoError(t, os.Rename(s.dir, p.path(making, s.layout, session)))
@@ -196,7 +185,7 @@ func TestHalfMadePins(t *testing.T) {
 // Pins of which something is missing are no session to go on with.
 func TestIncompletePins(t *testing.T) {
 	privileged(t)
-	p := opened(t, bpffs(t))
+	p := opened(t, lab.Pins(t))
 	left(t, p, DefaultConfig(), nil)
 	s := only(t, p)
 	require.NoError(t, os.Remove(filepath.Join(s.dir, mapPin+"ring")))
@@ -208,7 +197,7 @@ func TestIncompletePins(t *testing.T) {
 
 func TestOneAgentHoldsThePins(t *testing.T) {
 	privileged(t)
-	dir := bpffs(t)
+	dir := lab.Pins(t)
 	p, err := OpenPins(dir)
 	require.NoError(t, err)
 	_, err = OpenPins(dir)
@@ -225,7 +214,7 @@ func TestPinsThatAreRefused(t *testing.T) {
 	require.ErrorIs(t, err, ErrNoPins)
 	_, err = OpenPins(t.TempDir())
 	require.ErrorIs(t, err, ErrNoPins, "no bpffs")
-	dir := bpffs(t)
+	dir := lab.Pins(t)
 	require.NoError(t, os.Chmod(dir, 0o777))
 	_, err = OpenPins(dir)
 	require.ErrorIs(t, err, ErrForeignPins)
@@ -251,7 +240,7 @@ func TestPinsThatAreRefused(t *testing.T) {
 
 func TestUninstall(t *testing.T) {
 	privileged(t)
-	dir := bpffs(t)
+	dir := lab.Pins(t)
 	p, err := OpenPins(dir)
 	require.NoError(t, err)
 	left(t, p, DefaultConfig(), nil)

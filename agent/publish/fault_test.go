@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,6 +23,7 @@ import (
 
 	"tcpledger/internal/program"
 	"tcpledger/schema"
+	"tcpledger/test/logged"
 )
 
 // A leader that took the messages and then failed, or whose answer is lost: they are there, so they are not lost as well,
@@ -160,7 +160,7 @@ func TestWrongTimestampTypeIsNamed(t *testing.T) {
 	b := newBroker(t)
 	b.start()
 	refusing := b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: schema.TopicEvents, Err: kerr.InvalidTimestamp, Count: -1})
-	var log logged
+	var log logged.Text
 	transport := &kafka.Transport{}
 	logger := slog.New(slog.NewTextHandler(&log, nil))
 	p := New(Config{Brokers: []string{b.addr()}, Transport: transport, Limits: Limits{QueueBytes: 64 << 20}, Log: logger,
@@ -179,22 +179,4 @@ func TestWrongTimestampTypeIsNamed(t *testing.T) {
 	p.Finish()
 	require.NoError(t, wait())
 	require.Equal(t, 1, strings.Count(log.String(), "available again"))
-}
-
-// logged is a log that is read while it is written.
-type logged struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }

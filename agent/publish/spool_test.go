@@ -22,12 +22,13 @@ import (
 	"tcpledger/internal/program"
 	"tcpledger/internal/text"
 	"tcpledger/schema"
+	"tcpledger/test/logged"
 )
 
 // spooled is a publisher with a spool.
-func spooled(t *testing.T, b *broker, dir string, memory, disk int64) (*Publisher, *logged) {
+func spooled(t *testing.T, b *broker, dir string, memory, disk int64) (*Publisher, *logged.Text) {
 	t.Helper()
-	out := &logged{}
+	out := &logged.Text{}
 	log, registry := slog.New(slog.NewTextHandler(out, nil)), prometheus.NewRegistry()
 	s, err := spool.Open(spool.Config{Limits: spool.Limits{Dir: dir, Bytes: text.Size(disk)}, Host: "web-1", Log: log, Registry: registry})
 	require.NoError(t, err)

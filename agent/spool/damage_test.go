@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tcpledger/schema"
+	"tcpledger/test/logged"
 )
 
 // stored writes n messages of 10 numbers each and gives the segment's bytes.
@@ -190,7 +191,7 @@ func TestFullDiskAtTheStart(t *testing.T) {
 	_, err = filler.Write(make([]byte, 2<<20))
 	require.ErrorIs(t, err, unix.ENOSPC)
 	require.NoError(t, filler.Close())
-	log := &logged{}
+	log := &logged.Text{}
 	s, err := Open(config(dir, 64<<20, log))
 	require.NoError(t, err)
 	m := batch(t, 1, 0, 1000, 1000)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +16,7 @@ import (
 	"tcpledger/agent/message"
 	"tcpledger/internal/text"
 	"tcpledger/schema"
+	"tcpledger/test/logged"
 )
 
 const (
@@ -24,33 +24,15 @@ const (
 	boot = "6f1c9a3e-0000-4000-8000-000000000001"
 )
 
-// logged is a log that tests read.
-type logged struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 func config(dir string, limit int64, log io.Writer) Config {
 	return Config{Limits: Limits{Dir: dir, Bytes: text.Size(limit)}, Host: host, Log: slog.New(slog.NewTextHandler(log, nil)),
 		Registry: prometheus.NewRegistry()}
 }
 
 // open opens a queue alone, with the limit for itself. The test's end closes it.
-func open(t testing.TB, dir string, limit int64) (*Queue, *logged) {
+func open(t testing.TB, dir string, limit int64) (*Queue, *logged.Text) {
 	t.Helper()
-	log := &logged{}
+	log := &logged.Text{}
 	c := config(dir, limit, log)
 	q, err := openQueue(&c, schema.TopicEvents, limit, newMetrics(c.Registry))
 	require.NoError(t, err)

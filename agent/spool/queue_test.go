@@ -13,6 +13,7 @@ import (
 
 	"tcpledger/agent/message"
 	"tcpledger/schema"
+	"tcpledger/test/logged"
 )
 
 func TestComesOutAsItWentIn(t *testing.T) {
@@ -255,7 +256,7 @@ func TestForeignIsSetAside(t *testing.T) {
 	m = batch(t, 1, 0, 0, 0)
 	require.NoError(t, q.Put(&m, false))
 	crash(t, q)
-	c := config(dir, 1<<20, &logged{})
+	c := config(dir, 1<<20, &logged.Text{})
 	c.Host = "web-3"
 	q, err := openQueue(&c, schema.TopicEvents, 1<<20, newMetrics(c.Registry))
 	require.NoError(t, err)

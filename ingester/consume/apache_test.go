@@ -98,7 +98,7 @@ func flippedByte(t *testing.T, broker *apachekafka.Broker) {
 		require.Greater(t, len(m.Value), fetchtest.HeadSize, topic)
 		require.Equal(t, int64(4), receive(t, g).Offset, topic)
 		require.Equal(t, "behind", string(receive(t, g).Value), topic)
-		require.Equal(t, 1, lines.count("messages cannot be read"))
+		require.Equal(t, 1, lines.Count("messages cannot be read"))
 		require.Equal(t, 6.0, testutil.ToFloat64(c.metrics.lag.WithLabelValues(topic, "0")), "as no offset is committed")
 	}
 }

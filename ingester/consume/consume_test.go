@@ -6,8 +6,6 @@ import (
 	"context"
 	"encoding/binary"
 	"log/slog"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +20,7 @@ import (
 	"tcpledger/internal/program"
 	"tcpledger/internal/program/kafkaconn"
 	"tcpledger/schema"
+	"tcpledger/test/logged"
 	"tcpledger/test/wait"
 )
 
@@ -35,32 +34,14 @@ func newCluster(t *testing.T, options ...kfake.Opt) []string {
 	return cluster.ListenAddrs()
 }
 
-// logged is what a program wrote to its log.
-type logged struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *logged) count(part string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), part)
-}
-
-func newConsumer(t *testing.T, brokers []string, group string, topics ...string) (*Consumer, *logged) {
+func newConsumer(t *testing.T, brokers []string, group string, topics ...string) (*Consumer, *logged.Text) {
 	t.Helper()
 	flags := kafkaconn.Flags{Brokers: brokers}
 	transport, err := flags.Transport("test")
 	require.NoError(t, err)
 	dialer, err := flags.Dialer("test")
 	require.NoError(t, err)
-	lines := &logged{}
+	lines := &logged.Text{}
 	log := slog.New(slog.NewTextHandler(lines, nil))
 	c := New(Config{Brokers: brokers, Group: group, Topics: topics, MaxBatch: 64 << 20, Transport: transport, Dialer: dialer, Log: log,
 		Outage: program.NewOutage(log, "kafka"), Registry: prometheus.NewRegistry()})
@@ -127,7 +108,7 @@ func TestMissingTopicsAreWaitedFor(t *testing.T) {
 			joined <- g
 		}
 	}()
-	require.Eventually(t, func() bool { return lines.count("tcpledger topics --apply") == 1 }, maxWait, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return lines.Count("tcpledger topics --apply") == 1 }, maxWait, 10*time.Millisecond)
 	require.ErrorContains(t, c.config.Outage.Err(), "not-yet")
 	client := kafka.Client{Addr: kafka.TCP(brokers...)}
 	made, err := client.CreateTopics(t.Context(), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: "not-yet", NumPartitions: 3, ReplicationFactor: 1}}})
@@ -139,7 +120,7 @@ func TestMissingTopicsAreWaitedFor(t *testing.T) {
 	case <-time.After(maxWait):
 		t.Fatal("it does not join")
 	}
-	require.Equal(t, 1, lines.count("tcpledger topics --apply"), "said once")
+	require.Equal(t, 1, lines.Count("tcpledger topics --apply"), "said once")
 	require.NoError(t, c.config.Outage.Err())
 }
 
@@ -182,7 +163,7 @@ func TestDeletedMessagesAreCounted(t *testing.T) {
 	require.Empty(t, deleted.Value)
 	require.Equal(t, int64(3), receive(t, g).Offset)
 	require.Equal(t, 2.0, testutil.ToFloat64(c.metrics.skipped.WithLabelValues("t")))
-	require.Equal(t, 1, lines.count("messages were deleted before they were read"))
+	require.Equal(t, 1, lines.Count("messages were deleted before they were read"))
 }
 
 // The marks of somebody's transactions take offsets without being messages: they are passed over and not asked for again.
@@ -204,7 +185,7 @@ func TestMarksOfTransactionsArePassedOver(t *testing.T) {
 	require.Equal(t, int64(2), (<-p.generation.messages).Offset)
 	require.Equal(t, int64(4), p.next, "past the last mark")
 	require.Zero(t, testutil.ToFloat64(c.metrics.skipped.WithLabelValues("t")))
-	require.Zero(t, lines.count("deleted"))
+	require.Zero(t, lines.Count("deleted"))
 }
 
 // A topic that was made anew is shorter than what was committed of the old one: it is read from its beginning.
@@ -217,7 +198,7 @@ func TestTopicMadeAnewIsRead(t *testing.T) {
 	require.NoError(t, g.Commit(map[string]map[int]int64{"t": {0: 70}}))
 	require.NoError(t, c.Close())
 	require.Equal(t, int64(0), receive(t, next(t, c)).Offset)
-	require.Equal(t, 1, lines.count("the partition is shorter"))
+	require.Equal(t, 1, lines.Count("the partition is shorter"))
 }
 
 // A topic that was made anew and is longer than what was committed of the old one is read from its beginning too, also while
@@ -257,7 +238,7 @@ func TestLongerTopicMadeAnewIsRead(t *testing.T) {
 	commitAt(1, old) // a broker may keep the offsets of a topic that is gone
 	g = next(t, c)
 	require.Equal(t, "new 0", string(receive(t, g).Value))
-	require.Equal(t, 1, lines.count("made anew since its offset was committed"))
+	require.Equal(t, 1, lines.Count("made anew since its offset was committed"))
 	require.NoError(t, g.Commit(map[string]map[int]int64{"t": {0: 1}}))
 	require.NoError(t, c.Close())
 

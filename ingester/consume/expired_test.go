@@ -61,7 +61,7 @@ func certificateExpires(t *testing.T, broker *apachekafka.Broker) {
 	through()
 	require.LessOrEqual(t, g.rebalances()-rebalances, 6.0, "no storm of rebalances")
 	for _, m := range g.all { // the rejoining group may refuse a member once more: another outage
-		require.Eventually(t, func() bool { return m.lines.count("not available") == m.lines.count("available again") }, 2*maxWait, 10*time.Millisecond,
+		require.Eventually(t, func() bool { return m.lines.Count("not available") == m.lines.Count("available again") }, 2*maxWait, 10*time.Millisecond,
 			"each outage is said once, and its end")
 	}
 	require.Len(t, g.times, sent)

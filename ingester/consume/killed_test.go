@@ -37,7 +37,7 @@ func TestBrokerIsKilled(t *testing.T) {
 			case <-g.Ended().Done():
 				g = next(t, c)
 			case <-deadline:
-				require.FailNow(t, "messages are missing", "%d of %d: %s", len(seen), 10*(round+1), lines.text.String())
+				require.FailNow(t, "messages are missing", "%d of %d: %s", len(seen), 10*(round+1), lines.String())
 			}
 		}
 		broker.Kill9()

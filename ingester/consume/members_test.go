@@ -103,7 +103,7 @@ func (g *members) closed() (n int64) {
 // said counts the lines of all members with a part.
 func (g *members) said(part string) (n int) {
 	for _, m := range g.all {
-		n += m.lines.count(part)
+		n += m.lines.Count(part)
 	}
 	return n
 }
@@ -143,7 +143,7 @@ func sessionsOfMembers(t *testing.T, broker *apachekafka.Broker, mechanism strin
 	require.Equal(t, rebalances, g.rebalances(), "rebalances")
 	require.Equal(t, closed, g.closed(), "connections that the broker closed")
 	require.Zero(t, sender.failed.Load(), "connections of the sender that the broker closed")
-	require.Equal(t, lines, g.said("level="), "%v", g.all[0].lines.text.String())
+	require.Equal(t, lines, g.said("level="), "%v", g.all[0].lines.String())
 	require.Len(t, g.times, sent)
 	for value, times := range g.times {
 		require.Equal(t, 1, times, value)

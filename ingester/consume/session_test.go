@@ -37,5 +37,5 @@ func sessionsThatEnd(t *testing.T, broker *apachekafka.Broker) {
 	require.Greater(t, sent, 20)
 	require.Zero(t, w.failed.Load(), "connections that the broker closed")
 	require.Equal(t, 1.0, testutil.ToFloat64(c.metrics.generations), "rebalances")
-	require.Zero(t, w.lines.count("level="), w.lines.text.String())
+	require.Zero(t, w.lines.Count("level="), w.lines.String())
 }

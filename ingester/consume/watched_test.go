@@ -15,11 +15,12 @@ import (
 
 	"tcpledger/internal/program"
 	"tcpledger/internal/program/kafkaconn"
+	"tcpledger/test/logged"
 )
 
 // watched sees the connections of a consumer, and what it logs.
 type watched struct {
-	lines  logged
+	lines  logged.Text
 	failed atomic.Int64 // reads that failed: the broker closed the connection
 
 	mu   sync.Mutex

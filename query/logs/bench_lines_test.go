@@ -5,8 +5,6 @@ package logs_test
 import (
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +15,7 @@ import (
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/query"
 	"tcpledger/query/logs"
+	"tcpledger/test/setting"
 	"tcpledger/test/tables"
 )
 
@@ -52,11 +51,7 @@ func BenchmarkTooManyLines(b *testing.B) {
 // manyLines makes ten minutes of lines, TCPLEDGER_BENCH_LINES or n.
 func manyLines(b *testing.B, n int) *logs.Source {
 	b.Helper()
-	if text := os.Getenv("TCPLEDGER_BENCH_LINES"); text != "" {
-		var err error
-		n, err = strconv.Atoi(text)
-		require.NoError(b, err)
-	}
+	n = setting.Number(b, "TCPLEDGER_BENCH_LINES", n)
 	addr, _ := clickhousetest.Start(b)
 	_, db := tables.Make(b, addr, "bench")
 	for _, statement := range []string{"SYSTEM STOP VIEWS", fmt.Sprintf(`INSERT INTO bench.connections (session, stream, seq, received_at, closed_at, duration_us, host, local_ip, local_port, remote_ip, remote_port, role, cause, owner_pid)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -17,35 +16,21 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"tcpledger/query"
 	"tcpledger/schema"
 	"tcpledger/test/lab"
+	"tcpledger/test/setting"
 	"tcpledger/test/wait"
 )
 
-// lives is how many agents follow each other in a test; TCPLEDGER_TEST_LIVES says another number.
-func lives(t *testing.T) int {
-	t.Helper()
-	text := os.Getenv("TCPLEDGER_TEST_LIVES")
-	if text == "" {
-		return 3
-	}
-	n, err := strconv.Atoi(text)
-	require.NoError(t, err)
-	return n
-}
+// lives is how many agents follow each other in a test.
+func lives(t *testing.T) int { return setting.Number(t, "TCPLEDGER_TEST_LIVES", 3) }
 
 // takeover are the flags of agents that follow each other.
 func takeover(t *testing.T) []string {
 	t.Helper()
-	mount := t.TempDir()
-	require.NoError(t, unix.Mount("bpf", mount, "bpf", 0, "mode=0755"))
-	t.Cleanup(func() { require.NoError(t, unix.Unmount(mount, unix.MNT_DETACH)) })
-	pins := filepath.Join(mount, "tcpledger")
-	require.NoError(t, os.Mkdir(pins, 0o700))
-	return append(roomy[:len(roomy):len(roomy)], "--pins", pins, "--journal", t.TempDir(), "--spool", filepath.Join(t.TempDir(), "spool"))
+	return append(roomy[:len(roomy):len(roomy)], "--pins", lab.Pins(t), "--journal", t.TempDir(), "--spool", filepath.Join(t.TempDir(), "spool"))
 }
 
 // storming makes connections without a pause while f runs, and gives how many.

@@ -4,7 +4,6 @@ package storms
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 	"testing"
 	"time"
@@ -13,24 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/schema"
+	"tcpledger/test/setting"
 )
 
-// perMinute is how many connections end a minute: TCPLEDGER_BENCH_RATE, or 60,000.
-func perMinute(b *testing.B) float64 {
-	b.Helper()
-	text := os.Getenv("TCPLEDGER_BENCH_RATE")
-	if text == "" {
-		return 60_000
-	}
-	rate, err := strconv.ParseFloat(text, 64)
-	require.NoError(b, err)
-	return rate
-}
-
-// BenchmarkLook says what a look costs ClickHouse: each step without a storm, and what a storm is made of, five minutes after it began.
+// BenchmarkLook, with TCPLEDGER_BENCH_RATE endings a minute or 60,000, says what a look costs ClickHouse: each step without a storm, and what a storm is made of, five minutes after it began.
 func BenchmarkLook(b *testing.B) {
 	w := stopped(b)
-	end, rate := monday.Add(30*time.Minute), perMinute(b)
+	end, rate := monday.Add(30*time.Minute), float64(setting.Number(b, "TCPLEDGER_BENCH_RATE", 60_000))
 	w.Ordinary(monday, end, Load{Rate: rate, Night: 1, Seed: 1, Own: "host-5", Port: 443, Power: 8})
 	for _, host := range []string{"host-1", "host-2", "host-3", "host-4", "host-5"} {
 		w.Watched(host, monday.Add(-2*time.Hour), monday) // a host without a past would be left out, at a price

@@ -4,8 +4,6 @@ package suite
 
 import (
 	"fmt"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -14,19 +12,17 @@ import (
 
 	"tcpledger/schema"
 	"tcpledger/test/lab"
+	"tcpledger/test/setting"
 )
 
 // shortContainers is how many containers of each hierarchy come and go: TCPLEDGER_TEST_CONTAINERS, or few.
 func shortContainers(t *testing.T) int {
-	if text := os.Getenv("TCPLEDGER_TEST_CONTAINERS"); text != "" {
-		n, err := strconv.Atoi(text)
-		require.NoError(t, err)
-		return n
-	}
+	t.Helper()
+	few := 50
 	if inGuest() {
-		return 10
+		few = 10
 	}
-	return 50
+	return setting.Number(t, "TCPLEDGER_TEST_CONTAINERS", few)
 }
 
 // container is a cgroup as a kubelet and its runtime name it, so deep that a container inside a container inside one fits.

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/internal/devstack/port"
+	"tcpledger/test/logged"
 	"tcpledger/test/wait"
 )
 
@@ -55,7 +56,7 @@ func options(t *testing.T) Options {
 	t.Helper()
 	programs, err := build()
 	require.NoError(t, err)
-	o := Options{Data: filepath.Join(t.TempDir(), "data"), Exe: filepath.Join(programs, "tcpledger"), Out: new(output)}
+	o := Options{Data: filepath.Join(t.TempDir(), "data"), Exe: filepath.Join(programs, "tcpledger"), Out: new(logged.Text)}
 	ports, err := port.FreeSeveral(6)
 	require.NoError(t, err)
 	for i, p := range []*int{&o.KafkaPort, &o.ClickHousePort, &o.ClickHouseHTTPPort, &o.ConsolePort, &o.AgentPort, &o.IngesterPort} {
@@ -89,28 +90,10 @@ func (o *Options) args() []string {
 	return args
 }
 
-// output is what a person would see.
-type output struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (o *output) Write(text []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(text)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
 // said waits for a text in the output.
 func said(t *testing.T, o Options, text string) {
 	t.Helper()
-	out := o.Out.(*output)
+	out := o.Out.(*logged.Text)
 	require.Eventually(t, func() bool { return strings.Contains(out.String(), text) }, wait.Long, 10*time.Millisecond,
 		"waiting for %q in\n%s", text, out)
 }

@@ -19,6 +19,7 @@ import (
 
 	"tcpledger/internal/devstack/child"
 	"tcpledger/internal/devstack/port"
+	"tcpledger/test/logged"
 	"tcpledger/test/wait"
 )
 
@@ -63,7 +64,7 @@ const (
 func TestAStopLosesNothingAndASecondStartGoesOn(t *testing.T) {
 	o := withAgent(t)
 	for life := range 2 {
-		o.Out = new(output)
+		o.Out = new(logged.Text)
 		stop := start(t, o)
 		answer(t, o, uint64(life), lastWords)
 		left, err := ask(t, o, missing)
@@ -184,7 +185,7 @@ func TestASecondSignalHurries(t *testing.T) {
 	said(t, o, "stopping")
 	require.Eventually(t, func() bool {
 		require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGINT))
-		return strings.Contains(o.Out.(*output).String(), "stopping at once")
+		return strings.Contains(o.Out.(*logged.Text).String(), "stopping at once")
 	}, wait.Long, 100*time.Millisecond)
 	err := <-ended
 	require.ErrorIs(t, err, child.ErrKilled)
