@@ -11,6 +11,7 @@ const Place = "if(k8s_pod != '', concat(k8s_namespace, '/', k8s_pod), if(contain
 var viewParts = strings.NewReplacer(
 	"{window of closed_at}", windowOf("closed_at"),
 	"{window of at}", windowOf("at"),
+	"{either end}", "(remote_ip = toIPv6({ip:String}) AND remote_port = {port:UInt16} OR local_ip = toIPv6({ip:String}) AND local_port = {port:UInt16})",
 	"{place}", Place,
 	"{plain remote_ip}", plainIP("remote_ip"),
 	"{plain local_ip}", plainIP("local_ip"),

@@ -15,11 +15,11 @@ FROM
         (
             SELECT toStartOfFiveMinutes(closed_at), host, cgroup_id, conn FROM {db}.connections
             WHERE {window of closed_at}
-                AND (remote_ip = toIPv6({ip:String}) AND remote_port = {port:UInt16} OR local_ip = toIPv6({ip:String}) AND local_port = {port:UInt16})
+                AND {either end}
             SETTINGS final = 0
         )
         AND {window of closed_at}
-        AND (remote_ip = toIPv6({ip:String}) AND remote_port = {port:UInt16} OR local_ip = toIPv6({ip:String}) AND local_port = {port:UInt16})
+        AND {either end}
     UNION ALL
     SELECT at AS moment, host, netns_cookie, kind AS what, if(reason != '', reason, error) AS why, conn,
         concat({plain local_ip}, ' ', toString(local_port)) AS local,
@@ -30,10 +30,10 @@ FROM
         (
             SELECT toStartOfFiveMinutes(at), host, cgroup_id, conn FROM {db}.events
             WHERE {window of at}
-                AND (remote_ip = toIPv6({ip:String}) AND remote_port = {port:UInt16} OR local_ip = toIPv6({ip:String}) AND local_port = {port:UInt16})
+                AND {either end}
             SETTINGS final = 0
         )
         AND {window of at}
-        AND (remote_ip = toIPv6({ip:String}) AND remote_port = {port:UInt16} OR local_ip = toIPv6({ip:String}) AND local_port = {port:UInt16})
+        AND {either end}
 )
 ORDER BY at, host, session, stream, seq
