@@ -92,25 +92,28 @@ func (a *agent) goAlone(why error) {
 	a.takeover = takeover{}
 }
 
-// takeOver goes on with a pinned session that fits, and ends every other one.
+// takeOver goes on with the pinned session that the journal knows, or ends it. The others go first, so that an error leaves nothing half done.
 func (a *agent) takeOver() error {
 	t := &a.takeover
 	sessions, err := t.pins.Sessions()
 	if err != nil {
 		return err
 	}
+	known := func(s capture.PinnedSession) bool { return t.past.Is(a.header.BootID, s.Session) }
 	for _, s := range sessions {
-		known := t.past.Is(a.header.BootID, s.Session)
-		if known && a.resume(s) {
+		if known(s) {
 			continue
 		}
-		if !known {
-			a.log.Warn("removed the pins of a session whose journal is missing or damaged; what its ring buffer held is unknown", "session", session(s.Session))
-			err = t.pins.Remove(s)
-		} else {
-			err = a.endSession(s)
+		a.log.Warn("removed the pins of a session whose journal is missing or damaged; what its ring buffer held is unknown", "session", session(s.Session))
+		if err := t.pins.Remove(s); err != nil {
+			return err
 		}
-		if err != nil {
+	}
+	for _, s := range sessions {
+		if !known(s) || a.resume(s) {
+			continue
+		}
+		if err := a.endSession(s); err != nil {
 			return err
 		}
 	}
