@@ -4,6 +4,7 @@ package endings
 
 import (
 	"net/netip"
+	"syscall"
 	"testing"
 	"time"
 
@@ -132,8 +133,33 @@ func neverAccepted(t testing.TB, l *lab.Lab, backlog, clients int) []Expect {
 		dialed = append(dialed, actor.Dial(listener.Local))
 	}
 	listener.AwaitQueue(clients)
+	return closeUnaccepted(t, l, listener, dialed)
+}
+
+// overflows: two connections fill the queue, others are turned away until their clients give up.
+func overflows(choose func(*lab.Host) netip.Addr) func(testing.TB, *lab.Lab) []Expect {
+	return func(t testing.TB, l *lab.Lab) []Expect {
+		listener := l.B.Actor(t, "server").Listen(choose(l.B), 1)
+		inside, outside := l.A.Actor(t, "client"), l.A.Actor(t, "impatient")
+		dialed := []*lab.Socket{inside.Dial(listener.Local), inside.Dial(listener.Local)}
+		listener.AwaitQueue(len(dialed))
+		before := l.B.Counters(t)["TcpExtListenOverflows"]
+		var rows []Expect
+		for range 3 {
+			s := outside.Open(listener.Local.Addr()).StartConnect(listener.Local)
+			require.Equal(t, syscall.EINPROGRESS, s.Errno)
+			require.Eventually(t, func() bool { return l.B.Counters(t)["TcpExtListenOverflows"] > before+int64(len(rows)) }, scenarioTimeout, time.Millisecond)
+			s.Close()
+			rows = append(rows, clean(schema.CauseConnectAbandoned, schema.InitiatorLocal).client(t, l.A, s))
+		}
+		return append(rows, closeUnaccepted(t, l, listener, dialed)...)
+	}
+}
+
+// closeUnaccepted closes the listener of connections that nobody accepted.
+func closeUnaccepted(t testing.TB, l *lab.Lab, listener *lab.Socket, dialed []*lab.Socket) (rows []Expect) {
+	t.Helper()
 	listener.Close()
-	var rows []Expect
 	for _, client := range dialed {
 		client.Wait(scenarioTimeout)
 		child := sent(schema.CauseListenerClosed, schema.InitiatorLocal).server(t, l.B, listener)

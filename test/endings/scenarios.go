@@ -33,6 +33,8 @@ func Scenarios() []Scenario {
 		{Name: "linger2 off", Run: linger2Off},
 		{Name: "listener closes", Run: listenerCloses},
 		{Name: "listener closes with a full queue", Run: fullQueueCloses},
+		{Name: "queue of a listener overflows v4", Run: overflows(v4)},
+		{Name: "queue of a listener overflows v6", Run: overflows(v6)},
 		{Name: "refused v4", Run: refused(v4)},
 		{Name: "refused v6", Run: refused(v6)},
 		{Name: "refused by ICMP", Run: refusedByICMP},
