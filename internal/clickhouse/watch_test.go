@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
+	"tcpledger/test/wait"
 )
 
 // told counts what an outage hears.
@@ -53,7 +54,7 @@ func TestAHungServerIsWatched(t *testing.T) {
 			return db.Exec(ctx, "SELECT 1")
 		})
 	}()
-	require.Eventually(t, func() bool { return outage.silent.Load() > 0 && asked.Load() > 1 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return outage.silent.Load() > 0 && asked.Load() > 1 }, wait.Long, 10*time.Millisecond)
 	require.NoError(t, syscall.Kill(server.PID(), syscall.SIGCONT))
 	require.NoError(t, <-answer)
 	require.Nil(t, outage.other.Load())
@@ -69,7 +70,7 @@ func TestAHungServerIsWatched(t *testing.T) {
 			return ctx.Err()
 		})
 	}()
-	require.Eventually(t, func() bool { return outage.silent.Load() > heard }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return outage.silent.Load() > heard }, wait.Long, 10*time.Millisecond)
 	require.NoError(t, syscall.Kill(server.PID(), syscall.SIGCONT))
 	require.NoError(t, <-answer)
 }

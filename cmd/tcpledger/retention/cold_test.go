@@ -15,6 +15,7 @@ import (
 	"tcpledger/internal/program"
 	"tcpledger/schema"
 	"tcpledger/test/tables"
+	"tcpledger/test/wait"
 )
 
 // coldVolume gives the server's tables a second volume, as docs/rollups.md shows it. A relative path begins in the server's folder.
@@ -53,7 +54,7 @@ func TestRowsMoveToTheColdVolume(t *testing.T) {
 		require.NoError(t, db.QueryRow(t.Context(), "SELECT sum(rows) FROM system.parts WHERE database = 'tcpledger' AND table = 'connections' AND active AND disk_name = ?", disk).Scan(&rows))
 		return rows
 	}
-	require.Eventually(t, func() bool { return on("cold") == 100 && on("default") == 100 }, 5*time.Minute, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return on("cold") == 100 && on("default") == 100 }, wait.Long, 100*time.Millisecond)
 	var rows uint64
 	require.NoError(t, db.QueryRow(t.Context(), "SELECT count() FROM tcpledger.connections FINAL").Scan(&rows))
 	require.EqualValues(t, 200, rows)
