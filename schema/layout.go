@@ -99,6 +99,7 @@ func (r *Connection) visit(c codec) {
 	c.i32(&r.ErrorReported)
 	c.text(&r.Owner.PodUID)
 	r.Opener.visit(c)
+	c.opt(&r.DsackDups)
 	// New fields of a connection and of the structs in it come here, at the end.
 }
 
@@ -126,6 +127,8 @@ func (e *Event) visit(c codec) {
 	c.u32(&e.Queued)
 	c.u32(&e.Backlog)
 	c.u32(&e.HalfOpen)
+	c.opt(&e.PacketSeq)
+	c.opt(&e.PacketAck)
 	// New fields of an event and of the structs in it come here, at the end.
 }
 

@@ -86,10 +86,12 @@ type Connection struct {
 	// ErrorReported is the last error that the application got before the end, 0 for none.
 	ErrorReported int32
 	Opener        Opener
+	// DsackDups counts the segments that the peer says it got twice (DSACK); absent in a record of an older agent.
+	DsackDups Optional
 }
 
 // Event is a record of something that happened to a connection or to a packet: a reset, a drop, an error, …
-// Reason is the kernel's name beside its raw number, Length the payload in bytes, TCPFlags the header's flag byte.
+// Reason is the kernel's name beside its raw number, of a retransmit what WhyRetransmitted says of it. Length is the payload in bytes, TCPFlags the header's flag byte.
 // StateUS is how long a lingering socket had been in its state, absent if the agent does not know when it began.
 type Event struct {
 	Kind Kind
@@ -116,6 +118,9 @@ type Event struct {
 	Queued     uint32 // connections that wait for accept()
 	Backlog    uint32 // as many may wait, and one more
 	HalfOpen   uint32
+	// The packet's sequence and acknowledgement number. Of a reset that answers a packet, that packet's.
+	PacketSeq Optional
+	PacketAck Optional // of a drop only
 }
 
 // Loss is a range of numbers that will never become rows, bounds included.

@@ -35,7 +35,7 @@ func TestRowsAreExact(t *testing.T) {
 			`"netns":4026531840,"netns_cookie":1,"flavour":"tcp","local_ip":"::ffff:10.0.0.1","local_port":43210,"remote_ip":"2001:db8::2","remote_port":443,` +
 			`"service_port":443,"role":"client","cause":"peer_reset","initiator":"peer","error":"ECONNRESET","errno":104,"reset":"received",` +
 			`"reset_reason":"TCP_STATE","reset_reason_raw":14,"last_state":"ESTABLISHED","bytes_sent":90,"bytes_received":50,"bytes_unsent":10,` +
-			`"bytes_unacked":5,"bytes_unread":11,"segs_in":4,"segs_out":5,"retransmits":1,"srtt_us":250,"last_rx_age_ms":null,"last_tx_age_ms":null,` +
+			`"bytes_unacked":5,"bytes_unread":11,"segs_in":4,"segs_out":5,"retransmits":1,"dsack_dups":2,"srtt_us":250,"last_rx_age_ms":null,"last_tx_age_ms":null,` +
 			`"owner_pid":12,"owner_comm":"curl","owner_uid":1000,"owner_how":"connect","owner_start":"2026-03-04 12:00:01.000000",` +
 			`"owner_exe":"\/usr\/bin\/curl","cgroup_id":3,"cgroup_how":"v2","container_id":"abc","k8s_namespace":"","k8s_pod":"","k8s_pod_uid":"1-2","service":"web.service",` +
 			`"ctx_pid":0,"ctx_comm":"swapper\/1","ctx_kind":"idle",` +
@@ -47,7 +47,7 @@ func TestRowsAreExact(t *testing.T) {
 			`"remote_ip":"::ffff:10.0.0.2","remote_port":55555,"service_port":8080,"role":"server","owner_pid":0,"owner_comm":"","owner_uid":0,` +
 			`"owner_how":"unknown","owner_start":null,"owner_exe":"","cgroup_id":0,"cgroup_how":"unknown","container_id":"","k8s_namespace":"",` +
 			`"k8s_pod":"","k8s_pod_uid":"","service":"","ctx_pid":0,"ctx_comm":"","ctx_kind":"unknown","direction":"in","state":"SYN_RECV","old_state":"",` +
-			`"new_state":"","reason":"NO_SOCKET","reason_raw":3,"error":"","errno":0,"tcp_flags":18,"length":1448,"state_us":null,"stack_id":0,"weight":3,` +
+			`"new_state":"","reason":"NO_SOCKET","reason_raw":3,"error":"","errno":0,"tcp_flags":18,"length":1448,"packet_seq":4000000000,"packet_ack":7,"state_us":null,"stack_id":0,"weight":3,` +
 			`"turned_away":0,"aborted":0,"syn_cookies":false,"queued":0,"backlog":0,"half_open":0,"clock_error_us":2,"clock_off":false}`,
 		"loss": `{"at":"2026-03-04 12:00:10.000000","host":"web-1","boot_id":"6f1c9a3e-0000-4000-8000-000000000001","session":1,"stream":5,` +
 			`"seq_from":43,"seq_to":45,"lost":3,"cause":"ring_full"}`,

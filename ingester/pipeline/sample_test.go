@@ -39,7 +39,7 @@ func sampleConnection(stream uint32, seq uint64, seconds float64) *schema.Connec
 		Counters: schema.Counters{BytesSentRaw: 100, BytesRetrans: 10, BytesReceivedRaw: 51, RcvNxt: 52, CopiedSeq: 40, WriteSeq: 30, SndNxt: 20, SndUna: 15,
 			SegsIn: 4, SegsOut: 5, Retransmits: 1, SRTTUS: schema.Some(250)},
 		Role: schema.RoleClient, Flavour: schema.FlavourTCP, OpenedAt: schema.Some(at - 1_500_000), StackID: 1 << 63,
-		Opener: schema.Opener{PID: 11, How: schema.OwnerConnect, Comm: "bash", Exe: "/bin/bash"},
+		Opener: schema.Opener{PID: 11, How: schema.OwnerConnect, Comm: "bash", Exe: "/bin/bash"}, DsackDups: schema.Some(2),
 	}
 }
 
@@ -47,7 +47,7 @@ func sampleEvent(kind schema.Kind, stream uint32, seq uint64, seconds float64) *
 	return &schema.Event{Kind: kind, Identity: schema.Identity{Stream: stream, Seq: seq, At: uint64(seconds * 1e9), Weight: 3},
 		Socket:    schema.Socket{LocalIP: netip.MustParseAddr("10.0.0.1"), LocalPort: 8080, RemoteIP: netip.MustParseAddr("10.0.0.2"), RemotePort: 55555},
 		Direction: schema.DirectionIn, State: schema.StateSynRecv, Reason: "NO_SOCKET", ReasonRaw: schema.Some(3), TCPFlags: 0x12, Length: 1448,
-		Role: schema.RoleServer}
+		Role: schema.RoleServer, PacketSeq: schema.Some(4_000_000_000), PacketAck: schema.Some(7)}
 }
 
 // sampleBatch is a message with n connections and n events of one stream, numbered on from seq.
