@@ -47,6 +47,7 @@ FUNCTION void fill_counters(struct connection *r, const struct tcp_sock *tp)
 	r->segs_in = BPF_CORE_READ(tp, segs_in);
 	r->segs_out = BPF_CORE_READ(tp, segs_out);
 	r->total_retrans = BPF_CORE_READ(tp, total_retrans);
+	r->dsack_dups = BPF_CORE_READ(tp, dsack_dups);
 	r->snd_wnd = BPF_CORE_READ(tp, snd_wnd);
 	r->srtt_us = BPF_CORE_READ(tp, srtt_us) >> 3;
 	r->retransmits = BPF_CORE_READ(tp, inet_conn.icsk_retransmits);

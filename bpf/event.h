@@ -12,6 +12,7 @@ struct event_args {
 	const struct packet *packet; /* TCP flags and sequence numbers come from it */
 	const struct sk_buff *skb;   /* its device names the namespace if there is no sk */
 	u64 conn_number;             /* if the connection's state is deleted already */
+	u64 at;                      /* 0: now */
 	u32 reason;
 	u32 error;
 	u8 direction;
@@ -78,6 +79,8 @@ FUNCTION void emit_event(struct exec_ctx *ec, u8 kind, const struct event_args *
 	if (!e)
 		return;
 	__builtin_memset((void *)e + sizeof(e->head), 0, sizeof(*e) - sizeof(e->head));
+	if (args->at)
+		e->head.at = args->at;
 	e->stack = stack;
 	e->reason = args->reason;
 	e->error = args->error;

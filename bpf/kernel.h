@@ -224,6 +224,17 @@ struct sock {
 	u16 sk_type;
 	u8 sk_shutdown;
 	unsigned long sk_lingertime;
+	void *sk_user_data;
+};
+
+struct proto {
+	char name[32];
+};
+
+/* Of a socket in a sockmap. */
+struct sk_psock {
+	struct sock *sk;
+	struct proto *sk_proto;
 };
 
 struct inet_sock {
@@ -241,7 +252,9 @@ struct inet_connection_sock {
 	struct {
 		struct counter32 qlen;
 	} icsk_accept_queue;
+	u8 icsk_ca_state : 5;
 	u8 icsk_retransmits;
+	u8 icsk_pending;
 	u8 icsk_probes_out;
 	struct {
 		u32 lrcvtime;
@@ -262,6 +275,8 @@ struct tcp_sock {
 	u32 segs_in;
 	u32 segs_out;
 	u32 total_retrans;
+	u32 dsack_dups;
+	u64 tcp_clock_cache;
 	u32 snd_wnd;
 	u32 srtt_us;
 	u32 lsndtime;
@@ -286,6 +301,10 @@ struct mptcp_sock {
 
 struct request_sock {
 	struct sock_common __req_common;
+};
+
+struct tcp_request_sock {
+	u32 snt_isn;
 };
 
 struct net_device {

@@ -112,8 +112,8 @@ type Connection struct {
 	Retransmits   uint8  // icsk_retransmits
 	ProbesOut     uint8  // icsk_probes_out
 	ErrorReported uint32 // the last error that the application was told of before the end, 0: none
-	_             uint32
-	Opener        Owner // the first process that used the socket
+	DsackDups     uint32 // segments that the peer says it got twice
+	Opener        Owner  // the first process that used the socket
 }
 
 // Event is everything else that has a number.

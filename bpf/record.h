@@ -91,7 +91,7 @@ struct connection {
 	u8 retransmits;
 	u8 probes_out;
 	u32 error_reported; /* to the application, before the end */
-	u32 pad;
+	u32 dsack_dups;
 	struct owner opener; /* the first process that used the socket */
 };
 

@@ -42,6 +42,7 @@ func (t *translator) connection(in *bpf.Connection, out *schema.Connection) {
 		Flavour:  schema.Flavour(in.Flavour),
 
 		ErrorReported: int32(in.ErrorReported),
+		DsackDups:     schema.Some(uint64(in.DsackDups)),
 		Opener:        schema.Opener{PID: in.Opener.PID, How: schema.OwnerHow(in.Opener.How), Comm: t.comm(in.Opener.Comm)},
 	}
 	if in.OpenedAt != 0 {
@@ -67,6 +68,7 @@ func (t *translator) event(in *bpf.Event, out *schema.Event) {
 		Length:    in.Length,
 		Role:      schema.Role(in.Role),
 	}
+	packetNumbers(in, out)
 	if !out.ReasonRaw.Known {
 		return
 	}
@@ -75,6 +77,19 @@ func (t *translator) event(in *bpf.Event, out *schema.Event) {
 		out.Reason = t.reasons.ReasonName(in.Reason)
 	case bpf.KindResetSent, bpf.KindResetReceived:
 		out.Reason = t.reasons.ResetReasonName(in.Reason)
+	case bpf.KindRetransmit:
+		out.Reason = schema.WhyRetransmitted(in.Reason)
+	}
+}
+
+// packetNumbers fills the packet's sequence numbers, if there is a packet and it says them.
+func packetNumbers(in *bpf.Event, out *schema.Event) {
+	if in.Flags&bpf.EventWithPacket == 0 || (in.PacketSeq == 0 && in.PacketAck == 0 && in.TCPFlags == 0) {
+		return
+	}
+	out.PacketSeq = schema.Some(uint64(in.PacketSeq))
+	if in.Head.Kind == bpf.KindDrop && in.TCPFlags&schema.TCPFlagACK != 0 {
+		out.PacketAck = schema.Some(uint64(in.PacketAck))
 	}
 }
 

@@ -58,7 +58,7 @@ func TestConnectionIsTranslated(t *testing.T) {
 		Evidence: bpf.FlagOwned | bpf.FlagFinReceived | bpf.FlagResetSent, Error: 110, ErrorSoft: 113, ResetReason: 14,
 		WriteSeq: 1, SndNxt: 2, SndUna: 3, RcvNxt: 4, CopiedSeq: 5, SegsIn: 6, SegsOut: 7, TotalRetrans: 8, SndWnd: 9, SRTTUS: 10,
 		LastRxAgeMS: bpf.Absent32, LastTxAgeMS: 12, FirstWho: bpf.SidePeer, FirstEvidence: uint8(bpf.FlagOwned | bpf.FlagFileDead), Role: bpf.RoleServer,
-		Flavour: bpf.FlavourMPTCPSubflow, OldState: 9, Shutdown: 3, Retransmits: 2, ProbesOut: 1,
+		Flavour: bpf.FlavourMPTCPSubflow, OldState: 9, Shutdown: 3, Retransmits: 2, ProbesOut: 1, DsackDups: 4,
 	}
 	var got schema.Connection
 	newTranslator(names{}).connection(&in, &got)
@@ -74,7 +74,7 @@ func TestConnectionIsTranslated(t *testing.T) {
 			TimerRetries: 2, ProbesOut: 1, SendWindow: 9},
 		Counters: schema.Counters{BytesSentRaw: 100, BytesRetrans: 10, BytesReceivedRaw: 51, WriteSeq: 1, SndNxt: 2, SndUna: 3, RcvNxt: 4,
 			CopiedSeq: 5, SegsIn: 6, SegsOut: 7, Retransmits: 8, SRTTUS: schema.Some(10), LastTxAgeMS: schema.Some(12)},
-		Role: schema.RoleServer, Flavour: schema.FlavourMPTCPSubflow, OpenedAt: schema.Some(8e9), ConnectUS: schema.Some(33),
+		Role: schema.RoleServer, Flavour: schema.FlavourMPTCPSubflow, OpenedAt: schema.Some(8e9), ConnectUS: schema.Some(33), DsackDups: schema.Some(4),
 	}, got)
 }
 
@@ -83,18 +83,20 @@ func TestAbsentIsAbsent(t *testing.T) {
 		Evidence: bpf.FlagResetSent}
 	var got schema.Connection
 	newTranslator(names{}).connection(&in, &got)
-	require.Equal(t, schema.Connection{Owner: schema.Owner{UID: bpf.Absent32}, Evidence: schema.Evidence{Flags: schema.FlagResetSent}}, got)
+	require.Equal(t, schema.Connection{Owner: schema.Owner{UID: bpf.Absent32}, Evidence: schema.Evidence{Flags: schema.FlagResetSent}, DsackDups: schema.Some(0)}, got)
 }
 
 func TestEventIsTranslated(t *testing.T) {
 	in := bpf.Event{Head: bpf.Head{Kind: bpf.KindDrop, Stream: 4, Seq: 6, At: 7, Weight: 1}, Tuple: sampleTuple(), Reason: 3, Error: 104, Length: 1448,
-		Direction: bpf.DirectionIn, State: 1, OldState: 2, NewState: 3, TCPFlags: 0x12, Role: bpf.RoleServer}
+		Direction: bpf.DirectionIn, State: 1, OldState: 2, NewState: 3, TCPFlags: 0x12, Role: bpf.RoleServer,
+		PacketSeq: 0, PacketAck: 1 << 31, Flags: bpf.EventWithPacket}
 	var got schema.Event
 	tr := newTranslator(names{})
 	tr.event(&in, &got)
 	want := schema.Event{Kind: schema.KindDrop, Identity: schema.Identity{Stream: 4, Seq: 6, At: 7, Weight: 1}, Socket: got.Socket,
 		Owner: schema.Owner{UID: bpf.Absent32}, Direction: schema.DirectionIn, State: schema.StateEstablished, OldState: schema.StateSynSent,
-		NewState: schema.StateSynRecv, Reason: "NO_SOCKET", ReasonRaw: schema.Some(3), Error: 104, TCPFlags: 0x12, Length: 1448, Role: schema.RoleServer}
+		NewState: schema.StateSynRecv, Reason: "NO_SOCKET", ReasonRaw: schema.Some(3), Error: 104, TCPFlags: 0x12, Length: 1448, Role: schema.RoleServer,
+		PacketSeq: schema.Some(0), PacketAck: schema.Some(1 << 31)}
 	require.Equal(t, want, got)
 	require.Equal(t, uint64(77), got.Conn)
 
@@ -105,9 +107,20 @@ func TestEventIsTranslated(t *testing.T) {
 	tr.event(&in, &got)
 	require.Equal(t, "", got.Reason, "a number without a name stays a number")
 	require.Equal(t, schema.Some(99), got.ReasonRaw)
+	require.False(t, got.PacketAck.Known, "of a drop only")
 	in.Reason = bpf.Absent32
 	tr.event(&in, &got)
 	require.False(t, got.ReasonRaw.Known)
+	in.Head.Kind, in.Reason = bpf.KindRetransmit, 4
+	tr.event(&in, &got)
+	require.Equal(t, schema.RetransmitTimeout, got.Reason)
+	require.Equal(t, schema.Some(4), got.ReasonRaw)
+	in.TCPFlags, in.PacketAck = 0, 0
+	tr.event(&in, &got)
+	require.False(t, got.PacketSeq.Known, "a packet that could not be read")
+	in.TCPFlags, in.Flags = 0x10, 0
+	tr.event(&in, &got)
+	require.False(t, got.PacketSeq.Known, "no packet")
 }
 
 // Numbers and bits are copied as they are: the last of each would differ first.
