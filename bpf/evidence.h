@@ -74,6 +74,8 @@ static __always_inline u32 state_evidence(const struct conn_state *c)
 		ev |= FLAG_RESTORED;
 	if (c->flags & STATE_CLOSED_BY_AGENT)
 		ev |= FLAG_CLOSED_BY_AGENT;
+	if (c->flags & STATE_SOCKMAP)
+		ev |= FLAG_SOCKMAP;
 	return ev;
 }
 

@@ -6,6 +6,7 @@
 #include "../conn_record.h"
 #include "../event.h"
 #include "../listening.h"
+#include "../sockmap.h"
 
 static __always_inline void note_first_fin(struct exec_ctx *ec, const struct sock *sk,
 					   struct conn_state *c, u8 who)
@@ -88,6 +89,7 @@ static __always_inline void track_state(struct exec_ctx *ec, struct sock *sk, u8
 		c = discover_conn(ec, sk, old, &fresh);
 	else if (c->flags & STATE_SEEDED)
 		want_cookie(sk);
+	note_sockmap(sk, c);
 	if (closed_by_task(sk, new))
 		learn_owner(c, OWNER_CLOSE);
 	if (new == TCP_CLOSE)

@@ -6,7 +6,7 @@
 #ifndef TCPLEDGER_USE_H
 #define TCPLEDGER_USE_H
 
-#include "../conn_state.h"
+#include "../sockmap.h"
 
 static __always_inline void discover_by_use(void *ctx, struct sock *sk, u8 how)
 {
@@ -18,6 +18,7 @@ static __always_inline void discover_by_use(void *ctx, struct sock *sk, u8 how)
 		return;
 	c = discover_conn(&ec, sk, state, &fresh);
 	learn_owner(c, how);
+	note_sockmap(sk, c);
 	nesting_leave(&ec);
 }
 
@@ -26,10 +27,12 @@ static __always_inline void note_use(void *ctx, struct sock *sk, u8 how)
 {
 	struct conn_state *c = find_conn(sk);
 
-	if (c)
-		learn_owner(c, how);
-	else
+	if (!c) {
 		discover_by_use(ctx, sk, how);
+		return;
+	}
+	learn_owner(c, how);
+	note_sockmap(sk, c);
 }
 
 SEC("tp_btf/tcp_rcv_space_adjust")

@@ -36,6 +36,7 @@ var (
 			{"restored", "TCP_REPAIR made it: another socket began the connection"},
 			{"no_sequence", "the kernel had given it no sequence number yet (write_seq 0)"},
 			{"closed_by_agent", "tcpledger looked at the open file as its holder closed it or ended, and was the last to release it"},
+			{"sockmap", "the socket was seen in a sockmap: BPF programs may have passed data that TCP did not count"},
 		}}
 	EventFlags = FlagSet{Type: "EventFlags", Base: "uint8", Prefix: "Event", C: "EVENT_", Doc: "say what the tuple and the state of an event come from",
 		Values: []Value{
@@ -60,6 +61,7 @@ var (
 			{"errors_queued", "the socket's error queue was not empty when the connection began"},
 			{"closed_by_agent", "tcpledger was the last to release the file of a socket that is not its own"},
 			{"passed", "another process than the first used it: the map openers has the first"},
+			{"sockmap", "seen in a sockmap"},
 		}}
 )
 
