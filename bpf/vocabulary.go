@@ -140,6 +140,7 @@ const (
 	FlagRestored      Flags = 1 << 16 // TCP_REPAIR made it: another socket began the connection
 	FlagNoSequence    Flags = 1 << 17 // the kernel had given it no sequence number yet (write_seq 0)
 	FlagClosedByAgent Flags = 1 << 18 // tcpledger looked at the open file as its holder closed it or ended, and was the last to release it
+	FlagSockmap       Flags = 1 << 19 // the socket was seen in a sockmap: BPF programs may have passed data that TCP did not count
 )
 
 // Has reports whether all of these bits are set.
@@ -178,6 +179,7 @@ const (
 	StateErrorsQueued  StateFlags = 1 << 10 // the socket's error queue was not empty when the connection began
 	StateClosedByAgent StateFlags = 1 << 11 // tcpledger was the last to release the file of a socket that is not its own
 	StatePassed        StateFlags = 1 << 12 // another process than the first used it: the map openers has the first
+	StateSockmap       StateFlags = 1 << 13 // seen in a sockmap
 )
 
 // Has reports whether all of these bits are set.

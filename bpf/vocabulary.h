@@ -93,6 +93,7 @@ enum flags {
 	FLAG_RESTORED = 65536, /* TCP_REPAIR made it: another socket began the connection */
 	FLAG_NO_SEQUENCE = 131072, /* the kernel had given it no sequence number yet (write_seq 0) */
 	FLAG_CLOSED_BY_AGENT = 262144, /* tcpledger looked at the open file as its holder closed it or ended, and was the last to release it */
+	FLAG_SOCKMAP = 524288, /* the socket was seen in a sockmap: BPF programs may have passed data that TCP did not count */
 };
 
 enum event_flags {
@@ -117,6 +118,7 @@ enum state_flags {
 	STATE_ERRORS_QUEUED = 1024, /* the socket's error queue was not empty when the connection began */
 	STATE_CLOSED_BY_AGENT = 2048, /* tcpledger was the last to release the file of a socket that is not its own */
 	STATE_PASSED = 4096, /* another process than the first used it: the map openers has the first */
+	STATE_SOCKMAP = 8192, /* seen in a sockmap */
 };
 
 enum total {

@@ -146,6 +146,7 @@ const (
 	FlagRestored      Flags = 1 << 16 // TCP_REPAIR made it: another socket began the connection
 	FlagNoSequence    Flags = 1 << 17 // the kernel had given it no sequence number yet (write_seq 0)
 	FlagClosedByAgent Flags = 1 << 18 // tcpledger looked at the open file as its holder closed it or ended, and was the last to release it
+	FlagSockmap       Flags = 1 << 19 // the socket was seen in a sockmap: BPF programs may have passed data that TCP did not count
 )
 
 // Has reports whether all of these bits are set.
