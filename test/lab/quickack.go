@@ -14,6 +14,23 @@ import (
 // acknowledgement comes from a timer 40 ms later, on top of whatever task then runs on the CPU.
 func QuickAck(t testing.TB, n *netlink.Handle) {
 	t.Helper()
+	changeRoutes(t, n, func(r *netlink.Route) { r.QuickACK = 1 })
+}
+
+// Patient makes the host wait so many milliseconds at least before its retransmission timer fires, and send no tail loss probes: what it sends
+// again before that, acknowledgements asked for.
+func (h *Host) Patient(t testing.TB, ms int) {
+	t.Helper()
+	h.Sysctl(t, "net/ipv4/tcp_early_retrans", "0")
+	n, err := netlink.NewHandleAt(h.NS, unix.NETLINK_ROUTE)
+	require.NoError(t, err)
+	defer n.Close()
+	changeRoutes(t, n, func(r *netlink.Route) { r.RtoMin, r.RtoMinLock = ms, true })
+}
+
+// changeRoutes changes the routes that the namespace of n has now.
+func changeRoutes(t testing.TB, n *netlink.Handle, set func(*netlink.Route)) {
+	t.Helper()
 	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
 		routes, err := n.RouteListFiltered(family, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE)
 		require.NoError(t, err)
@@ -21,7 +38,8 @@ func QuickAck(t testing.TB, n *netlink.Handle) {
 			if r.Type != unix.RTN_UNICAST && r.Type != unix.RTN_LOCAL {
 				continue
 			}
-			r.QuickACK, r.Flags = 1, 0 // a flag says that the link is down: nobody may ask for that
+			set(&r)
+			r.Flags = 0 // a flag says that the link is down: nobody may ask for that
 			change := n.RouteChange
 			if family == unix.AF_INET6 && r.Type == unix.RTN_LOCAL { // its priority, 0, cannot be asked for
 				require.NoError(t, n.RouteDel(&r))
