@@ -32,3 +32,9 @@ INSERT INTO stacks (stack_id, fp, frames_resolved, symbols, offsets, modules, ke
 INSERT INTO connections (closed_at, duration_us, connect_us, host, session, stream, seq, conn, local_ip, local_port, remote_ip, remote_port, service_port, role, cause, initiator, error, errno, reset, last_state, bytes_sent, bytes_received, owner_pid, owner_comm, owner_how, weight, received_at) VALUES
 ('2026-11-02 14:04:00', 600000000, 90, 'web-1', 7, 9, 9, 700, '10.0.0.1', 40700, '10.0.1.2', 5432, 5432, 'client', 'peer_reset', 'peer', 'ECONNRESET', 104, 'received', 'ESTABLISHED', 900, 4000, 321, 'api', 'write', 1, now64(6)),
 ('2026-11-02 14:04:20', 620000000, NULL, 'db-2', 8, 1, 2, 70, '10.0.1.2', 5432, '10.0.0.1', 40700, 5432, 'server', 'peer_reset', 'peer', 'ECONNRESET', 104, 'received', 'ESTABLISHED', 4000, 900, 77, 'postgres', 'write', 1, now64(6));
+
+-- What db-2 sent again before its timeout: a firewall of web-1 dropped it once; who lost the second one is not known.
+INSERT INTO events (at, kind, host, session, stream, seq, conn, local_ip, local_port, remote_ip, remote_port, service_port, role, direction, state, reason, tcp_flags, length, packet_seq, packet_ack, owner_comm, weight, received_at) VALUES
+('2026-11-02 14:02:05', 'drop', 'web-1', 7, 9, 10, 0, '10.0.0.1', 40123, '10.0.1.2', 5432, 0, 'unknown', 'in', '', 'NETFILTER_DROP', 24, 1448, 77000, 9100, '', 1, now64(6)),
+('2026-11-02 14:02:05.3', 'retransmit', 'db-2', 8, 1, 3, 1, '10.0.1.2', 5432, '10.0.0.1', 40123, 5432, 'server', 'out', 'ESTABLISHED', 'timeout', 24, 1448, 77000, NULL, 'postgres', 1, now64(6)),
+('2026-11-02 14:02:07', 'retransmit', 'db-2', 8, 1, 4, 1, '10.0.1.2', 5432, '10.0.0.1', 40123, 5432, 'server', 'out', 'ESTABLISHED', 'timeout', 24, 1448, 77000, NULL, 'postgres', 1, now64(6));

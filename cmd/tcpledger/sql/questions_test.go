@@ -23,7 +23,7 @@ const questionsPage = "../../../docs/questions.md"
 var asked = []struct{ view, more string }{
 	{"q_timeline", ""}, {"q_endings_by_cause", ""}, {"q_new_causes", ""}, {"q_first_movers", ""}, {"q_endings_by_service", ""}, {"q_endings_by_owner", ""},
 	{"q_endings_by_host", ""}, {"q_endings_by_peer", ""}, {"q_code_paths", ""}, {"q_failed_connects", ""}, {"q_refusing_listeners", ""}, {"q_full_listeners", ""}, {"q_timeouts", ""},
-	{"q_resets_by_reason", ""}, {"q_between", ""}, {"q_reported_errors", ""}, {"q_drops_by_reason", ""}, {"q_retransmits_before_close", ""}, {"q_undelivered_data", ""},
+	{"q_resets_by_reason", ""}, {"q_between", ""}, {"q_reported_errors", ""}, {"q_drops_by_reason", ""}, {"q_retransmits_before_close", ""}, {"q_retransmits_by_drop", ""}, {"q_endings_with_loss", ""}, {"q_undelivered_data", ""},
 	{"q_lingering", ""}, {"q_short_connections", ", shorter_than_ms = 100"}, {"q_idle_connections", ", idle_s = 300"},
 	{"q_remote_address", ", ip = '10.0.0.5'"}, {"q_tuple_history", ", ip = '2001:db8::9', port = 50000"}, {"q_folded_stacks", ""}, {"q_flame_graph", ""},
 }
