@@ -79,6 +79,8 @@ enum tcp_state {
 	TCP_NEW_SYN_RECV,
 };
 
+#include "kernel_task.h"
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 enum sock_flags { SOCK_DEAD, SOCK_DONE, SOCK_URGINLINE, SOCK_KEEPOPEN, SOCK_LINGER };
@@ -335,59 +337,6 @@ struct tcp_skb_cb {
 	u32 seq;
 	u32 end_seq;
 	u8 tcp_flags;
-};
-
-struct kernfs_node {
-	u64 id;
-	struct kernfs_node *parent;
-	const char *name;
-};
-
-/* Since 6.15. */
-struct kernfs_node___rcu {
-	struct kernfs_node *__parent;
-};
-
-struct cgroup {
-	struct kernfs_node *kn;
-};
-
-struct cgroup_subsys_state {
-	struct cgroup *cgroup;
-};
-
-struct css_set {
-	struct cgroup_subsys_state *subsys[1];
-	struct cgroup *dfl_cgrp;
-};
-
-struct cred {
-	struct {
-		u32 val;
-	} uid;
-};
-
-/* x86 keeps the count per CPU, out of reach; arm64 and riscv keep it here. */
-struct thread_info {
-	u32 preempt_count;
-};
-
-struct mm_struct {
-	struct file *exe_file;
-};
-
-struct task_struct {
-	struct thread_info thread_info;
-	struct mm_struct *mm;
-	struct files_struct *files;
-	u64 self_exec_id;
-	unsigned int flags;
-	int tgid;
-	struct task_struct *group_leader;
-	const struct cred *cred;
-	u64 start_boottime;
-	char comm[16];
-	struct css_set *cgroups;
 };
 
 struct seq_file;
