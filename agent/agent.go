@@ -215,5 +215,9 @@ func (a *agent) facts(machine string, missing []string) schema.HostFacts {
 	if a.resolver.Readable() == nil {
 		facts.Symbols = 1
 	}
+	var err error
+	if facts.MachineID, err = machineID(machineIDFile); err != nil {
+		a.log.Warn("this machine is told from others by its boots only", "err", err)
+	}
 	return facts
 }

@@ -24,6 +24,7 @@ type HostFacts struct {
 	Symbols      uint8 // 1: symbol addresses could be read
 	Kinds        []string
 	Missing      []string // probes that did not attach, with the reason
+	MachineID    string   // a hash of /etc/machine-id as a UUID; "" if the host has none
 }
 
 // Stack is one deduplicated stack, outermost frame last.
@@ -92,6 +93,7 @@ func (a *HostFacts) visit(c codec) {
 	c.u8(&a.Symbols)
 	c.texts(&a.Kinds, MaxTotals)
 	c.texts(&a.Missing, MaxTotals)
+	c.text(&a.MachineID)
 }
 
 // DecodeMeta reads a message of the meta topic; its error is ErrMalformed.

@@ -45,6 +45,17 @@ func TestGoldenMeta(t *testing.T) {
 	}
 }
 
+// A message of a host that has a machine id.
+func TestGoldenMetaWithMachine(t *testing.T) {
+	want := sampleMeta()
+	want.Agent.MachineID = "5c2b3a0e-9d1f-4d51-8a36-0f6f8a0d2b11"
+	message, err := EncodeMeta(want)
+	require.NoError(t, err)
+	got, err := DecodeMeta(golden(t, "meta.machine.v1.hex", message))
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
 func TestGoldenBuild(t *testing.T) {
 	want := &Build{BuildID: "ab", Module: "kernel", Pieces: 8, Symbols: 150_000}
 	message, err := EncodeBuild(want)

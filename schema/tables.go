@@ -102,6 +102,7 @@ func Hosts() *Table {
 			col("symbols", "Bool", "", "Symbol addresses could be read"),
 			col("kinds", "Array(String)", "", "What it captures"),
 			col("missing", "Array(String)", "", "Probes that did not attach, and why"),
+			col("machine_id", "Nullable(UUID)", "", "The machine, as a hash of its /etc/machine-id: the same over boots; NULL if the agent could not read one"),
 			col("received_at", typeTime, "", "When the ingester stored the row"),
 		},
 		Engine: "ReplacingMergeTree", Order: "(host, boot_id, session, run)", Setting: durable,

@@ -17,7 +17,9 @@ func Host(m *schema.Meta, a Arrival, source *row.Source, out *row.Set) {
 	*source = row.Source{Host: m.Host, BootID: boot, Session: m.Session, Run: m.Run, ClockOff: a.ClockOff,
 		ReceivedAt: row.Micros(a.ReceivedAt.UnixMicro())}
 	if m.Agent.AgentVersion != "" {
-		out.Hosts = append(out.Hosts, row.Host{Source: source, StartedAt: row.Micros(m.At / 1000), KernelRelease: m.KernelRelease, Facts: m.Agent})
+		machine, err := uuid.Parse(m.Agent.MachineID)
+		out.Hosts = append(out.Hosts, row.Host{Source: source, StartedAt: row.Micros(m.At / 1000), KernelRelease: m.KernelRelease, Facts: m.Agent,
+			MachineID: uuid.NullUUID{UUID: machine, Valid: err == nil}})
 	}
 }
 

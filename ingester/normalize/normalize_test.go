@@ -109,6 +109,9 @@ func TestHosts(t *testing.T) {
 	require.Empty(t, out.Hosts, "it only carries stacks")
 	Host(&schema.Meta{BootID: boot, At: 5_000, Agent: schema.HostFacts{AgentVersion: "v"}}, Arrival{}, &source, &out)
 	require.Equal(t, row.Micros(5), out.Hosts[0].StartedAt)
+	require.False(t, out.Hosts[0].MachineID.Valid, "an agent that could not read one")
+	Host(&schema.Meta{BootID: boot, Agent: schema.HostFacts{AgentVersion: "v", MachineID: boot}}, Arrival{}, &source, &out)
+	require.Equal(t, boot, out.Hosts[1].MachineID.UUID.String())
 }
 
 func TestSymbolRows(t *testing.T) {

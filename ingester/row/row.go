@@ -81,6 +81,7 @@ type Host struct {
 	StartedAt     Micros
 	KernelRelease string
 	Facts         schema.HostFacts
+	MachineID     uuid.NullUUID // of the facts
 }
 
 // Stack is a row of stacks that is not resolved yet: one element of each slice for each frame.

@@ -94,6 +94,13 @@ func id[R any](name string, of func(*R) uuid.UUID) column[R] {
 	return &field[R, uuid.UUID]{name, new(proto.ColUUID), of}
 }
 
+func idOrNull[R any](name string, of func(*R) uuid.NullUUID) column[R] {
+	return &field[R, proto.Nullable[uuid.UUID]]{name, proto.NewColNullable[uuid.UUID](new(proto.ColUUID)), func(r *R) proto.Nullable[uuid.UUID] {
+		o := of(r)
+		return proto.Nullable[uuid.UUID]{Set: o.Valid, Value: o.UUID}
+	}}
+}
+
 // ip is an IPv6 column: IPv4 is mapped, no address is all zeros.
 func ip[R any](name string, of func(*R) netip.Addr) column[R] {
 	return &field[R, proto.IPv6]{name, new(proto.ColIPv6), func(r *R) proto.IPv6 {

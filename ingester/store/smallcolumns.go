@@ -55,6 +55,7 @@ func hostColumns() []column[row.Host] {
 		boolean("symbols", func(r *R) bool { return r.Facts.Symbols != 0 }),
 		texts("kinds", func(r *R) []string { return r.Facts.Kinds }),
 		texts("missing", func(r *R) []string { return r.Facts.Missing }),
+		idOrNull("machine_id", func(r *R) uuid.NullUUID { return r.MachineID }),
 		moment("received_at", func(r *R) row.Micros { return r.ReceivedAt }),
 	}
 }

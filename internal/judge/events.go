@@ -133,6 +133,14 @@ func empty(b *schema.Batch) {
 	b.Connections, b.Events, b.Checkpoints, b.Losses, b.Unknown = b.Connections[:0], b.Events[:0], b.Checkpoints[:0], b.Losses[:0], b.Unknown[:0]
 }
 
+// badMachine says what is wrong with a machine id, "" if nothing is. A host may have none.
+func badMachine(id string) string {
+	if _, err := uuid.Parse(id); err != nil && id != "" {
+		return fmt.Sprintf("machine id %.64q is no UUID", id)
+	}
+	return ""
+}
+
 // badBoot says what is wrong with a boot id, "" if nothing is.
 func badBoot(id string) string {
 	if _, err := uuid.Parse(id); err != nil {

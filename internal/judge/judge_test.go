@@ -5,6 +5,7 @@ package judge
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -259,6 +260,19 @@ func TestMeta(t *testing.T) {
 	require.Equal(t, []Kind{Time}, r.Kinds())
 	require.Empty(t, m.Agent.AgentVersion)
 	require.Len(t, m.Stacks, 1)
+
+	for id, good := range map[string]bool{"": true, boot: true, "x": false, strings.Repeat("9", 1000): false} {
+		r = Reject{}
+		m = New().Meta(meta(t, &schema.Meta{Host: "web-1", BootID: boot, At: noon.UnixNano(), Agent: schema.HostFacts{AgentVersion: "v", MachineID: id}}), &r)
+		require.Equal(t, "v", m.Agent.AgentVersion, "the host has its row all the same")
+		if good {
+			require.Empty(t, r.Kinds())
+			require.Equal(t, id, m.Agent.MachineID)
+		} else {
+			require.Equal(t, []Kind{Malformed}, r.Kinds())
+			require.Empty(t, m.Agent.MachineID)
+		}
+	}
 }
 
 func TestFramesOfAMessageAreBounded(t *testing.T) {

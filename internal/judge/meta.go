@@ -32,6 +32,10 @@ func (j *Judge) Meta(m *Message, r *Reject) *schema.Meta {
 			meta.Agent = schema.HostFacts{} // without a version there is no row of the host
 		}
 	}
+	if detail := badMachine(meta.Agent.MachineID); detail != "" {
+		r.Add(Malformed, detail)
+		meta.Agent.MachineID = ""
+	}
 	frames := 0
 	meta.Stacks = slices.DeleteFunc(meta.Stacks, func(s schema.Stack) bool {
 		frames += len(s.Frames)

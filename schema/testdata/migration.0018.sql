@@ -1,0 +1,1 @@
+ALTER TABLE tcpledger.hosts ADD COLUMN IF NOT EXISTS `machine_id` Nullable(UUID) COMMENT 'The machine, as a hash of its /etc/machine-id: the same over boots; NULL if the agent could not read one' AFTER missing;
