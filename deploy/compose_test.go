@@ -19,8 +19,8 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// hostPaths are the folders of the host's kernel that a container of ours may mount, to read.
-var hostPaths = []string{"/sys/kernel/btf", "/sys/fs/cgroup"}
+// hostPaths are what of the host a container of ours may mount, to read.
+var hostPaths = []string{"/sys/kernel/btf", "/sys/fs/cgroup", "/etc/machine-id"}
 
 // project loads the Compose file as Compose does, with the variables that the user set.
 func project(t *testing.T, environment types.Mapping) *types.Project {
