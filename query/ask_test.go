@@ -242,6 +242,9 @@ var questions = map[string]question{
 	"coverage": many(func(ctx context.Context, c *query.Client, a ask) ([]query.Coverage, error) {
 		return c.Coverage(ctx, a.window, a.filter)
 	}),
+	"shared": many(func(ctx context.Context, c *query.Client, a ask) ([]query.SharedName, error) {
+		return c.SharedNames(ctx, a.window, a.filter)
+	}),
 	"gaps":       many(gaps),
 	"dead":       many(letters),
 	"proof":      many(proven),
@@ -293,7 +296,7 @@ func gaps(ctx context.Context, c *query.Client, a ask) ([]gap, error) {
 	var out []gap
 	for _, host := range hosts {
 		for _, w := range host.Gaps(a.window) {
-			out = append(out, gap{host.Host, w.From, w.To})
+			out = append(out, gap{host.Name(), w.From, w.To})
 		}
 	}
 	return out, err

@@ -126,6 +126,7 @@ type auditor struct {
 	hours    []time.Time // that the sums answer, in order
 	sums     map[streamKey]*tally
 	overlaps bool // a number is in two hours
+	shared   []SharedName
 }
 
 // Audit counts by the numbers that records have: what the checkpoints around the window promise against what connections, events, loss
@@ -137,7 +138,7 @@ func (c *Client) Audit(ctx context.Context, w Window, f Filter, o AuditOptions) 
 	if a.now.IsZero() {
 		a.now = time.Now()
 	}
-	for _, step := range []func(context.Context) error{a.readTables, a.readSessions, a.readPromised, a.readPromises, a.readRanges, a.readUnread, a.readSums} {
+	for _, step := range []func(context.Context) error{a.readTables, a.readSessions, a.readPromised, a.readPromises, a.readRanges, a.readUnread, a.readShared, a.readSums} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -275,6 +276,11 @@ func (a *auditor) readUnread(ctx context.Context) error {
 		a.out.unread = append(a.out.unread, *u)
 	}
 	return nil
+}
+
+func (a *auditor) readShared(ctx context.Context) (err error) {
+	a.shared, err = a.client.SharedNames(ctx, a.window, a.filter)
+	return err
 }
 
 // readRepeats counts the rows that came again, of the sessions that have any.

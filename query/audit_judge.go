@@ -150,6 +150,8 @@ func (a *auditor) judgeEnd(s *Audited) {
 		a.find(s, "agent ended", Complete, s.Host, "%s: its agent ended in order at %s; the next one began at %s", s.name(), until, when.Show(next.Since))
 	case s.Ended:
 		a.find(s, "agent ended", Complete, s.Host, "%s: its agent ended in order at %s, and the next one began after the window", s.name(), until)
+	case next != nil && next.BootID != s.BootID && a.renamed(s.Host):
+		a.find(s, "dead host", NotKnown, s.Host, "%s: the host went down after %s, and another machine had its name at %s; what it held is not known", s.name(), until, when.Show(next.Since))
 	case next != nil && next.BootID != s.BootID:
 		a.find(s, "dead host", NotKnown, s.Host, "%s: the host went down after %s and was up again with another boot at %s; what it held is not known", s.name(), until, when.Show(next.Since))
 	case next != nil:
@@ -161,14 +163,25 @@ func (a *auditor) judgeEnd(s *Audited) {
 	}
 }
 
-// after finds the first session of the host that began after the last checkpoint of s.
+// after finds the session that followed s: the first of its boot that began after its last checkpoint, or the first of a boot that was not
+// there before that. A boot that was is another machine of that name.
 func (a *auditor) after(s *Audited) *checkpointed {
+	before := map[string]bool{}
 	for i, other := range a.all { // in the order of host and since
-		if other.Host == s.Host && !other.Since.Before(s.Until) && (other.BootID != s.BootID || other.Session != s.Session) {
+		switch {
+		case other.Host != s.Host:
+		case other.Since.Before(s.Until):
+			before[other.BootID] = true
+		case other.BootID == s.BootID && other.Session != s.Session, other.BootID != s.BootID && !before[other.BootID]:
 			return &a.all[i]
 		}
 	}
 	return nil
+}
+
+// renamed reports whether machines with different ids had the name, one after the other.
+func (a *auditor) renamed(host string) bool {
+	return slices.ContainsFunc(a.shared, func(s SharedName) bool { return s.kind() == "another machine" && s.Name == host })
 }
 
 // judgeTables says which table of rows is gone or empty.
@@ -186,26 +199,32 @@ func (a *auditor) judgeTables() {
 	}
 }
 
-// judgeNames says which hosts share a name: two boots, or two sessions of one boot, that report at the same time.
+// judgeNames says which machines share a name or an id, and which agents run at once on one machine.
 func (a *auditor) judgeNames() {
+	for i := range a.shared {
+		s := &a.shared[i]
+		host := ""
+		switch {
+		case s.Shared == "name":
+			host = s.Name
+		case len(s.Hosts) == 1: // the name says it
+			continue
+		}
+		a.find(nil, s.kind(), Complete, host, "%s", s)
+	}
 	said := map[string]bool{}
 	for i, s := range a.all {
 		for _, o := range a.all[i+1:] {
 			if o.Host != s.Host || !o.Since.Before(s.Until) {
 				break
 			}
-			if a.sessions[sessionKey{s.Host, s.BootID, s.Session}] == nil || a.sessions[sessionKey{o.Host, o.BootID, o.Session}] == nil {
+			if o.BootID != s.BootID || a.sessions[sessionKey{s.Host, s.BootID, s.Session}] == nil || a.sessions[sessionKey{o.Host, o.BootID, o.Session}] == nil {
 				continue
 			}
-			sentence := fmt.Sprintf("two machines call themselves %s: boots %s and %s report at the same time", text.Printable(s.Host), s.BootID, o.BootID)
-			name := "two machines"
-			if s.BootID == o.BootID {
-				name = "two agents"
-				sentence = fmt.Sprintf("two agents run on %s at once: sessions %d and %d", text.Printable(s.Host), s.Session, o.Session)
-			}
+			sentence := fmt.Sprintf("two agents run on %s at once: sessions %d and %d", text.Printable(s.Host), s.Session, o.Session)
 			if !said[sentence] {
 				said[sentence] = true
-				a.find(nil, name, Complete, s.Host, "%s", sentence)
+				a.find(nil, "two agents", Complete, s.Host, "%s", sentence)
 			}
 		}
 	}

@@ -47,11 +47,11 @@ func (c *Client) FailedConnects(ctx context.Context, w Window, f Filter, top int
 	where := f.endings(w)
 	rows, err := ask[FailedConnects](ctx, c, Question{"failed connects", fmt.Sprintf(`SELECT toString(cause) AS cause, toString(error) AS error, toString(remote_ip) AS remote, service_port AS port,
     toString(owner_comm) AS owner, count() AS attempts, uniqExact(host) AS hosts, medianDeterministic(duration_us, conn) AS wait_us,
-    arraySum(l -> l.3, groupUniqArrayArray(arrayFilter(l -> l.1 = toString(host) OR NOT %s, found)) AS full) AS turned_away,
+    arraySum(l -> l.3, groupUniqArrayArray(arrayFilter(l -> (l.1, l.4) = (toString(host), boot_id) OR NOT %s, found)) AS full) AS turned_away,
     arraySort(arrayMap(l -> concat(l.1, ' ', l.2), full)) AS listeners, count() OVER () AS groups
 FROM
 (
-    SELECT host, cause, error, remote_ip, service_port, owner_comm, duration_us, conn FROM %s
+    SELECT host, boot_id, cause, error, remote_ip, service_port, owner_comm, duration_us, conn FROM %s
     WHERE %s
       AND cause IN (%s)
 ) AS ended
@@ -68,26 +68,26 @@ LIMIT %d`, schema.Loopback("remote_ip"), c.table("connections"), where, failedCa
 	return rows, err
 }
 
-// fullListeners is a SELECT of the listeners that turned connections away in the window, as (host, owner, how many) by ip and
+// fullListeners is a SELECT of the listeners that turned connections away in the window, as (host, owner, how many, boot) by ip and
 // bound_port. One that listens on every address has those that its namespace had in the window.
 func (c *Client) fullListeners() string {
-	return fmt.Sprintf(`    SELECT ip, bound_port, groupArray((on_host, owned_by, away)) AS found
+	return fmt.Sprintf(`    SELECT ip, bound_port, groupArray((on_host, owned_by, away, on_boot)) AS found
     FROM
     (
-        SELECT toString(host) AS on_host, (host, netns, netns_cookie) AS place, local_ip AS bound_ip, local_port AS bound_port,
+        SELECT toString(host) AS on_host, boot_id AS on_boot, (host, boot_id, netns, netns_cookie) AS place, local_ip AS bound_ip, local_port AS bound_port,
             toString(any(owner_comm)) AS owned_by, sum(turned_away) AS away
         FROM %[1]s
         WHERE %[3]s AND kind = 'listener' AND turned_away > 0
-        GROUP BY host, netns, netns_cookie, local_ip, local_port
+        GROUP BY host, boot_id, netns, netns_cookie, local_ip, local_port
     ) AS full_ones
     LEFT JOIN
     (
-        SELECT (host, netns, netns_cookie) AS place, groupUniqArray(local_ip) AS ips
+        SELECT (host, boot_id, netns, netns_cookie) AS place, groupUniqArray(local_ip) AS ips
         FROM
         (
-            SELECT host, netns, netns_cookie, local_ip FROM %[2]s WHERE %[4]s
+            SELECT host, boot_id, netns, netns_cookie, local_ip FROM %[2]s WHERE %[4]s
             UNION ALL
-            SELECT host, netns, netns_cookie, local_ip FROM %[1]s WHERE %[3]s AND kind != 'listener'
+            SELECT host, boot_id, netns, netns_cookie, local_ip FROM %[1]s WHERE %[3]s AND kind != 'listener'
         )
         GROUP BY place
     ) AS addresses USING (place)

@@ -10,14 +10,23 @@ import (
 	"tcpledger/schema"
 )
 
-// Coverage says how much of a window a host's checkpoints vouch for. Last is its last checkpoint, the zero of Unix time if there
-// is none. Phase "end" means that its agent ended in order then. Sessions has the first and the last checkpoint of each session
-// that touches the window, in the order of the first.
+// Coverage says how much of a window a host's checkpoints vouch for. Boot is "" but for a machine that shares its name with another: each
+// of them has its own coverage. Last is its last checkpoint, the zero of Unix time if there is none. Phase "end" means that its agent
+// ended in order then. Sessions has the first and the last checkpoint of each session that touches the window, in the order of the first.
 type Coverage struct {
 	Host     string        `ch:"host"`
+	Boot     string        `ch:"boot"`
 	Last     time.Time     `ch:"last"`
 	Phase    string        `ch:"phase"`
 	Sessions [][]time.Time `ch:"sessions"`
+}
+
+// Name is the host's name, with its boot if another machine has that name too.
+func (c Coverage) Name() string {
+	if c.Boot == "" {
+		return c.Host
+	}
+	return c.Host + " (boot " + c.Boot + ")"
 }
 
 // Never reports whether the host has no checkpoint near the window.
@@ -51,24 +60,26 @@ func (c Coverage) Gaps(w Window) []Window {
 }
 
 // Coverage says for each host how much of the window its checkpoints vouch for, the least covered first. It looks at the
-// checkpoints up to a day before and after the window. Hosts that have endings and no checkpoint are in the answer too.
+// checkpoints up to a day before and after the window. Hosts that have endings and no checkpoint are in the answer too. Machines that share
+// a name in the window do not cover for each other: each boot is by itself.
 func (c *Client) Coverage(ctx context.Context, w Window, f Filter) ([]Coverage, error) {
 	checkpoints := &condition{parts: []string{"at >= " + paramFrom + " - INTERVAL 1 DAY AND at < " + paramTo + " + INTERVAL 1 DAY"}, parameters: w.parameters()}
 	checkpoints.text("host", f.Host)
-	return ask[Coverage](ctx, c, Question{"coverage of each host", fmt.Sprintf(`SELECT toString(host) AS host, max(until) AS last, toString(argMax(ended, until)) AS phase,
+	shared := fmt.Sprintf("host IN (SELECT name FROM %s(from = %s, to = %s) WHERE shared = 'name' AND at_once > 1)", c.table("shared_names"), paramFrom, paramTo)
+	return ask[Coverage](ctx, c, Question{"coverage of each host", fmt.Sprintf(`SELECT toString(host) AS host, boot, max(until) AS last, toString(argMax(ended, until)) AS phase,
     arraySort(groupArrayIf([since, until], until >= %s AND since < %s)) AS sessions
 FROM
 (
-    SELECT host, min(at) AS since, max(at) AS until, argMax(phase, at) AS ended
+    SELECT host, if(%s, toString(boot_id), '') AS boot, min(at) AS since, max(at) AS until, argMax(phase, at) AS ended
     FROM %s
     WHERE %s
     GROUP BY host, boot_id, session
     UNION ALL
-    SELECT DISTINCT host, toDateTime64(0, 6, 'UTC') AS since, since AS until, '' AS ended
+    SELECT DISTINCT host, '' AS boot, toDateTime64(0, 6, 'UTC') AS since, since AS until, '' AS ended
     FROM %s
-    WHERE %s
+    WHERE %s AND NOT %s
 )
-GROUP BY host
-ORDER BY last, host
-LIMIT %d`, paramFrom, paramTo, c.table("checkpoints"), checkpoints, c.table("connections"), within("closed_at", w).text("host", f.Host), maxRows), checkpoints.parameters})
+GROUP BY host, boot
+ORDER BY last, host, boot
+LIMIT %d`, paramFrom, paramTo, shared, c.table("checkpoints"), checkpoints, c.table("connections"), within("closed_at", w).text("host", f.Host), shared, maxRows), checkpoints.parameters})
 }

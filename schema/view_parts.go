@@ -7,12 +7,16 @@ import "strings"
 // Place is a SQL expression for where an owner runs: its pod, else its container, else its service.
 const Place = "if(k8s_pod != '', concat(k8s_namespace, '/', k8s_pod), if(container_id != '', container_id, service))"
 
+// bootOfShared is a SQL expression for the boot of a row whose host's name other machines have in the window too, empty of any other row.
+const bootOfShared = "if(host IN (SELECT name FROM {db}.shared_names(from = {from:DateTime64(6, 'UTC')}, to = {to:DateTime64(6, 'UTC')}) WHERE shared = 'name' AND at_once > 1), toString(boot_id), '')"
+
 // viewParts are expressions that several views have: {name} in a view's file stands for them.
 var viewParts = strings.NewReplacer(
 	"{window of closed_at}", windowOf("closed_at"),
 	"{window of at}", windowOf("at"),
 	"{either end}", "(remote_ip = toIPv6({ip:String}) AND remote_port = {port:UInt16} OR local_ip = toIPv6({ip:String}) AND local_port = {port:UInt16})",
 	"{place}", Place,
+	"{boot}", bootOfShared,
 	"{plain remote_ip}", plainIP("remote_ip"),
 	"{plain local_ip}", plainIP("local_ip"),
 	"{counts of cause}", "sumMap(map(toString(cause), toUInt64(1)))",

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- edition 1: Each connection that ended from one time to another with its other end: who moved first, and what both say together
+-- edition 2: Each connection that ended from one time to another with its other end: who moved first, and what both say together
 --
 -- The client's address and port name a connection on both its ends, through DNAT too. The other end may have ended up to
 -- so many seconds before or after the window as around says. A row with several candidates comes once for each.
@@ -77,9 +77,9 @@ WITH
         WHERE closed_at >= earliest AND closed_at < latest
             AND ((local_ip, local_port) GLOBAL IN (SELECT ip, port FROM names) OR (remote_ip, remote_port) GLOBAL IN (SELECT ip, port FROM names))
     ),
-    resets AS -- that hosts sent, also without a socket: host, time, tuple
+    resets AS -- that hosts sent, also without a socket: machine, time, tuple
     (
-        SELECT name.1 AS ip, name.2 AS port, groupArray((toString(host), toUnixTimestamp64Micro(at), local_ip, local_port, remote_ip, remote_port)) AS sent
+        SELECT name.1 AS ip, name.2 AS port, groupArray(((toString(host), boot_id), toUnixTimestamp64Micro(at), local_ip, local_port, remote_ip, remote_port)) AS sent
         FROM {db}.events
         ARRAY JOIN [(local_ip, local_port), (remote_ip, remote_port)] AS name
         WHERE kind = 'reset_sent' AND name GLOBAL IN (SELECT ip, port FROM names) AND at >= earliest AND at < latest
@@ -103,10 +103,10 @@ WITH
             o.owner_pid AS other_owner_pid, o.owner_comm AS other_owner_comm, o.k8s_pod AS other_k8s_pod, o.container_id AS other_container_id,
             o.cause AS other_cause, o.initiator AS other_initiator, o.reset AS other_reset, o.error AS other_error, o.first_fin AS other_first_fin,
             if(p.candidates = 0, NULL, o.ended - a.ended) AS apart_us, toUInt64(p.apart_error) AS apart_error_us, p.slack AS slack,
-            arrayExists(r -> r.1 = a.id.1 AND r.2 BETWEEN greatest(o.began, o.ended - minute_us) - p.slack AND o.ended + p.slack
+            arrayExists(r -> r.1 = (toString(a.id.1), a.id.2) AND r.2 BETWEEN greatest(o.began, o.ended - minute_us) - p.slack AND o.ended + p.slack
                 AND ((r.3, r.4, r.5, r.6) = (a.local_ip, a.local_port, a.remote_ip, a.remote_port)
                     OR (r.3, r.4, r.5, r.6) = (o.remote_ip, o.remote_port, o.local_ip, o.local_port)), resets.sent) AS this_host_sent,
-            arrayExists(r -> r.1 = o.host AND r.2 BETWEEN greatest(a.began, a.ended - minute_us) - p.slack AND a.ended + p.slack
+            arrayExists(r -> r.1 = (toString(o.host), o.boot_id) AND r.2 BETWEEN greatest(a.began, a.ended - minute_us) - p.slack AND a.ended + p.slack
                 AND ((r.3, r.4, r.5, r.6) = (o.local_ip, o.local_port, o.remote_ip, o.remote_port)
                     OR (r.3, r.4, r.5, r.6) = (a.remote_ip, a.remote_port, a.local_ip, a.local_port)), resets.sent) AS other_host_sent
         FROM asked AS a

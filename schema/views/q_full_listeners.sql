@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: Apache-2.0
--- edition 1: Which listeners turned connections away because a queue was full?
+-- edition 2: Which listeners turned connections away because a queue was full?
 --
 -- backlog is the limit of both queues: of connections that wait for accept(), and of handshakes that wait for their last
 -- packet. The clients have connect_timeout or connect_abandoned; q_failed_connects shows both sides.
-SELECT host, {plain local_ip} AS local, local_port, owner_comm AS owner, any({place}) AS place, sum(turned_away) AS turned_away, sum(aborted) AS aborted,
+SELECT host, {boot} AS boot, {plain local_ip} AS local, local_port, owner_comm AS owner, any({place}) AS place, sum(turned_away) AS turned_away, sum(aborted) AS aborted,
     max(queued) AS most_queued, max(half_open) AS most_half_open, max(backlog) AS backlog, max(syn_cookies) AS syn_cookies,
     min(at) AS first_at, max(at) AS last_at
 FROM {db}.events FINAL
 WHERE {window of at} AND kind = 'listener'
-GROUP BY host, netns, netns_cookie, local_ip, local_port, owner
-ORDER BY turned_away DESC, host, local, local_port, owner
+GROUP BY host, boot_id, netns, netns_cookie, local_ip, local_port, owner
+ORDER BY turned_away DESC, host, boot, local, local_port, owner
