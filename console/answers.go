@@ -32,6 +32,7 @@ type answers struct {
 	events   answer[query.EventGroup]
 	losses   answer[query.Loss]
 	coverage answer[query.Coverage]
+	shared   answer[query.SharedName]
 	audit    *query.Audit // nil for a window that is not over
 	auditErr error
 }
@@ -80,6 +81,7 @@ func (c *console) ask(ctx context.Context, w query.Window, f query.Filter, live 
 	all.Go(func() { a.events.rows, a.events.err = c.client.Events(ctx, w, f, eventRows, query.Kind, query.Reason) })
 	all.Go(func() { a.losses.rows, a.losses.err = c.client.Losses(ctx, w, f) })
 	all.Go(func() { a.coverage.rows, a.coverage.err = c.client.Coverage(ctx, w, f) })
+	all.Go(func() { a.shared.rows, a.shared.err = c.client.SharedNames(ctx, w, f) })
 	if !live {
 		all.Go(func() {
 			a.audit, a.auditErr = c.client.Audit(ctx, w, query.Filter{Host: f.Host}, query.AuditOptions{Now: time.Now()})

@@ -40,6 +40,7 @@ type view struct {
 	Hosts   []string
 	Final   bool     // the audit of the window is complete
 	Audit   []string // what the audit found
+	Shared  []string // which names and ids machines share
 }
 
 type ending struct {
@@ -126,7 +127,7 @@ const silence = 30 * time.Second
 func (v *view) fill(a *answers, w query.Window) {
 	zone := v.Now.Location()
 	v.Failed = map[string]string{"chart": a.rates.failure(), "latest": a.latest.failure(), "events": a.events.failure(), "losses": a.losses.failure(),
-		"coverage": a.coverage.failure(), "audit": failure(a.auditErr)}
+		"coverage": a.coverage.failure(), "audit": failure(a.auditErr), "shared": a.shared.failure()}
 	drawn := settled(w, v.Live())
 	v.Chart = picture.NewChart(a.rates.rows, drawn, a.slot, zone)
 	v.Tiles = tiles(a, drawn, v.Scope, v.Live())
@@ -141,17 +142,20 @@ func (v *view) fill(a *answers, w query.Window) {
 		v.Losses = append(v.Losses, loss{l.Host, l.Cause, how, text.Count(l.Records)})
 	}
 	v.cover(a.coverage.rows, w)
+	for i := range a.shared.rows[:min(len(a.shared.rows), maxGaps)] {
+		v.Shared = append(v.Shared, a.shared.rows[i].String())
+	}
 	v.audited(a.audit)
 }
 
-// audited shows the verdict of the audit. What the coverage says too is left out.
+// audited shows the verdict of the audit. What the page says elsewhere is left out.
 func (v *view) audited(a *query.Audit) {
 	if a == nil {
 		return
 	}
 	v.Final = a.Verdict == query.Complete && len(v.Gaps)+len(v.Behind) == 0
 	for _, f := range a.Findings {
-		if f.Verdict == query.Incomplete || f.Case == "two machines" {
+		if f.Verdict == query.Incomplete {
 			v.Audit = append(v.Audit, f.Text)
 		}
 	}
@@ -168,13 +172,14 @@ func (v *view) cover(hosts []query.Coverage, w query.Window) {
 	for _, c := range hosts {
 		v.Hosts = append(v.Hosts, c.Host)
 		if c.Last.Before(due) {
-			v.Behind = append(v.Behind, behind{Host: c.Host, Last: c.Last.In(zone), Ended: c.Ended()})
+			v.Behind = append(v.Behind, behind{Host: c.Name(), Last: c.Last.In(zone), Ended: c.Ended()})
 		}
 		for _, missed := range c.Gaps(w) {
-			v.Gaps = append(v.Gaps, gap{c.Host, missed.From.In(zone), missed.To.In(zone)})
+			v.Gaps = append(v.Gaps, gap{c.Name(), missed.From.In(zone), missed.To.In(zone)})
 		}
 	}
 	slices.Sort(v.Hosts)
+	v.Hosts = slices.Compact(v.Hosts) // machines may share a name
 	if len(v.Gaps) > maxGaps {
 		v.MoreGap, v.Gaps = len(v.Gaps)-maxGaps, v.Gaps[:maxGaps]
 	}

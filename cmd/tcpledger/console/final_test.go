@@ -22,3 +22,17 @@ func TestPageOfAWindowTakesTheAudit(t *testing.T) {
 	page := shows(t, base+window, "1 number is in no table, the last that were promised; stream 4, 7 to 7")
 	require.NotContains(t, page, "final: ")
 }
+
+// Two machines of one name are named on the page, of now and of then, and each is known by itself.
+func TestPageNamesMachinesOfOneName(t *testing.T) {
+	ch, db := tables.Start(t)
+	for _, c := range []struct{ boot, ago string }{{"1", "60"}, {"2", "55"}, {"1", "1"}, {"2", "40"}} {
+		require.NoError(t, db.Exec(t.Context(), "INSERT INTO tcpledger.checkpoints (at, host, boot_id, session, phase, received_at) SELECT now64(6) - "+c.ago+", 'web-3', '"+
+			c.boot+"1111111-0000-0000-0000-000000000000', "+c.boot+", 'periodic', now64(6) - "+c.ago))
+	}
+	base := serve(t, ch, kafkaBroker(t))
+	const named = "two machines call themselves web-3: boots 11111111-0000-0000-0000-000000000000 and 21111111-0000-0000-0000-000000000000 report at the same time"
+	page := shows(t, base, named)
+	require.Contains(t, page, "<b>web-3 (boot 21111111-0000-0000-0000-000000000000)</b> is not known after")
+	shows(t, base+"/?from=-10m&to=-1s", named)
+}

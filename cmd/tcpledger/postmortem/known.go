@@ -51,7 +51,7 @@ func known(ctx context.Context, a *asked) []report.Section {
 			c.open = append(c.open, open)
 		}
 		for _, gap := range h.Gaps(a.Window) {
-			c.gaps = append(c.gaps, Gap{h.Host, gap.From, gap.To})
+			c.gaps = append(c.gaps, Gap{h.Name(), gap.From, gap.To})
 		}
 	}
 	audited, auditErr := audit(ctx, a)
@@ -63,9 +63,9 @@ func openOf(c query.Coverage, w query.Window) (Open, bool) {
 	case !c.Last.Before(w.To):
 		return Open{}, false
 	case c.Never():
-		return Open{Host: c.Host}, true
+		return Open{Host: c.Name()}, true
 	}
-	return Open{Host: c.Host, From: &c.Last, Ended: c.Ended()}, true
+	return Open{Host: c.Name(), From: &c.Last, Ended: c.Ended()}, true
 }
 
 func final(c *coverage, a *Audit, auditErr error) report.Section {
