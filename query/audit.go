@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -60,6 +61,7 @@ type Numbers struct {
 	Missing     uint64 `ch:"missing" json:"missing"`           // promised numbers that are nowhere
 	Twice       uint64 `ch:"twice" json:"twice"`               // how often a promised number is held again
 	Replayed    uint64 `ch:"replayed" json:"replayed"`         // rows that were stored again and count once
+	Conflicting uint64 `ch:"conflicting" json:"conflicting"`   // promised numbers of which later rows say something else than the one that is shown
 	Beyond      uint64 `ch:"beyond" json:"beyond"`             // numbers that the agent never gave, by its last checkpoint
 }
 
@@ -73,6 +75,7 @@ func (n *Numbers) add(m *Numbers) {
 	n.Missing += m.Missing
 	n.Twice += m.Twice
 	n.Replayed += m.Replayed
+	n.Conflicting += m.Conflicting
 	n.Beyond += m.Beyond
 }
 
@@ -90,11 +93,12 @@ type Audited struct {
 	Verdict Verdict   `ch:"verdict" json:"verdict"`
 	Numbers
 
-	heard   time.Time
-	falls   bool
-	missing []hole
-	example doubled
-	known   bool
+	heard    time.Time
+	falls    uint64 // streams of which an earlier checkpoint promises more than a later one
+	missing  []hole
+	example  doubled
+	conflict string // the first number of the conflicting ones
+	known    bool
 }
 
 type sessionKey struct {
@@ -222,7 +226,9 @@ func (a *auditor) readPromises(ctx context.Context) error {
 			p.Next = max(p.First, p.Next)
 			a.promises[key] = p
 			a.streams[key.sessionKey] = append(a.streams[key.sessionKey], key)
-			s.falls = s.falls || p.Falls
+			if p.Falls {
+				s.falls++
+			}
 		}
 	}
 	return nil
@@ -296,7 +302,8 @@ func (a *auditor) readRepeats(ctx context.Context) error {
 		if slices.Contains(a.out.absent, t.name) {
 			continue
 		}
-		q := a.question("rows that came again in "+t.name, a.of(repeatsSQL, t.name, t.time, sessions), sessions)
+		sql := strings.ReplaceAll(repeatsSQL, "<said>", t.said)
+		q := a.question("rows that came again in "+t.name, a.of(sql, t.name, t.time, sessions), sessions)
 		for r, err := range stream[repeat](ctx, a.client, q) {
 			if err != nil {
 				return err
@@ -307,6 +314,9 @@ func (a *auditor) readRepeats(ctx context.Context) error {
 			}
 			s.Twice += r.Twice
 			s.Replayed += r.Replayed
+			if s.Conflicting += r.Differ; r.Differ > 0 {
+				s.conflict = fmt.Sprintf("%s, stream %d number %d", t.name, r.Stream, r.Differs)
+			}
 			if r.Twice > 0 {
 				s.example = doubled{fmt.Sprintf("%s holds stream %d number %d", t.name, r.Stream, r.Seq), true}
 			}

@@ -78,7 +78,9 @@ type repeat struct {
 	Stream   uint32 `ch:"stream"`
 	Twice    uint64 `ch:"twice"`    // with another identity: they show as two rows
 	Replayed uint64 `ch:"replayed"` // with the same identity: they show as one row
+	Differ   uint64 `ch:"differ"`   // numbers whose rows have one identity and say different things
 	Seq      uint64 `ch:"example"`  // the first number that shows as two rows
+	Differs  uint64 `ch:"differs"`  // the first number of those that differ
 }
 
 // unread are offsets of a topic that no ingester read and of which nobody knows whose records they held.
@@ -156,15 +158,19 @@ FROM
     SETTINGS final = 0
 )`
 
-// repeatsSQL tells a row that came again from a second row of the same number: the first has the whole identity of the table.
+// repeatsSQL tells a row that came again from a second row of the same number: the first has the whole identity of the table. Rows
+// of one identity that say different things are told by what the agent said, not by what an ingester made of it: a newer version may
+// make more of the same message.
 const repeatsSQL = `WITH promises AS
 (
     SELECT toString(host) AS host, toString(boot_id) AS boot, session, stream, first, next FROM (<promises>)
 )
-SELECT host, boot, session, stream, toUInt64(sum(versions - 1)) AS twice, toUInt64(sum(times - versions)) AS replayed, minIf(seq, versions > 1) AS example
+SELECT host, boot, session, stream, toUInt64(sum(versions - 1)) AS twice, toUInt64(sum(times - versions)) AS replayed, countIf(lowest != highest AND versions = 1) AS differ,
+    minIf(seq, versions > 1) AS example, minIf(seq, lowest != highest AND versions = 1) AS differs
 FROM
 (
-    SELECT toString(host) AS host, toString(boot_id) AS boot, session, stream, seq, count() AS times, uniqExact(cgroup_id, conn, <time>) AS versions
+    SELECT toString(host) AS host, toString(boot_id) AS boot, session, stream, seq, count() AS times, uniqExact(cgroup_id, conn, <time>) AS versions,
+        min(cityHash64(<said>)) AS lowest, max(cityHash64(<said>)) AS highest
     FROM <database>.<table>
     WHERE <rows-where><host>
     GROUP BY host, boot, session, stream, seq
@@ -175,8 +181,14 @@ INNER JOIN promises USING (host, boot, session, stream)
 WHERE seq >= first AND seq < next
 GROUP BY host, boot, session, stream`
 
-// rowTables are the tables that hold numbered rows, with the column of their time.
-var rowTables = []struct{ name, time string }{{"connections", "closed_at"}, {"events", "at"}}
+// saidOfBoth are the columns of both tables that an agent says, whatever the version of the ingester that stored them.
+const saidOfBoth = "cookie, netns, local_ip, local_port, remote_ip, remote_port, owner_pid, stack_id, errno"
+
+// rowTables are the tables that hold numbered rows, with the column of their time, and what an agent says of a row.
+var rowTables = []struct{ name, time, said string }{
+	{"connections", "closed_at", saidOfBoth + ", ifNull(duration_us, 0), bytes_sent, bytes_received, segs_in, segs_out"},
+	{"events", "at", saidOfBoth + ", kind, ifNull(reason_raw, 0), tcp_flags, length"},
+}
 
 // question fills in a text of this file. Sessions is nil for all sessions near the window.
 func (a *auditor) question(name, sql string, sessions []uint64) Question {

@@ -95,8 +95,11 @@ func (a *auditor) judgeNumbers(s *Audited) {
 	if s.Replayed > 0 {
 		a.find(s, "replay", Complete, s.Host, "%s: %s stored again and count once: a replay; the view conflicts lists those that differ", s.name(), rows(s.Replayed))
 	}
-	if s.falls {
-		a.find(s, "contradiction", NotKnown, s.Host, "%s: its checkpoints contradict each other: an earlier one promises more numbers than a later one (a clock that jumped, or a forged checkpoint)", s.name())
+	if s.Conflicting > 0 {
+		a.find(s, "conflict", NotKnown, s.Host, "%s: of %s rows say different things; the one that came first is shown, which is true is not known (the first: %s)", s.name(), numbers(s.Conflicting, "", ""), s.conflict)
+	}
+	if s.falls > 0 {
+		a.find(s, "contradiction", NotKnown, s.Host, "%s: its checkpoints contradict each other: of %s an earlier one promises more numbers than a later one (a clock that jumped, or a forged checkpoint)", s.name(), streams(s.falls))
 	}
 }
 
@@ -236,6 +239,13 @@ func numbers(n uint64, one, many string) string {
 		return strings.TrimSpace("1 number " + one)
 	}
 	return strings.TrimSpace(text.Count(n) + " numbers " + many)
+}
+
+func streams(n uint64) string {
+	if n == 1 {
+		return "1 stream"
+	}
+	return text.Count(n) + " streams"
 }
 
 func rows(n uint64) string {
