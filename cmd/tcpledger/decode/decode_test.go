@@ -63,7 +63,7 @@ func golden(t *testing.T, name, got string) {
 
 func TestEveryTopic(t *testing.T) {
 	meta, err := schema.EncodeMeta(&schema.Meta{Host: "web-1", BootID: "b", Session: 1, Run: 2, At: 3, KernelRelease: "6.1.0",
-		Agent:  schema.HostFacts{AgentVersion: "1", Machine: "x86_64", CPUs: 2, Symbols: 1, Kinds: []string{"connection"}},
+		Agent:  schema.HostFacts{AgentVersion: "1", Machine: "x86_64", CPUs: 2, Symbols: 1, Kinds: []string{"connection"}, MachineID: "5c2b3a0e-9d1f-4d51-8a36-0f6f8a0d2b11"},
 		Stacks: []schema.Stack{{ID: 1<<64 - 1, Frames: []schema.Frame{{Module: "kernel", BuildID: "ab", Offset: 4096}}}}})
 	require.NoError(t, err)
 	symbols, err := schema.EncodeSymbols("ab", "kernel", []schema.Symbol{{Offset: 16, Name: "tcp_close"}})
