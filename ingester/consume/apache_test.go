@@ -29,6 +29,9 @@ func TestOnApacheKafka(t *testing.T) {
 		t.Run("sessions of members that end, "+mechanism, func(t *testing.T) { sessionsOfMembers(t, broker, mechanism) })
 	}
 	t.Run("a certificate that expires", func(t *testing.T) { certificateExpires(t, broker) })
+	t.Run("retention passes what is unread", func(t *testing.T) { retentionPasses(t, broker) })
+	t.Run("a topic made anew", func(t *testing.T) { topicMadeAnew(t, broker) })
+	t.Run("acknowledged messages are lost", func(t *testing.T) { acknowledgedIsLost(t, broker) })
 	t.Run("a flipped byte on the disk", func(t *testing.T) { flippedByte(t, broker) })
 }
 

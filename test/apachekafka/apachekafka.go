@@ -188,6 +188,8 @@ func (b *Broker) properties() string {
 		"inter.broker.listener.name=PLAINTEXT",
 		"log.dirs=" + b.file("log"),
 		"group.initial.rebalance.delay.ms=0",
+		"log.retention.check.interval.ms=100",
+		"log.initial.task.delay.ms=100",
 		"offsets.topic.num.partitions=1",
 		"offsets.topic.replication.factor=1",
 		"transaction.state.log.num.partitions=1",
