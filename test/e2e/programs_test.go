@@ -4,12 +4,9 @@ package e2e
 
 import (
 	"bytes"
-	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -17,34 +14,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tcpledger/test/programs"
 	"tcpledger/test/wait"
 )
-
-// built is the folder that build made; TestMain removes it.
-var built string
-
-// build builds the three programs once and returns their folder.
-var build = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "tcpledger-e2e-")
-	if err != nil {
-		return "", err
-	}
-	built = dir
-	cmd := exec.Command("go", "build", "-o", dir+"/", "tcpledger/agent", "tcpledger/ingester", "tcpledger/cmd/tcpledger")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return dir, fmt.Errorf("%w: %s", err, out)
-	}
-	return dir, nil
-})
-
-// program returns the path of a built program: agent, ingester or tcpledger.
-func program(t testing.TB, name string) string {
-	t.Helper()
-	dir, err := build()
-	require.NoError(t, err)
-	return filepath.Join(dir, name)
-}
 
 // process is a started program. A failing test shows its output.
 type process struct {
@@ -74,7 +46,7 @@ func (s *safeBuffer) String() string {
 
 func start(t testing.TB, name string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, name: name, cmd: exec.Command(program(t, name), args...), done: make(chan error, 1)}
+	p := &process{t: t, name: name, cmd: exec.Command(programs.Path(t, name), args...), done: make(chan error, 1)}
 	p.cmd.Stdout, p.cmd.Stderr = &p.said, &p.said
 	require.NoError(t, p.cmd.Start())
 	go func() { p.done <- p.cmd.Wait() }()
@@ -109,7 +81,7 @@ func (p *process) kill() {
 // run runs a program to its end and returns its output.
 func run(t testing.TB, name string, args ...string) string {
 	t.Helper()
-	out, err := exec.Command(program(t, name), args...).CombinedOutput()
+	out, err := exec.Command(programs.Path(t, name), args...).CombinedOutput()
 	require.NoError(t, err, "%s %v: %s", name, args, out)
 	return string(out)
 }

@@ -17,6 +17,7 @@ import (
 	"tcpledger/internal/devstack/kafka/kafkatest"
 	"tcpledger/test/apachekafka"
 	"tcpledger/test/lab"
+	"tcpledger/test/programs"
 	"tcpledger/test/wait"
 )
 
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	kafkatest.Main(m) // which lets the test binary be either child
-	_ = os.RemoveAll(built)
+	programs.Remove()
 }
 
 // kafkas are the brokers that the chain runs on. The quick run leaves the slow one out.
