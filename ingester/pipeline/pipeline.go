@@ -32,6 +32,8 @@ const (
 	// grace is how long a shutdown waits for a ClickHouse that does not answer. The next ingester reads again what is not
 	// stored by then.
 	grace = 10 * time.Second
+	// maxGather bounds how long rows are gathered between two slow flushes.
+	maxGather = 5 * time.Second
 )
 
 // Pipeline moves messages into tables. Run it once.
@@ -81,6 +83,12 @@ func (p *Pipeline) generation(ctx context.Context, g *consume.Generation) error 
 	defer p.drop()
 
 	tick := time.NewTimer(p.config.FlushInterval) // begins after a flush: slow inserts grow larger, not more frequent
+	flush := func() error {
+		began := time.Now()
+		err := p.flush(work, g)
+		tick.Reset(p.gather(time.Since(began)))
+		return err
+	}
 	defer tick.Stop()
 	for {
 		var err error
@@ -88,12 +96,10 @@ func (p *Pipeline) generation(ctx context.Context, g *consume.Generation) error 
 		case m := <-g.Messages():
 			err = p.take(work, &m)
 			if err == nil && (p.config.Store.Rows() >= p.config.FlushRows || p.bytes >= maxBytes) {
-				err = p.flush(work, g)
-				tick.Reset(p.config.FlushInterval)
+				err = flush()
 			}
 		case <-tick.C:
-			err = p.flush(work, g)
-			tick.Reset(p.config.FlushInterval)
+			err = flush()
 		case <-g.Ended().Done():
 			return nil
 		case <-ctx.Done():
@@ -103,6 +109,12 @@ func (p *Pipeline) generation(ctx context.Context, g *consume.Generation) error 
 			return p.unlessOver(work, err)
 		}
 	}
+}
+
+// gather is how long to gather rows after a flush that took so long. A server that is slower than the interval would else get small inserts all the time, and a
+// backlog would grow: what an insert costs hardly depends on its rows.
+func (p *Pipeline) gather(took time.Duration) time.Duration {
+	return max(p.config.FlushInterval, min(took, maxGather))
 }
 
 // unlessOver gives err, or nil if the generation is over: messages that were not committed are read again.
