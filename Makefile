@@ -16,6 +16,9 @@ FUZZTIME ?= 30s
 BENCH ?= .
 ROWS ?= 100000000
 ARGS ?=
+SEED ?= $(shell echo $$RANDOM)
+STEPS ?= 100
+RATE ?= 2000
 
 # Where a test skips for want of a real part or of privileges, make test fails instead.
 REQUIRE := TCPLEDGER_REQUIRE_REAL=1
@@ -90,6 +93,10 @@ fuzz: ## Fuzz every decoder for FUZZTIME each
 .PHONY: chaos-input
 chaos-input: ## Throw bad messages at a running ingester for a minute (make test does for seconds)
 	$(REQUIRE) TCPLEDGER_TEST_CHAOS_SECONDS=60 go test -count=1 -v -timeout 10m -run '^(TestChaosInput|TestPoisonOnTheBuildsTopicIsPassed)$$' ./ingester ./agent/symbols
+
+.PHONY: chaos
+chaos: setup-test ## Do STEPS bad things to a whole tcpledger, in the order of SEED, and ask the audit
+	$(REQUIRE) TCPLEDGER_TEST_CHAOS_SEED=$(SEED) TCPLEDGER_TEST_CHAOS_STEPS=$(STEPS) TCPLEDGER_TEST_CHAOS_RATE=$(RATE) go test -count=1 -v -timeout 12h -run '^TestChaos$$' ./test/chaos
 
 .PHONY: bench
 bench: ## Run the benchmarks that match BENCH
