@@ -21,12 +21,8 @@ type flow struct {
 	client, server *lab.Socket
 }
 
-func newFlow(t testing.TB, of func(*lab.Host) netip.Addr, patient bool) *flow {
+func newFlow(t testing.TB, world *lab.Lab, of func(*lab.Host) netip.Addr) *flow {
 	t.Helper()
-	world := lab.New(t)
-	if patient {
-		world.A.Patient(t, 5_000)
-	}
 	world.A.Sysctl(t, "net/ipv4/tcp_retrans_collapse", "0") // each write stays a segment
 	listener := world.B.Actor(t, "server").Listen(of(world.B), 16)
 	f := &flow{world: world, client: world.A.Actor(t, "client").Dial(listener.Local)}
@@ -107,7 +103,11 @@ func TestRetransmitsSayWhy(t *testing.T) {
 	var all []ran
 	for name, l := range losses {
 		for _, of := range []func(*lab.Host) netip.Addr{v4, v6} {
-			f := newFlow(t, of, l.patient)
+			world := lab.New(t)
+			if l.patient {
+				world.A.Patient(t, 5_000)
+			}
+			f := newFlow(t, world, of)
 			l.lose(t, f)
 			all = append(all, ran{name, l.why, f, namespaceOf(t, f.world.A), namespaceOf(t, f.world.B)})
 		}
