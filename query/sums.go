@@ -11,8 +11,15 @@ import (
 	"tcpledger/schema"
 )
 
-// A rollup pays if so many whole units of it are in the window; rows answer a shorter one as fast.
+// A rollup pays if so many whole units of it are in the window; rows answer a shorter one as fast, if they are few.
 var minUnits = map[time.Duration]int{time.Hour: 3, time.Minute: 60}
+
+const (
+	// A window of many rows is answered from minutes if there are so many whole ones.
+	minCrowdedMinutes = 5
+	// crowd is how many rows in a window are many: two cores take some 20 ms to count them.
+	crowd = 100_000
+)
 
 // level is a rollup and the part of the window that its units fill.
 type level struct {
@@ -58,6 +65,9 @@ func (c *Client) planned(ctx context.Context, s *subject, w Window, where *condi
 	}
 	need.keys = slices.Concat(need.keys, where.columns)
 	if p := s.plan(w, where, need, slot, level.pays); p != nil {
+		return p, nil
+	}
+	if p := s.plan(w, where, need, slot, level.spares); p != nil && c.crowded(ctx, s, w) {
 		return p, nil
 	}
 	if !c.aged(ctx, s, w) {
@@ -111,6 +121,22 @@ func (l level) answers() bool { return l.from.Before(l.to) }
 // pays reports whether the level spares enough rows.
 func (l level) pays() bool {
 	return l.to.Sub(l.from) >= time.Duration(minUnits[l.unit])*l.unit
+}
+
+// spares reports whether the level spares enough rows if they are many.
+func (l level) spares() bool {
+	return l.unit == time.Minute && l.to.Sub(l.from) >= minCrowdedMinutes*time.Minute
+}
+
+// crowded reports whether the sums know of many rows in the window. If it fails, so does the question itself, which says why.
+func (c *Client) crowded(ctx context.Context, s *subject, w Window) bool {
+	q := Question{"whether rows of " + s.table + " are many", fmt.Sprintf(`SELECT sum(r.%[1]s) > %[2]d AS crowded FROM %[3]s AS r
+WHERE bucket >= toStartOfFiveMinutes(%[4]s) AND bucket < %[5]s AND minute >= %[4]s AND minute < %[5]s%[6]s`,
+		s.count, crowd, c.table(s.oldest), paramFrom, paramTo, s.and), w.parameters()}
+	answer, err := one[struct {
+		Crowded bool `ch:"crowded"`
+	}](WithTrace(ctx, func(Question) {}), c, q) // it shows no number
+	return err == nil && answer.Crowded
 }
 
 func has(r *schema.Rollup, keys, measures []string) bool {

@@ -136,6 +136,33 @@ func TestSumsAnswerAsRowsDo(t *testing.T) {
 	}
 }
 
+// A short window is answered from rows if they are few, and from minutes if they are many.
+func TestShortWindowsAreAnsweredFromMinutesIfTheirRowsAreMany(t *testing.T) {
+	_, db := tables.Make(t, startEngine(t), "crowded")
+	s := &summed{db, "crowded", evening.Truncate(24 * time.Hour)}
+	s.endings(t, 0, 1000)
+	s.exec(t, fmt.Sprintf(`INSERT INTO {db}.connections (closed_at, host, seq, conn, role, cause, received_at)
+SELECT toDateTime64('%s', 6, 'UTC') + number / 400, 'busy', number, number, 'client', 'refused', now64(6) FROM numbers(110000)`, s.day.Add(time.Hour).Format(time.DateTime)))
+	for _, r := range []string{"closes_1m", "causes_1m"} {
+		for _, verb := range []string{"CANCEL", "REFRESH", "WAIT"} {
+			s.exec(t, "SYSTEM "+verb+" VIEW {db}."+r+"_refresh")
+		}
+	}
+	client := query.New(db, "crowded", time.Minute)
+	for many, from := range map[bool]time.Time{false: s.day, true: s.day.Add(time.Hour)} {
+		w := query.Window{From: from, To: from.Add(5 * time.Minute)}
+		var read []string
+		got, err := client.Endings(query.WithTrace(t.Context(), func(q query.Question) { read = q.Tables() }), w, query.Filter{}, 100, query.Cause)
+		require.NoError(t, err)
+		require.Equal(t, many, slices.Contains(read, "closes_1m"), "%v", read)
+		require.Equal(t, many, got[0].Rough)
+		want, err := client.FromRows().Endings(t.Context(), w, query.Filter{}, 100, query.Cause)
+		require.NoError(t, err)
+		require.NotEmpty(t, want)
+		sameCounts(t, want, got, func(g *query.Group) *query.Counts { return &g.Counts })
+	}
+}
+
 // sameEvents holds questions about events to the rows, and says where they are read.
 func sameEvents(t *testing.T, sums, rows *query.Client, w query.Window) {
 	t.Helper()
