@@ -47,6 +47,7 @@ type Audit struct {
 	Summed int `json:"hours_from_numbers_1h,omitempty"`
 
 	absent []string // tables that do not exist
+	aged   bool     // rows of the window are older than they are kept
 	unread []unread
 }
 
@@ -178,27 +179,6 @@ func (a *auditor) which(is func(*Audited) bool) []uint64 {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
-}
-
-// readTables notes the tables that are gone: their rows count as missing.
-func (a *auditor) readTables(ctx context.Context) error {
-	q := Question{"tables of the rows", "SELECT name FROM system.tables WHERE database = {database:String}", map[string]string{"database": a.client.database}}
-	rows, err := ask[struct {
-		Name string `ch:"name"`
-	}](ctx, a.client, q)
-	if err != nil {
-		return err
-	}
-	for _, t := range rowTables {
-		if !slices.ContainsFunc(rows, func(r struct {
-			Name string `ch:"name"`
-		}) bool {
-			return r.Name == t.name
-		}) {
-			a.out.absent = append(a.out.absent, t.name)
-		}
-	}
-	return nil
 }
 
 func (a *auditor) readSessions(ctx context.Context) error {

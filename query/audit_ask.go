@@ -184,8 +184,10 @@ GROUP BY host, boot, session, stream`
 // saidOfBoth are the columns of both tables that an agent says, whatever the version of the ingester that stored them.
 const saidOfBoth = "cookie, netns, local_ip, local_port, remote_ip, remote_port, owner_pid, stack_id, errno"
 
+type rowTable struct{ name, time, said string }
+
 // rowTables are the tables that hold numbered rows, with the column of their time, and what an agent says of a row.
-var rowTables = []struct{ name, time, said string }{
+var rowTables = []rowTable{
 	{"connections", "closed_at", saidOfBoth + ", ifNull(duration_us, 0), bytes_sent, bytes_received, segs_in, segs_out"},
 	{"events", "at", saidOfBoth + ", kind, ifNull(reason_raw, 0), tcp_flags, length"},
 }

@@ -109,6 +109,10 @@ func (a *auditor) judgeMissing(s *Audited) {
 		a.find(s, "underway", NotKnown, s.Host, "%s: %s in no table yet; its last checkpoint came less than %s ago", s.name(), numbers(s.Missing, "is", "are"), text.Duration(underway))
 		return
 	}
+	if a.out.aged {
+		a.find(s, "aged out", NotKnown, s.Host, "%s: %s in no table, and rows of this window are older than they are kept (tcpledger retention)", s.name(), numbers(s.Missing, "is", "are"))
+		return
+	}
 	if s.Missing == s.Promised {
 		a.find(s, "lost session", Incomplete, s.Host, "%s: none of its %s is in a table", s.name(), numbers(s.Promised, "", ""))
 		return
@@ -192,7 +196,7 @@ func (a *auditor) judgeTables() {
 	for _, name := range a.out.absent {
 		a.find(nil, "lost table", Incomplete, "", "the table %s does not exist: its rows are lost", name)
 	}
-	if t := &a.out.Total; t.Missing > 0 && len(a.out.absent) == 0 {
+	if t := &a.out.Total; t.Missing > 0 && len(a.out.absent) == 0 && !a.out.aged {
 		for _, name := range []string{"connections", "events"} {
 			held := map[string]uint64{"connections": t.Connections, "events": t.Events}[name]
 			if held == 0 && t.Connections+t.Events > 0 {

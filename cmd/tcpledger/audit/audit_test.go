@@ -5,6 +5,8 @@ package audit
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -96,6 +98,21 @@ func TestTamperedRows(t *testing.T) {
 		require.Zero(t, code)
 		require.LessOrEqual(t, a.Total.Replayed, uint64(1900), "fewer if the server merged them already")
 		require.Zero(t, a.Total.Twice)
+	})
+	t.Run("rows are older than they are kept", func(t *testing.T) {
+		for table, days := range map[string]int{"connections": 10_000, "events": 1} {
+			require.NoError(t, db.Exec(t.Context(), fmt.Sprintf("ALTER TABLE tcpledger.%s MODIFY TTL toDateTime(received_at) + INTERVAL %d DAY DELETE SETTINGS materialize_ttl_after_modify = 0", table, days)))
+		}
+		require.NoError(t, db.Exec(t.Context(), "TRUNCATE TABLE tcpledger.events")) // as the server does some time later
+		code, a := audit()
+		require.Equal(t, exitNotKnown, code)
+		require.Equal(t, uint64(1900), a.Total.Missing)
+		require.True(t, slices.ContainsFunc(a.Findings, func(f query.Finding) bool { return f.Case == "aged out" }), "%+v", a.Findings)
+		require.NoError(t, db.Exec(t.Context(), "ALTER TABLE tcpledger.events MODIFY TTL toDateTime(received_at) + INTERVAL 10000 DAY DELETE SETTINGS materialize_ttl_after_modify = 0"))
+		code, a = audit()
+		require.Equal(t, exitIncomplete, code, "rows that should be there")
+		require.Equal(t, "lost table", a.Findings[0].Case)
+		restore("events")
 	})
 	t.Run("a second row far away", func(t *testing.T) {
 		require.NoError(t, db.Exec(t.Context(), "INSERT INTO tcpledger.connections (closed_at, host, session, stream, seq, received_at) VALUES ('2026-10-02 14:00:00', 'web-1', 7, 4, 1000, now64(6))"))
