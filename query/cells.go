@@ -20,7 +20,7 @@ func (p *plan) sql(c *Client, need cellColumns) (with, cells string, parameters 
 	for _, l := range p.levels {
 		parameters[l.Name+"_from"], parameters[l.Name+"_to"] = l.from.Format(time.DateTime), l.to.Format(time.DateTime)
 		behind = append(behind, c.rendered(l.Behind(l.Unit+"("+l.begin()+")", l.end()))+" AS behind_"+l.Name)
-		own := slices.Concat([]string{l.contains(l.column(), l.Time())}, filter)
+		own := slices.Concat([]string{l.within(), l.contains(l.column(), l.Time())}, filter)
 		for _, above := range coarser {
 			own = append(own, "NOT ("+strings.ReplaceAll(above, p.time, "minute")+")")
 		}
@@ -33,7 +33,14 @@ func (p *plan) sql(c *Client, need cellColumns) (with, cells string, parameters 
 	if last.unit == time.Hour {
 		spread += " + 300 * arrayJoin(range(12))"
 	}
-	rows := slices.Concat(p.where.parts, []string{fmt.Sprintf("(%[1]s < %[2]s OR %[1]s >= %[3]s OR toStartOfFiveMinutes(%[1]s) IN (SELECT %[4]s))", p.time, last.begin(), last.end(), spread)})
+	left := []string{"toStartOfFiveMinutes(" + p.time + ") IN (SELECT " + spread + ")"}
+	if p.window.From.Before(last.from) {
+		left = append(left, p.time+" < "+last.begin())
+	}
+	if p.window.To.After(last.to) {
+		left = append(left, p.time+" >= "+last.end())
+	}
+	rows := slices.Concat(p.where.parts, []string{"(" + strings.Join(left, " OR ") + ")"})
 	for _, above := range coarser {
 		rows = append(rows, "NOT ("+above+")")
 	}

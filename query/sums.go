@@ -48,6 +48,7 @@ var (
 type plan struct {
 	*subject
 	levels []level
+	window Window
 	where  *condition
 }
 
@@ -83,7 +84,7 @@ func (c *Client) planned(ctx context.Context, s *subject, w Window, where *condi
 // slots.
 func (s *subject) plan(w Window, where *condition, need cellColumns, slot time.Duration, enough func(level) bool) *plan {
 	for _, family := range s.families {
-		p := &plan{subject: s, where: where}
+		p := &plan{subject: s, window: w, where: where}
 		for _, name := range family {
 			r := rollup(name)
 			if l := levelOf(r, w); has(r, need.keys, need.measures) && slot%l.unit == 0 && enough(l) {
@@ -163,6 +164,11 @@ func (l level) column() string {
 
 func (l level) begin() string { return "{" + l.Name + "_from:DateTime('UTC')}" }
 func (l level) end() string   { return "{" + l.Name + "_to:DateTime('UTC')}" }
+
+// within is the condition that a row of the rollup is made together with one of the level, as its primary key tells.
+func (l level) within() string {
+	return fmt.Sprintf("%[1]s >= %[2]s(%[3]s) AND %[1]s < %[4]s", l.Time(), l.Unit, l.begin(), l.end())
+}
 
 // contains is the condition that the level answers for a time: moment is an expression for the begin of its unit, and behind for that
 // of what is made anew together.
