@@ -102,9 +102,14 @@ func (n *Node) properties(voters string) string {
 	}, "\n")
 }
 
-// Clean reports whether an error of child.Process.Stop is what java says after a clean end.
+// Clean reports whether an error of child.Process.Stop is what java says after a clean end, or of one that came before java was ready
+// for the signal.
 func Clean(err error) bool {
 	var ended *exec.ExitError
+	if !errors.As(err, &ended) {
+		return err == nil
+	}
 	const terminated = 128 + int(syscall.SIGTERM)
-	return err == nil || errors.As(err, &ended) && ended.ExitCode() == terminated
+	status, ok := ended.Sys().(syscall.WaitStatus)
+	return ended.ExitCode() == terminated || ok && status.Signaled() && status.Signal() == syscall.SIGTERM
 }
