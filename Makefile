@@ -19,6 +19,7 @@ ARGS ?=
 SEED ?= $(shell echo $$RANDOM)
 STEPS ?= 100
 RATE ?= 2000
+EVERY ?= 1
 
 # Where a test skips for want of a real part or of privileges, make test fails instead.
 REQUIRE := TCPLEDGER_REQUIRE_REAL=1
@@ -97,6 +98,10 @@ chaos-input: ## Throw bad messages at a running ingester for a minute (make test
 .PHONY: chaos
 chaos: setup-test ## Do STEPS bad things to a whole tcpledger, in the order of SEED, and ask the audit
 	$(REQUIRE) TCPLEDGER_TEST_CHAOS_SEED=$(SEED) TCPLEDGER_TEST_CHAOS_STEPS=$(STEPS) TCPLEDGER_TEST_CHAOS_RATE=$(RATE) go test -count=1 -v -timeout 12h -run '^TestChaos$$' ./test/chaos
+
+.PHONY: chaos-kills
+chaos-kills: setup-test ## Kill ingester and ClickHouse at every EVERYth call of a flush, until a flush survives
+	$(REQUIRE) TCPLEDGER_TEST_CHAOS_EVERY=$(EVERY) go test -count=1 -v -timeout 12h -run '^TestKilledAtEveryCall$$' ./test/chaos
 
 .PHONY: bench
 bench: ## Run the benchmarks that match BENCH

@@ -56,6 +56,7 @@ needs_test() {
   needs setpriv util-linux
   needs chromium chromium
   needs nginx nginx
+  needs strace strace
   needs_file /usr/include/bpf/bpf_helpers.h libbpf-dev
 }
 

@@ -35,7 +35,6 @@ type part struct {
 	disk    string // a file system of its own, "" for none
 	spool   string // of an agent
 	pins    string
-	limit   uint64 // of its memory, as it states it; 0: not asked yet
 }
 
 func (p *part) start() {

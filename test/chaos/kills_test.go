@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/stretchr/testify/require"
+
+	"tcpledger/internal/clickhouse"
+	"tcpledger/internal/devstack/child"
+	"tcpledger/internal/devstack/clickhouse/clickhousetest"
+	"tcpledger/internal/devstack/kafka/kafkatest"
+	"tcpledger/schema"
+	"tcpledger/test/apachekafka"
+	"tcpledger/test/programs"
+	"tcpledger/test/setting"
+	"tcpledger/test/wait"
+)
+
+// calls are what a flush does for others to see or for itself to find again: it writes, syncs, renames and removes.
+const calls = "write,pwrite64,writev,sendto,sendmsg,rename,renameat,renameat2,unlink,unlinkat,link,linkat,mkdir,mkdirat,rmdir,fsync,fdatasync,ftruncate"
+
+// TestKilledAtEveryCall kills the ingester, and then ClickHouse, at the first call of a flush that a thread makes, at the second, and so
+// on until a flush survives. After each kill all rows are there once. TCPLEDGER_TEST_CHAOS_EVERY is how many calls are left out between two; make test leaves most out.
+func TestKilledAtEveryCall(t *testing.T) {
+	if _, err := exec.LookPath("strace"); err != nil {
+		if os.Getenv(apachekafka.RequireReal) == "1" {
+			t.Fatal("strace is not installed: deploy/setup.sh test installs it")
+		}
+		t.Skip("strace is not installed")
+	}
+	for name, every := range map[string]int{"ingester": 15, "clickhouse": 60} { // a flush of the server makes more calls
+		every = setting.Number(t, "TCPLEDGER_TEST_CHAOS_EVERY", every)
+		t.Run(name, func(t *testing.T) {
+			f := newFlushed(t)
+			victim := map[string]*part{"ingester": f.ingester, "clickhouse": f.engine}[name]
+			at, kills, seen := 1, 0, map[string]int{}
+			for ; ; at += every {
+				killedIn := f.flush(victim, at)
+				f.requireOnce()
+				if killedIn == "" {
+					break
+				}
+				seen[killedIn]++
+				kills++
+			}
+			f.requireAudit()
+			t.Logf("%s: killed %d times, at call 1 to %d of a thread, each %d: %v; %d rows, 0 missing, 0 twice", name, kills, at-1, every, seen, 2*f.rows)
+		})
+	}
+}
+
+// flushed is an ingester between a Kafka and a ClickHouse, with one host's session that grows.
+type flushed struct {
+	t        testing.TB
+	ingester *part
+	engine   *part
+	writer   *kafka.Writer
+	db       *clickhouse.DB
+	addr     string
+	began    time.Time
+	last     time.Time // of the newest checkpoint
+	rows     uint64    // of connections, and as many of events
+	rounds   uint64
+}
+
+const (
+	flushedStreams = 3
+	flushedRows    = 20 // connections, and as many events, of a stream in a round
+)
+
+func newFlushed(t *testing.T) *flushed {
+	t.Helper()
+	broker := kafkatest.Open(t)
+	for _, topic := range schema.Topics() {
+		kafkatest.Topic(t, broker, topic.Name, 2, topic.Configs)
+	}
+	options := clickhousetest.Options(t)
+	f := &flushed{t: t, began: time.Now().Add(-time.Second)}
+	f.engine = &part{t: t, name: "clickhouse", launch: func(*part) *child.Process {
+		server := clickhousetest.StartAt(t, options)
+		f.addr = server.Addr()
+		return server.Process
+	}}
+	f.engine.start()
+	flags := clickhouse.Flags{Addr: f.addr, Database: schema.Database}
+	var err error
+	f.db, err = flags.Open()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, f.db.Close()) })
+	f.ingester = &part{t: t, name: "ingester", launch: func(*part) *child.Process {
+		process, err := child.Start(child.Command{Name: "ingester", Path: programs.Path(t, "ingester"), StopSignal: syscall.SIGTERM,
+			Args: []string{"--brokers", broker, "--clickhouse", f.addr, "--listen", "", "--flush-interval", "100ms"}})
+		require.NoError(t, err)
+		return process
+	}}
+	f.ingester.start()
+	t.Cleanup(f.ingester.end)
+	f.writer = &kafka.Writer{Addr: kafka.TCP(broker), RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond, Transport: &kafka.Transport{MetadataTTL: time.Second}}
+	t.Cleanup(func() { require.NoError(t, f.writer.Close()) })
+	f.send(schema.CheckpointStart)
+	f.requireOnce()
+	return f
+}
+
+// send sends a round of rows with numbers that go on, and a checkpoint that says so.
+func (f *flushed) send(phase string) {
+	f.t.Helper()
+	f.last = time.Now()
+	header := &schema.Header{Host: "flushed", BootID: "6f1c9a3e-0000-4000-8000-000000000001", Session: 1, Run: 1,
+		Clock: schema.Clock{Offset: f.last.Add(-time.Hour).UnixNano()}}
+	const at = uint64(time.Hour)
+	var messages []kafka.Message
+	checkpoint := &schema.Checkpoint{At: at, Phase: phase}
+	for stream := range uint32(flushedStreams) {
+		e := schema.NewBatchEncoder()
+		first := f.rounds * 2 * flushedRows
+		for n := range uint64(flushedRows) {
+			e.AddConnection(&schema.Connection{Identity: schema.Identity{Stream: stream, Seq: first + 2*n, At: at - 1, Weight: 1}, Flavour: schema.FlavourTCP,
+				Evidence: schema.Evidence{FirstFin: schema.SideLocal, LastState: schema.StateLastAck, Flags: schema.FlagFinReceived}})
+			e.AddEvent(&schema.Event{Kind: schema.KindDrop, Identity: schema.Identity{Stream: stream, Seq: first + 2*n + 1, At: at - 1, Weight: 1}, Reason: "NO_SOCKET"})
+		}
+		f.rows += flushedRows
+		checkpoint.Streams, checkpoint.Next = append(checkpoint.Streams, stream), append(checkpoint.Next, first+2*flushedRows)
+		if stream == flushedStreams-1 {
+			e.AddCheckpoint(checkpoint)
+		}
+		value, _, err := e.Finish(header)
+		require.NoError(f.t, err)
+		messages = append(messages, kafka.Message{Topic: schema.TopicEvents, Key: []byte(header.Host), Value: value})
+	}
+	f.rounds++
+	require.NoError(f.t, f.writer.WriteMessages(f.t.Context(), messages...))
+}
+
+// flush kills the victim at that call of one of its threads while rows come, starts it again, and gives the call. It gives "" if the rows
+// were stored before.
+func (f *flushed) flush(victim *part, call int) (killedIn string) {
+	f.t.Helper()
+	all := family(victim.process.PID())
+	pid := all[len(all)-1] // the engine itself is the last of its family
+	tracer, err := child.Start(child.Command{Name: "strace", Path: "strace", StopSignal: syscall.SIGINT,
+		Args: []string{"-f", "-p", fmt.Sprint(pid), "-e", "trace=" + calls, "-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", calls, call)}})
+	require.NoError(f.t, err)
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+		defer cancel()
+		_ = tracer.Stop(ctx) // whatever it says when its tracee is gone
+	}()
+	require.Eventually(f.t, func() bool { return strings.Contains(tracer.Tail(), "attached") || victim.ended() }, wait.Long, time.Millisecond, "strace does not attach: %s", tracer.Tail())
+	f.send(schema.CheckpointPeriodic)
+	for {
+		if victim.ended() {
+			<-tracer.Done()
+			victim.start()
+			return lastCall(tracer.Tail())
+		}
+		if f.stored() {
+			return ""
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// lastCall is the name of the call in which strace says that a process was killed.
+func lastCall(said string) string {
+	last := "?"
+	for line := range strings.Lines(said) {
+		if before, _, ok := strings.Cut(line, "("); ok && !strings.Contains(line, "+++") {
+			fields := strings.Fields(before)
+			if len(fields) > 0 {
+				last = fields[len(fields)-1]
+			}
+		}
+	}
+	return last
+}
+
+// stored reports whether the tables have all rows that were sent.
+func (f *flushed) stored() bool {
+	var connections, events, checkpoints uint64
+	err := f.db.QueryRow(f.t.Context(), "SELECT (SELECT count() FROM tcpledger.connections FINAL), (SELECT count() FROM tcpledger.events FINAL), (SELECT count() FROM tcpledger.checkpoints FINAL)").
+		Scan(&connections, &events, &checkpoints)
+	return err == nil && connections >= f.rows && events >= f.rows && checkpoints >= f.rounds
+}
+
+// requireOnce waits until all rows are stored, and wants none more.
+func (f *flushed) requireOnce() {
+	f.t.Helper()
+	require.Eventually(f.t, f.stored, wait.Long, 5*time.Millisecond, "%s", f.ingester.process.Tail())
+	for _, table := range []string{"connections", "events"} {
+		var rows, distinct uint64
+		require.NoError(f.t, f.db.QueryRow(f.t.Context(), "SELECT count(), uniqExact(stream, seq) FROM tcpledger."+table+" FINAL").Scan(&rows, &distinct))
+		require.Equal(f.t, []uint64{f.rows, f.rows}, []uint64{rows, distinct}, table)
+	}
+}
+
+// requireAudit asks the program, and holds the rollups of minutes to the rows.
+func (f *flushed) requireAudit() {
+	f.t.Helper()
+	out, err := exec.Command(programs.Path(f.t, "tcpledger"), "audit", "--clickhouse", f.addr, "--everywhere", "--from", stamp(f.began), "--to", stamp(f.last)).CombinedOutput()
+	require.NoError(f.t, err, "%s", out)
+	requireRollups(f.t, f.db)
+}
