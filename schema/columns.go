@@ -173,6 +173,9 @@ func eventColumns() []Column {
 		col("queued", "UInt32", codecNumbers, "Of a listener event: connections that waited for accept() at that moment"),
 		col("backlog", "UInt32", codecNumbers, "Of a listener event: the limit of its queues, the smaller of listen()'s and net.core.somaxconn"),
 		col("half_open", "UInt32", codecNumbers, "Of a listener event: handshakes that waited for their last packet at that moment"),
+		col("half_open_expired", "UInt64", codecNumbers, "Of a listener event: handshakes since the last one that ended because the client never answered the SYN-ACK"),
+		col("half_open_reset", "UInt64", codecNumbers, "Of a listener event: handshakes since the last one that the client ended by a reset; before Linux 6.11 only of those whose SYN-ACK was sent again"),
+		col("cookies_sent", "Nullable(UInt64)", codecPlain, "Of a listener event: SYN cookies sent since the last one; NULL if the kernel's count is not of this listener alone"),
 		col("stack_id", "UInt64", codecPlain, "Kernel stack; 0 if none was taken"),
 	}, endColumns())
 }

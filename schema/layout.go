@@ -129,6 +129,9 @@ func (e *Event) visit(c codec) {
 	c.u32(&e.HalfOpen)
 	c.opt(&e.PacketSeq)
 	c.opt(&e.PacketAck)
+	c.u64(&e.HalfOpenExpired)
+	c.u64(&e.HalfOpenReset)
+	c.opt(&e.CookiesSent)
 	// New fields of an event and of the structs in it come here, at the end.
 }
 

@@ -121,6 +121,10 @@ type Event struct {
 	// The packet's sequence and acknowledgement number. Of a reset that answers a packet, that packet's.
 	PacketSeq Optional
 	PacketAck Optional // of a drop only
+	// HalfOpenExpired and HalfOpenReset count handshakes that ended without a connection: the client did not answer, or sent a reset.
+	HalfOpenExpired uint64
+	HalfOpenReset   uint64
+	CookiesSent     Optional // SYN cookies, absent if the kernel's count is not this listener's alone
 }
 
 // Loss is a range of numbers that will never become rows, bounds included.

@@ -18,7 +18,7 @@ const (
 	KindState            Kind = 8  // a socket changes its state
 	KindSkbConsumed      Kind = 9  // a packet of a socket past ESTABLISHED is freed
 	KindLingering        Kind = 10 // a socket stays past ESTABLISHED for a minute: once a stay, with state_us
-	KindListener         Kind = 11 // a listener turned connections away in the last five seconds: how many, with its queues and their limit
+	KindListener         Kind = 11 // a listener turned connections away in the last five seconds, or handshakes with it came to nothing: how many, with its queues and their limit
 	KindCheckpoint       Kind = 32 // how far each stream has counted, and the totals
 	KindLoss             Kind = 33 // a range of numbers that will never become rows
 )

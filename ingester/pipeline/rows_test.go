@@ -48,7 +48,7 @@ func TestRowsAreExact(t *testing.T) {
 			`"owner_how":"unknown","owner_start":null,"owner_exe":"","cgroup_id":0,"cgroup_how":"unknown","container_id":"","k8s_namespace":"",` +
 			`"k8s_pod":"","k8s_pod_uid":"","service":"","ctx_pid":0,"ctx_comm":"","ctx_kind":"unknown","direction":"in","state":"SYN_RECV","old_state":"",` +
 			`"new_state":"","reason":"NO_SOCKET","reason_raw":3,"error":"","errno":0,"tcp_flags":18,"length":1448,"packet_seq":4000000000,"packet_ack":7,"state_us":null,"stack_id":0,"weight":3,` +
-			`"turned_away":0,"aborted":0,"syn_cookies":false,"queued":0,"backlog":0,"half_open":0,"clock_error_us":2,"clock_off":false}`,
+			`"turned_away":0,"aborted":0,"syn_cookies":false,"queued":0,"backlog":0,"half_open":0,"half_open_expired":0,"half_open_reset":0,"cookies_sent":null,"clock_error_us":2,"clock_off":false}`,
 		"loss": `{"at":"2026-03-04 12:00:10.000000","host":"web-1","boot_id":"6f1c9a3e-0000-4000-8000-000000000001","session":1,"stream":5,` +
 			`"seq_from":43,"seq_to":45,"lost":3,"cause":"ring_full"}`,
 		"checkpoints": `{"at":"2026-03-04 12:00:11.000000","host":"web-1","boot_id":"6f1c9a3e-0000-4000-8000-000000000001","session":1,"run":7,` +

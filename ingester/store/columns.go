@@ -165,6 +165,9 @@ func eventColumns() []column[row.Event] {
 		u32("queued", func(r *R) uint32 { return r.Event.Queued }),
 		u32("backlog", func(r *R) uint32 { return r.Event.Backlog }),
 		u32("half_open", func(r *R) uint32 { return r.Event.HalfOpen }),
+		u64("half_open_expired", func(r *R) uint64 { return r.Event.HalfOpenExpired }),
+		u64("half_open_reset", func(r *R) uint64 { return r.Event.HalfOpenReset }),
+		u64OrNull("cookies_sent", func(r *R) schema.Optional { return r.Event.CookiesSent }),
 		u64("stack_id", func(r *R) uint64 { return r.Event.StackID }),
 	}, endColumns(rec))
 }

@@ -35,7 +35,7 @@ var Kinds = []Kind{
 	{Number: 8, Name: "state", From: Kernel, Off: true, Doc: "a socket changes its state"},
 	{Number: 9, Name: "skb_consumed", From: Kernel, Off: true, Budget: 5000, Doc: "a packet of a socket past ESTABLISHED is freed"},
 	{Number: 10, Name: "lingering", From: AgentScan, Doc: "a socket stays past ESTABLISHED for a minute: once a stay, with state_us"},
-	{Number: 11, Name: "listener", From: AgentScan, Doc: "a listener turned connections away in the last five seconds: how many, with its queues and their limit"},
+	{Number: 11, Name: "listener", From: AgentScan, Doc: "a listener turned connections away in the last five seconds, or handshakes with it came to nothing: how many, with its queues and their limit"},
 	{Number: 32, Name: "checkpoint", From: Bookkeeping, Doc: "how far each stream has counted, and the totals"},
 	{Number: 33, Name: "loss", From: Bookkeeping, Doc: "a range of numbers that will never become rows"},
 	{Number: 64, Name: "stack", From: KernelAside, Doc: "frames that found the stack map full"},

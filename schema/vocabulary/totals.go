@@ -79,6 +79,7 @@ var Totals = []Total{
 	{"errors_filtered", ByHook, Filtered, "error reports without an error, and ECONNRESET from an abort by this host"},
 	{"listener_map_full", ByHook, Incomplete, "listeners not counted: the map of listeners was full"},
 	{"began_before", ByHook, Info, "connections older than the agent; their rows say so"},
+	{"handshake_map_full", ByHook, Incomplete, "half-open handshakes whose end is not counted: the map of handshakes was full"},
 
 	{RecursionMisses, ByKernel, Lost, "not seen: the same program was running on that CPU"},
 	{RecursionMisses + "on_state", ByKernel, MadeUp, "state changes that the second program followed"},
