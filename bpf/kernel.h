@@ -84,7 +84,8 @@ enum tcp_state {
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 enum sock_flags { SOCK_DEAD, SOCK_DONE, SOCK_URGINLINE, SOCK_KEEPOPEN, SOCK_LINGER };
-enum skb_drop_reason { SKB_DROP_REASON_TCP_FLAGS = 1 };
+enum skb_drop_reason { SKB_DROP_REASON_TCP_FLAGS = 1, SKB_DROP_REASON_NOT_SPECIFIED };
+enum sk_rst_reason { SK_RST_REASON_INVALID_SYN = 1 };
 enum cgroup_subsys_id { memory_cgrp_id = 1 };
 
 struct counter {
@@ -118,6 +119,10 @@ struct net___lazy {
 	struct counter net_cookie;
 };
 
+struct hlist_nulls_node {
+	struct hlist_nulls_node **pprev;
+};
+
 struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
@@ -133,6 +138,7 @@ struct sock_common {
 	struct in6_addr skc_v6_rcv_saddr;
 	struct counter skc_cookie;
 	unsigned long skc_flags;
+	struct hlist_nulls_node skc_nulls_node;
 };
 
 struct file___ref {

@@ -47,10 +47,15 @@ struct mm_struct {
 	struct file *exe_file;
 };
 
+struct nsproxy {
+	struct net *net_ns;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	struct mm_struct *mm;
 	struct files_struct *files;
+	struct nsproxy *nsproxy;
 	u64 self_exec_id;
 	unsigned int flags;
 	int tgid;

@@ -84,13 +84,20 @@ static __always_inline u64 listener_of(const struct sock *child)
 }
 
 /* The memory of a process that has ended may hold anything. */
+static __always_inline bool still_runs(const struct listener *l)
+{
+	struct task_struct *leader = (struct task_struct *)l->leader;
+
+	return BPF_CORE_READ(leader, tgid) == (int)l->pid && BPF_CORE_READ(leader, start_boottime) == l->start_at;
+}
+
 static __always_inline bool still_holds(const struct listener *l)
 {
 	struct task_struct *leader = (struct task_struct *)l->leader;
 	struct fdtable *table;
 	struct file **slot, *file = NULL;
 
-	if (BPF_CORE_READ(leader, tgid) != (int)l->pid || BPF_CORE_READ(leader, start_boottime) != l->start_at)
+	if (!still_runs(l))
 		return false;
 	table = BPF_CORE_READ(leader, files, fdt);
 	if (l->fd >= BPF_CORE_READ(table, max_fds))

@@ -13,6 +13,8 @@ type Listening struct {
 	Since         uint64
 	Discarded     uint64 // packets in Drops that were no attempt to connect
 	Aborted       uint64 // resets for tcp_abort_on_overflow
+	Expired       uint64 // handshakes that ended without their last packet
+	Reset         uint64 // handshakes that the client ended by a reset
 	DropsBefore   uint32 // sk_drops at Since
 	CookiesBefore uint32 // CookiesAt at Since
 	Drops         uint32 // sk_drops
@@ -20,8 +22,9 @@ type Listening struct {
 	Queued        uint32
 	Backlog       uint32
 	HalfOpen      uint32
+	Inside        uint32 // a process in the listener's network namespace, when it was sampled; 0 if none is known
 	Closed        uint8
-	_             [3]byte
+	_             [7]byte
 }
 
 // TurnedAway counts the attempts to connect that the listener turned away since Since: ListenDrops of this listener. Before Linux

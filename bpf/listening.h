@@ -17,6 +17,8 @@ struct listening {
 	u64 since;	/* 0: being written */
 	u64 discarded;	/* packets in sk_drops that were not turned away */
 	u64 aborted;	/* resets for tcp_abort_on_overflow */
+	u64 expired;	/* handshakes that ended without their last packet: handshake.h */
+	u64 reset;	/* handshakes that the client ended by a reset */
 	u32 drops_before;	/* sk_drops at since */
 	u32 cookies_before;	/* cookies_at at since */
 	u32 drops;
@@ -24,11 +26,12 @@ struct listening {
 	u32 queued;	/* connections that wait for accept() */
 	u32 backlog;	/* as many may wait, and one more */
 	u32 half_open;
+	u32 inside;	/* a process in its network namespace; 0: none is known */
 	u8 closed;
-	u8 pad[3];
+	u8 pad[7];
 };
 
-_Static_assert(sizeof(struct listening) == 184, "listening");
+_Static_assert(sizeof(struct listening) == 208, "listening");
 
 HASH(listener_counts, 16384, BPF_F_NO_PREALLOC, u64, struct listening);
 
@@ -96,7 +99,8 @@ FUNCTION void end_listening(const struct sock *sk, u64 now)
 		return;
 	sample_listener(l, sk);
 	l->closed = 1;
-	if (l->drops != l->drops_before || l->cookies_at != l->cookies_before || l->aborted)
+	if (l->drops != l->drops_before || l->cookies_at != l->cookies_before ||
+	    l->aborted || l->expired || l->reset)
 		bpf_map_update_elem(&listener_counts, &now, l, BPF_ANY);
 	bpf_map_delete_elem(&listener_counts, &key);
 }
@@ -129,12 +133,18 @@ FUNCTION void note_discarded(const struct sock *sk, const struct sk_buff *skb, u
 		__sync_fetch_and_add(&l->discarded, segments(skb));
 }
 
-/* A reset that a listener sends while tcp_abort_on_overflow is set. */
-FUNCTION void note_aborted(const struct sock *sk)
+/*
+ * A reset that a listener sends while tcp_abort_on_overflow is set. From 6.10 on its
+ * reason tells it from one that answers a stray packet. A SYN has that reason too.
+ */
+FUNCTION void note_aborted(const struct sock *sk, u8 tcp_flags, u32 reason)
 {
 	struct listening *l;
 
-	if (!BPF_CORE_READ(sk, __sk_common.skc_net.net, ipv4.sysctl_tcp_abort_on_overflow))
+	if (!BPF_CORE_READ(sk, __sk_common.skc_net.net, ipv4.sysctl_tcp_abort_on_overflow) || tcp_flags & TCP_SYN)
+		return;
+	if (reason != ABSENT32 && bpf_core_enum_value_exists(enum sk_rst_reason, SK_RST_REASON_INVALID_SYN) &&
+	    reason != bpf_core_enum_value(enum sk_rst_reason, SK_RST_REASON_INVALID_SYN))
 		return;
 	l = find_listening(sk);
 	if (l)

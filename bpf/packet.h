@@ -8,6 +8,9 @@
 
 #define EXTENSION_HEADERS 4
 
+#define TCP_SYN 2
+#define TCP_RST 4
+
 struct packet {
 	u8 source_ip[16];
 	u8 dest_ip[16];

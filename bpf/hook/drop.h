@@ -4,7 +4,7 @@
 #define TCPLEDGER_DROP_H
 
 #include "../event.h"
-#include "../listening.h"
+#include "../handshake.h"
 
 static __always_inline void drop_socket(struct event_args *args, const struct sock *sk)
 {
@@ -72,6 +72,7 @@ int on_drop(u64 *ctx)
 	if (kfree_skb_args >= 4)
 		sk = (const struct sock *)ctx[3];
 	note_discarded(sk, (const struct sk_buff *)ctx[0], reason);
+	note_handshake_reset(sk, (const struct sk_buff *)ctx[0], reason);
 	emit_drop(&ec, (const struct sk_buff *)ctx[0], sk, reason);
 	nesting_leave(&ec);
 	return 0;

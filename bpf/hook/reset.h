@@ -66,8 +66,6 @@ static __always_inline bool describe_reset(struct exec_ctx *ec, struct event_arg
 		return !was_own(args->sk);
 	}
 	args->exempt = args->state != TCP_LISTEN;
-	if (args->state == TCP_LISTEN)
-		note_aborted(args->sk);
 	args->hint = lock_context(args->sk);
 	args->conn = find_conn(args->sk);
 	return args->conn || match_last_destroyed(ec, args);
@@ -94,6 +92,8 @@ static __always_inline void emit_reset_sent(struct exec_ctx *ec, const struct so
 		args.packet = &p; /* the packet that the reset answers */
 		args.skb = skb;
 		args.by_packet = !args.full || args.state == TCP_LISTEN;
+		if (args.state == TCP_LISTEN)
+			note_aborted(sk, p.tcp_flags, reason);
 	} else if (!sk) {
 		return;
 	}

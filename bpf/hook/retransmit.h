@@ -5,6 +5,7 @@
 
 #include "../event.h"
 #include "../evidence.h"
+#include "../handshake.h"
 
 #define LONGEST_SEND_NS 1000000000ULL
 #define SYN_ACK 0x12
@@ -100,6 +101,7 @@ int BPF_PROG(on_synack, const struct sock *listener, const struct request_sock *
 
 	if (!nesting_enter(&ec, ctx))
 		return 0;
+	note_handshake(listener, sk);
 	emit_event(&ec, KIND_RETRANSMIT_SYNACK, &args);
 	nesting_leave(&ec);
 	return 0;

@@ -5,7 +5,7 @@
 
 #include "../conn_record.h"
 #include "../event.h"
-#include "../listening.h"
+#include "../handshake.h"
 #include "../sockmap.h"
 
 static __always_inline void note_first_fin(struct exec_ctx *ec, const struct sock *sk,
@@ -84,6 +84,8 @@ static __always_inline void track_state(struct exec_ctx *ec, struct sock *sk, u8
 		open_conn(ec, sk, new);
 		return;
 	}
+	if (old == TCP_SYN_RECV)
+		end_handshake(sk);
 	c = find_conn(sk);
 	if (!c)
 		c = discover_conn(ec, sk, old, &fresh);
