@@ -20,6 +20,8 @@ const (
 	tcpledgerMapBudgets            = "budgets"
 	tcpledgerMapConns              = "conns"
 	tcpledgerMapCpus               = "cpus"
+	tcpledgerMapHandshakes         = "handshakes"
+	tcpledgerMapHandshakesOpen     = "handshakes_open"
 	tcpledgerMapIgnoredDrops       = "ignored_drops"
 	tcpledgerMapListenerCounts     = "listener_counts"
 	tcpledgerMapListeners          = "listeners"
@@ -37,6 +39,7 @@ const (
 	tcpledgerProgOnDestroyMissed   = "on_destroy_missed"
 	tcpledgerProgOnDrop            = "on_drop"
 	tcpledgerProgOnError           = "on_error"
+	tcpledgerProgOnHandshake       = "on_handshake"
 	tcpledgerProgOnListener        = "on_listener"
 	tcpledgerProgOnRead            = "on_read"
 	tcpledgerProgOnResetIn         = "on_reset_in"
@@ -106,6 +109,7 @@ type tcpledgerProgramSpecs struct {
 	OnDestroyMissed   *ebpf.ProgramSpec `ebpf:"on_destroy_missed"`
 	OnDrop            *ebpf.ProgramSpec `ebpf:"on_drop"`
 	OnError           *ebpf.ProgramSpec `ebpf:"on_error"`
+	OnHandshake       *ebpf.ProgramSpec `ebpf:"on_handshake"`
 	OnListener        *ebpf.ProgramSpec `ebpf:"on_listener"`
 	OnRead            *ebpf.ProgramSpec `ebpf:"on_read"`
 	OnResetIn         *ebpf.ProgramSpec `ebpf:"on_reset_in"`
@@ -128,6 +132,8 @@ type tcpledgerMapSpecs struct {
 	Budgets        *ebpf.MapSpec `ebpf:"budgets"`
 	Conns          *ebpf.MapSpec `ebpf:"conns"`
 	Cpus           *ebpf.MapSpec `ebpf:"cpus"`
+	Handshakes     *ebpf.MapSpec `ebpf:"handshakes"`
+	HandshakesOpen *ebpf.MapSpec `ebpf:"handshakes_open"`
 	IgnoredDrops   *ebpf.MapSpec `ebpf:"ignored_drops"`
 	ListenerCounts *ebpf.MapSpec `ebpf:"listener_counts"`
 	Listeners      *ebpf.MapSpec `ebpf:"listeners"`
@@ -180,6 +186,8 @@ type tcpledgerMaps struct {
 	Budgets        *ebpf.Map `ebpf:"budgets"`
 	Conns          *ebpf.Map `ebpf:"conns"`
 	Cpus           *ebpf.Map `ebpf:"cpus"`
+	Handshakes     *ebpf.Map `ebpf:"handshakes"`
+	HandshakesOpen *ebpf.Map `ebpf:"handshakes_open"`
 	IgnoredDrops   *ebpf.Map `ebpf:"ignored_drops"`
 	ListenerCounts *ebpf.Map `ebpf:"listener_counts"`
 	Listeners      *ebpf.Map `ebpf:"listeners"`
@@ -200,6 +208,8 @@ func (m *tcpledgerMaps) Close() error {
 		m.Budgets,
 		m.Conns,
 		m.Cpus,
+		m.Handshakes,
+		m.HandshakesOpen,
 		m.IgnoredDrops,
 		m.ListenerCounts,
 		m.Listeners,
@@ -238,6 +248,7 @@ type tcpledgerPrograms struct {
 	OnDestroyMissed   *ebpf.Program `ebpf:"on_destroy_missed"`
 	OnDrop            *ebpf.Program `ebpf:"on_drop"`
 	OnError           *ebpf.Program `ebpf:"on_error"`
+	OnHandshake       *ebpf.Program `ebpf:"on_handshake"`
 	OnListener        *ebpf.Program `ebpf:"on_listener"`
 	OnRead            *ebpf.Program `ebpf:"on_read"`
 	OnResetIn         *ebpf.Program `ebpf:"on_reset_in"`
@@ -259,6 +270,7 @@ func (p *tcpledgerPrograms) Close() error {
 		p.OnDestroyMissed,
 		p.OnDrop,
 		p.OnError,
+		p.OnHandshake,
 		p.OnListener,
 		p.OnRead,
 		p.OnResetIn,

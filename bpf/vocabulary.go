@@ -31,7 +31,7 @@ const (
 	KindState            Kind = 8  // a socket changes its state
 	KindSkbConsumed      Kind = 9  // a packet of a socket past ESTABLISHED is freed
 	KindLingering        Kind = 10 // a socket stays past ESTABLISHED for a minute: once a stay, with state_us
-	KindListener         Kind = 11 // a listener turned connections away in the last five seconds: how many, with its queues and their limit
+	KindListener         Kind = 11 // a listener turned connections away in the last five seconds, or handshakes with it came to nothing: how many, with its queues and their limit
 	KindStack            Kind = 64 // frames that found the stack map full
 )
 
@@ -207,7 +207,8 @@ const (
 	TotalErrorsFiltered   Total = 59 // error reports without an error, and ECONNRESET from an abort by this host
 	TotalListenerMapFull  Total = 60 // listeners not counted: the map of listeners was full
 	TotalBeganBefore      Total = 61 // connections older than the agent; their rows say so
-	totalSlots                  = 62
+	TotalHandshakeMapFull Total = 62 // half-open handshakes whose end is not counted: the map of handshakes was full
+	totalSlots                  = 63
 )
 
 // totalNames gives each total in use its name in checkpoints.
@@ -253,4 +254,5 @@ var totalNames = map[Total]string{
 	TotalErrorsFiltered:                           "errors_filtered",
 	TotalListenerMapFull:                          "listener_map_full",
 	TotalBeganBefore:                              "began_before",
+	TotalHandshakeMapFull:                         "handshake_map_full",
 }

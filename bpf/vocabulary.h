@@ -19,7 +19,7 @@ enum kind {
 	KIND_STATE = 8, /* a socket changes its state */
 	KIND_SKB_CONSUMED = 9, /* a packet of a socket past ESTABLISHED is freed */
 	KIND_LINGERING = 10, /* a socket stays past ESTABLISHED for a minute: once a stay, with state_us */
-	KIND_LISTENER = 11, /* a listener turned connections away in the last five seconds: how many, with its queues and their limit */
+	KIND_LISTENER = 11, /* a listener turned connections away in the last five seconds, or handshakes with it came to nothing: how many, with its queues and their limit */
 	KIND_STACK = 64, /* frames that found the stack map full */
 };
 
@@ -139,7 +139,8 @@ enum total {
 	TOTAL_ERRORS_FILTERED = 59, /* error reports without an error, and ECONNRESET from an abort by this host */
 	TOTAL_LISTENER_MAP_FULL = 60, /* listeners not counted: the map of listeners was full */
 	TOTAL_BEGAN_BEFORE = 61, /* connections older than the agent; their rows say so */
-	TOTALS = 62, /* how many slots there are */
+	TOTAL_HANDSHAKE_MAP_FULL = 62, /* half-open handshakes whose end is not counted: the map of handshakes was full */
+	TOTALS = 63, /* how many slots there are */
 };
 
 #endif
