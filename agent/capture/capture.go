@@ -46,6 +46,7 @@ type Capture struct {
 	pinned     string     // the folder of the pins, "" for none
 	ended      bool       // Detach was called
 	lister     *link.Iter // nil: listeners are not counted
+	sweeper    *link.Iter // nil: nor the ends of handshakes
 	reader     *ringbuf.Reader
 	raw        ringbuf.Record
 	sweep      sweepBuffers
@@ -302,10 +303,7 @@ func (c *Capture) close() error {
 	if c.reader != nil {
 		err = errors.Join(err, c.reader.Close())
 	}
-	if c.lister != nil {
-		err = errors.Join(err, c.lister.Close())
-		c.lister = nil
-	}
+	err = errors.Join(err, c.closeLister())
 	if c.collection != nil {
 		c.collection.Close()
 		c.collection = nil

@@ -41,7 +41,7 @@ var hooks = []hook{
 	{"on_error", "sock", "inet_sk_error_report", false, bpf.KindError},
 	{"on_drop", "skb", "kfree_skb", false, bpf.KindDrop},
 	{"on_retransmit", "tcp", "tcp_retransmit_skb", false, bpf.KindRetransmit},
-	{"on_synack", "tcp", "tcp_retransmit_synack", false, bpf.KindRetransmitSynack},
+	{"on_synack", "tcp", "tcp_retransmit_synack", false, 0}, // two kinds have it
 	{"on_consume", "skb", "consume_skb", false, bpf.KindSkbConsumed},
 }
 
@@ -54,8 +54,11 @@ var seeder = hook{program: "on_seed", subsystem: "iter", tracepoint: "task_file"
 // lister runs every few seconds, over every listener that the hooks know.
 var lister = hook{program: "on_listener", subsystem: "iter", tracepoint: "bpf_map_elem", kind: bpf.KindListener}
 
+// sweeper runs before lister, over the handshakes whose SYN-ACK was sent again.
+var sweeper = hook{program: "on_handshake", subsystem: "iter", tracepoint: "bpf_map_elem", kind: bpf.KindListener}
+
 // iterators lists the programs that the agent itself runs.
-var iterators = []hook{seeder, lister}
+var iterators = []hook{seeder, lister, sweeper}
 
 // hasIterator reports whether this kernel has the iterator (5.8; over maps 5.9).
 func hasIterator(kernel *btf.Spec, h hook) bool {

@@ -162,7 +162,7 @@ func TestStatus(t *testing.T) {
 	say(t, p.client, p.server, "hello")
 	status, err := c.Status()
 	require.NoError(t, err)
-	require.Len(t, status.Programs, len(hooks)+len([]string{"on_seed", "on_listener"}))
+	require.Len(t, status.Programs, len(hooks)+len(iterators))
 	for _, program := range status.Programs {
 		switch program.Name {
 		case "on_drop", "on_consume":

@@ -122,6 +122,8 @@ func (c *Capture) programStatus(h hook) (ProgramStatus, error) {
 		status.Why = ranOnce
 	case h == lister:
 		status.Attached = c.lister != nil
+	case h == sweeper:
+		status.Attached = c.sweeper != nil
 	case h != seeder:
 		status.Attached = len(c.links) > 0
 		if !status.Attached {

@@ -14,7 +14,8 @@ import (
 func (p *Pipeline) end() error {
 	began, err := clock.Now()
 	p.settle.Stop(began) // 0 if the clock failed: then no ending of those still held is sure of its reset
-	err = errors.Join(err, p.capture.Detach())
+
+	err = errors.Join(err, p.capture.SweepHandshakes(), p.capture.Detach()) // tellListeners is the second sweep
 	err = errors.Join(err, p.drain(), p.tellListeners(p.now))
 	next, totals, at, numbersErr := p.readNumbers()
 	if numbersErr != nil {

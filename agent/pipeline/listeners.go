@@ -10,43 +10,73 @@ import (
 // listEvery is how often, in kernel time, the listeners are asked what they turned away.
 const listEvery = uint64(5e9)
 
-// listeners turns what listeners count into events: what each turned away since the last look. One that turns nothing away makes
-// none.
+// listeners turns what listeners count into events: what each turned away since the last look, and which handshakes came to nothing.
+// One with nothing of it makes none.
 type listeners struct {
 	due     uint64
 	resumed bool // an earlier run has told what is there, but not this one: the first look tells nothing
 	samples []bpf.ListenerSample
-	told    map[listenerID]listenerTold // by the last look
-	next    map[listenerID]listenerTold // by this one
+	tallies []tally
+	told    map[listenerID]counts // by the last look
+	next    map[listenerID]counts // by this one
+	cookies *cookies
 }
 
 // listenerID names one call of listen(): the kernel uses a socket's memory again.
 type listenerID struct{ socket, since uint64 }
 
-type listenerTold struct {
-	turnedAway, aborted uint64
-	cookiesAt           uint32
+// counts are what a listener has counted.
+type counts struct {
+	turnedAway, aborted, expired, reset uint64
+	cookiesAt                           uint32
+}
+
+// tally is what a listener counted since the last look.
+type tally struct {
+	sample *bpf.Listening
+	counts
+	cookies     bool // it sent SYN cookies
+	cookiesSent schema.Optional
+}
+
+func (t *tally) empty() bool {
+	return t.turnedAway == 0 && t.aborted == 0 && t.expired == 0 && t.reset == 0 && !t.cookies
 }
 
 func newListeners(resumed bool) *listeners {
-	return &listeners{resumed: resumed, told: map[listenerID]listenerTold{}, next: map[listenerID]listenerTold{}}
+	return &listeners{resumed: resumed, told: map[listenerID]counts{}, next: map[listenerID]counts{}, cookies: newCookies()}
 }
 
 // since gives what a listener counted after the last look.
-func (l *listeners) since(s *bpf.ListenerSample) (turnedAway, aborted uint64, cookies bool) {
-	id := listenerID{s.Listening.Socket, s.Listening.Since}
+func (l *listeners) since(s *bpf.Listening) tally {
+	id := listenerID{s.Socket, s.Since}
 	before, known := l.told[id]
 	if !known {
-		before.cookiesAt = s.Listening.CookiesBefore
+		before.cookiesAt = s.CookiesBefore
 	}
-	now := listenerTold{s.Listening.TurnedAway(), s.Listening.Aborted, s.Listening.CookiesAt}
-	if s.Listening.Closed == 0 {
+	now := counts{s.TurnedAway(), s.Aborted, s.Expired, s.Reset, s.CookiesAt}
+	if s.Closed == 0 {
 		l.next[id] = now
 	}
-	return now.turnedAway - min(now.turnedAway, before.turnedAway), now.aborted - min(now.aborted, before.aborted), now.cookiesAt != before.cookiesAt
+	return tally{sample: s, cookies: now.cookiesAt != before.cookiesAt, counts: counts{
+		turnedAway: now.turnedAway - min(now.turnedAway, before.turnedAway), aborted: now.aborted - min(now.aborted, before.aborted),
+		expired: now.expired - min(now.expired, before.expired), reset: now.reset - min(now.reset, before.reset),
+	}}
 }
 
-// askListeners sends an event for each listener that turned connections away since the last look.
+// look gives what each listener counted since the last look, valid until the next one.
+func (l *listeners) look(samples []bpf.ListenerSample) []tally {
+	l.tallies = l.tallies[:0]
+	for i := range samples {
+		l.tallies = append(l.tallies, l.since(&samples[i].Listening))
+	}
+	l.cookies.look(l.tallies)
+	l.told, l.next = l.next, l.told
+	clear(l.next)
+	return l.tallies
+}
+
+// askListeners sends an event for each listener that has something to tell since the last look.
 func (p *Pipeline) askListeners() error {
 	if p.now < p.listeners.due {
 		return nil
@@ -61,24 +91,34 @@ func (p *Pipeline) tellListeners(at uint64) (err error) {
 		return err
 	}
 	p.metrics.listeners.Set(float64(len(l.samples)))
-	for i := range l.samples {
-		s := &l.samples[i]
-		turnedAway, aborted, cookies := l.since(s)
-		if l.resumed || turnedAway == 0 && aborted == 0 && !cookies {
+	tallies := l.look(l.samples)
+	for i := range tallies {
+		if l.resumed || tallies[i].empty() {
 			continue
 		}
-		p.metrics.turnedAway.Add(float64(turnedAway))
-		e := &p.event
-		p.translate.listener(&s.Listening, at, e)
-		e.TurnedAway, e.Aborted, e.SynCookies = turnedAway, aborted, flag(cookies)
-		if err := p.sendOwn(e, s.Listening.Owner.Exe); err != nil {
+		if err := p.sendListener(&tallies[i], at); err != nil {
 			return err
 		}
 	}
 	l.resumed = false
-	l.told, l.next = l.next, l.told
-	clear(l.next)
 	return nil
+}
+
+// The ways in which a handshake ends without a connection, as the metrics name them.
+const (
+	halfOpenExpired = "expired"
+	halfOpenReset   = "reset"
+)
+
+func (p *Pipeline) sendListener(t *tally, at uint64) error {
+	p.metrics.turnedAway.Add(float64(t.turnedAway))
+	p.metrics.halfOpen.WithLabelValues(halfOpenExpired).Add(float64(t.expired))
+	p.metrics.halfOpen.WithLabelValues(halfOpenReset).Add(float64(t.reset))
+	e := &p.event
+	p.translate.listener(t.sample, at, e)
+	e.TurnedAway, e.Aborted, e.SynCookies, e.CookiesSent = t.turnedAway, t.aborted, flag(t.cookies), t.cookiesSent
+	e.HalfOpenExpired, e.HalfOpenReset = t.expired, t.reset
+	return p.sendOwn(e, t.sample.Owner.Exe)
 }
 
 // listener makes the event of a listener, without what it turned away.

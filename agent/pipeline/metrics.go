@@ -35,6 +35,7 @@ type metrics struct {
 	lingering   *prometheus.GaugeVec
 	listeners   prometheus.Gauge
 	turnedAway  prometheus.Counter
+	halfOpen    *prometheus.CounterVec
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -70,6 +71,10 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		lingering:   gauges("lingering_sockets", "Of past_established_sockets those that stay longer than --lingering-after.", "state", "owner"),
 		listeners:   gauge("listeners", "Listeners that are watched."),
 		turnedAway:  vec("turned_away_total", "Attempts to connect that a listener of this host turned away.").WithLabelValues(),
+		halfOpen:    vec("half_open_ended_total", "Handshakes with a listener of this host that ended without a connection: expired, reset.", "how"),
+	}
+	for _, how := range []string{halfOpenExpired, halfOpenReset} {
+		m.halfOpen.WithLabelValues(how)
 	}
 	for _, phase := range []string{schema.CheckpointStart, schema.CheckpointPeriodic, schema.CheckpointEnd} {
 		m.checkpoints.WithLabelValues(phase)

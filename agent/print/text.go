@@ -119,9 +119,22 @@ func queues(e *schema.Event) []string {
 		parts = append(parts, fmt.Sprintf("reset %d", e.Aborted))
 	}
 	if e.SynCookies != 0 {
-		parts = append(parts, "SYN cookies")
+		parts = append(parts, cookies(e))
+	}
+	if e.HalfOpenExpired > 0 {
+		parts = append(parts, fmt.Sprintf("%d never answered", e.HalfOpenExpired))
+	}
+	if e.HalfOpenReset > 0 {
+		parts = append(parts, fmt.Sprintf("%d half-open reset by clients", e.HalfOpenReset))
 	}
 	return append(parts, fmt.Sprintf("%d queued of %d", e.Queued, e.Backlog), fmt.Sprintf("%d half open", e.HalfOpen))
+}
+
+func cookies(e *schema.Event) string {
+	if !e.CookiesSent.Known {
+		return "SYN cookies"
+	}
+	return fmt.Sprintf("%d SYN cookies", e.CookiesSent.Value)
 }
 
 // weight is how many records a budget skipped before this one.
