@@ -32,6 +32,7 @@ func derive(rows []*schema.Connection, events func(schema.Kind) []*schema.Event)
 	book["TcpRetransSegs"] = int64(len(synacks)) - inherited(rows, synacks)
 	for _, e := range events(schema.KindListener) {
 		book["TcpExtListenDrops"] += int64(e.TurnedAway)
+		book["TcpExtEmbryonicRsts"] += int64(e.HalfOpenReset + e.Aborted)
 	}
 	for _, c := range rows {
 		count := func(name string, does bool) {
@@ -115,7 +116,7 @@ func agree(t *testing.T, kernel, book map[string]int64, reasons bool) {
 		"TcpExtTCPAbortOnClose", "TcpExtTCPAbortOnTimeout", "TcpExtTCPAbortOnMemory"} {
 		assert.Equal(t, kernel[name], book[name], name)
 	}
-	// A reset that hits a request, before there is a socket, makes no row: EmbryonicRsts counts those.
+	// A reset that hits a request, before there is a socket, makes no row: its listener counts it.
 	assert.Positive(t, kernel["TcpExtEmbryonicRsts"])
 	assert.Equal(t, kernel["TcpAttemptFails"]-kernel["TcpExtEmbryonicRsts"], book["TcpAttemptFails"], "TcpAttemptFails")
 	if !reasons {
@@ -124,7 +125,7 @@ func agree(t *testing.T, kernel, book map[string]int64, reasons bool) {
 		assert.Equal(t, kernel["TcpExtTCPAbortOnData"]+kernel["TcpExtTCPAbortOnLinger"], book["TcpExtTCPAbortOnData"], "TCPAbortOnData and TCPAbortOnLinger")
 		return
 	}
-	for _, name := range []string{"TcpOutRsts", "TcpExtTCPAbortOnData", "TcpExtTCPAbortOnLinger", "TcpExtListenDrops"} {
+	for _, name := range []string{"TcpOutRsts", "TcpExtTCPAbortOnData", "TcpExtTCPAbortOnLinger", "TcpExtListenDrops", "TcpExtEmbryonicRsts"} {
 		assert.Equal(t, kernel[name], book[name], name)
 		assert.Positive(t, kernel[name], name)
 	}
