@@ -89,7 +89,7 @@ static __always_inline void init_old_conn(struct exec_ctx *ec, struct conn_state
 {
 	init_conn(ec, fresh, state);
 	fresh->opened_at = 0;
-	fresh->flags = STATE_BEGAN_BEFORE | STATE_DISCOVERED;
+	fresh->flags = STATE_BEGAN_BEFORE;
 	if (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2)
 		fresh->first_who = SIDE_LOCAL;
 	else if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)

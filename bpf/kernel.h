@@ -289,12 +289,14 @@ struct tcp_sock {
 	u32 srtt_us;
 	u32 lsndtime;
 	u32 rcv_tstamp;
+	u32 retrans_stamp;
 	int linger2;
 	struct {
 		int ts_recent_stamp;
 	} rx_opt;
 	bool is_mptcp;
 	u8 repair : 1;
+	u8 tcp_usec_ts : 1;
 	struct list_head tsorted_sent_queue;
 };
 

@@ -145,7 +145,7 @@ type ConnState struct {
 	_             structs.HostLayout
 	Tuple         Tuple
 	OpenedAt      uint64
-	StateAt       uint64 // when it entered State, or when it was first seen there (StateDiscovered), or at the latest if the agent found it there at its start
+	StateAt       uint64 // when it entered State, or at the latest if it is older than the agent
 	FirstAt       uint64
 	FirstStack    uint64
 	Owner         Owner

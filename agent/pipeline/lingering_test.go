@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tcpledger/agent/capture"
+	"tcpledger/agent/clock"
 	"tcpledger/bpf"
 	"tcpledger/schema"
 )
@@ -129,6 +130,68 @@ func TestLingeringSinceBeforeTheAgent(t *testing.T) {
 	require.Equal(t, schema.OwnerSeed, e.How)
 	require.EqualValues(t, os.Getpid(), e.Owner.PID)
 	require.True(t, e.RemoteIP.IsLoopback())
+}
+
+// deafEnds makes sockets in CLOSING, FIN_WAIT1 and LAST_ACK, whose FIN the timer has sent again more than once.
+func deafEnds(t *testing.T) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, listener.Close()) }()
+	closing, finWait := dial(t, listener)
+	setFilter(t, finWait, true)
+	require.NoError(t, closing.CloseWrite())
+	require.NoError(t, finWait.CloseWrite())
+	deaf, lastAck := dial(t, listener)
+	require.NoError(t, deaf.CloseWrite())
+	_, err = lastAck.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+	setFilter(t, deaf, true)
+	require.NoError(t, lastAck.CloseWrite())
+	for _, conn := range []*net.TCPConn{finWait, lastAck} {
+		require.Eventually(t, func() bool { return timeouts(t, conn) > 1 }, patience, time.Millisecond)
+	}
+}
+
+// timeouts are those in a row without an acknowledgement.
+func timeouts(t *testing.T, conn *net.TCPConn) (n uint8) {
+	t.Helper()
+	raw, err := conn.SyscallConn()
+	require.NoError(t, err)
+	var failed error
+	require.NoError(t, raw.Control(func(fd uintptr) {
+		var info *unix.TCPInfo
+		if info, failed = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); failed == nil {
+			n = info.Retransmits
+		}
+	}))
+	require.NoError(t, failed)
+	return n
+}
+
+// TestLastPacketsSinceBeforeTheAgent: the kernel tells how long at least a FIN has had no answer.
+func TestLastPacketsSinceBeforeTheAgent(t *testing.T) {
+	here := namespace(t)
+	made, err := clock.Now()
+	require.NoError(t, err)
+	deafEnds(t)
+	begun, err := clock.Now()
+	require.NoError(t, err)
+	r := running(t, capture.DefaultConfig(), here)
+	states := []schema.State{schema.StateClosing, schema.StateFinWait1, schema.StateLastAck}
+	for _, state := range states {
+		r.until(state.String(), func() bool { return len(r.of(state)) == 1 })
+	}
+	r.complete(r.stop())
+	for _, state := range states {
+		e := r.of(state)[0]
+		require.True(t, e.StateUS.Known, state)
+		since := e.At - e.StateUS.Value*1000
+		require.Greater(t, since, made, state)
+		if state != schema.StateClosing { // there each FIN that the peer sends again counts
+			require.Less(t, since, begun, state)
+		}
+	}
 }
 
 // TestOwnLingeringIsLeftOut and counted.

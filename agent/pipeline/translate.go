@@ -102,9 +102,7 @@ func (t *translator) lingering(in *bpf.ConnState, at uint64, out *schema.Event) 
 		Owner:    t.owner(&in.Owner),
 		State:    schema.State(in.State),
 		Role:     schema.Role(in.Role),
-	}
-	if in.Flags&bpf.StateDiscovered == 0 {
-		out.StateUS = schema.Some((at - in.StateAt) / 1000)
+		StateUS:  schema.Some((at - in.StateAt) / 1000),
 	}
 }
 

@@ -43,9 +43,6 @@ func TestLingeringIsTranslated(t *testing.T) {
 	var got schema.Event
 	newTranslator(names{}).lingering(&in, 9e9, &got)
 	require.Equal(t, want, got)
-	in.Flags, want.StateUS = bpf.StateDiscovered, schema.Optional{}
-	newTranslator(names{}).lingering(&in, 9e9, &got)
-	require.Equal(t, want, got)
 }
 
 func TestConnectionIsTranslated(t *testing.T) {

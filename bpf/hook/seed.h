@@ -33,18 +33,40 @@ static __always_inline struct sock *listening(struct sock *sk)
 	return BPF_CORE_READ((struct mptcp_sock *)sk, first);
 }
 
+/* A packet of the peer brought the socket into its state. Its acknowledgement is the last one or an earlier one. */
+static __always_inline u64 since_last_ack(const struct tcp_sock *tp)
+{
+	u32 last = BPF_CORE_READ(tp, rcv_tstamp);
+
+	return last ? (u64)((u32)bpf_jiffies64() - last) * tick_ns : 0;
+}
+
 /*
- * A packet of the peer brought the socket into CLOSE_WAIT or FIN_WAIT2, and its
- * acknowledgement is the last one or an earlier one: it has been there at least as long.
+ * The FIN of this side brought the socket into its state. If nothing else is left to be
+ * acknowledged and the timer has sent it again, the kernel knows when it first did.
  */
+static __always_inline u64 since_fin_again(const struct tcp_sock *tp)
+{
+	u32 first = BPF_CORE_READ(tp, retrans_stamp);
+	u64 unit = 1000000;
+
+	if (!first || !BPF_CORE_READ(tp, inet_conn.icsk_retransmits) ||
+	    BPF_CORE_READ(tp, snd_una) + 1 != BPF_CORE_READ(tp, write_seq))
+		return 0;
+	if (bpf_core_field_exists(tp->tcp_usec_ts) && BPF_CORE_READ_BITFIELD_PROBED(tp, tcp_usec_ts))
+		unit = 1000;
+	return (u64)((u32)(bpf_ktime_get_ns() / unit) - first) * unit;
+}
+
+/* A socket that the agent finds in its state has been there since now at the latest, and longer if the kernel shows it. */
 static __always_inline void date_state(struct exec_ctx *ec, const struct sock *sk, struct conn_state *c, u8 state)
 {
-	u32 last = BPF_CORE_READ((struct tcp_sock *)sk, rcv_tstamp);
+	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
 
-	if (!last || (state != TCP_CLOSE_WAIT && state != TCP_FIN_WAIT2))
-		return;
-	c->state_at = ec->now - (u64)((u32)bpf_jiffies64() - last) * tick_ns;
-	c->flags &= ~STATE_DISCOVERED;
+	if (state == TCP_CLOSE_WAIT || state == TCP_FIN_WAIT2 || state == TCP_CLOSING)
+		c->state_at = ec->now - since_last_ack(tp);
+	else if (state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK)
+		c->state_at = ec->now - since_fin_again(tp);
 }
 
 /* The iterator holds the file, so the socket stays. */

@@ -31,7 +31,6 @@ static __always_inline void note_change(struct exec_ctx *ec, const struct sock *
 	else if (new == TCP_CLOSE_WAIT)
 		note_first_fin(ec, sk, c, SIDE_PEER);
 	note_tuple(sk, c, new);
-	c->flags &= ~STATE_DISCOVERED;
 	c->state = new;
 	c->state_at = ec->now;
 }

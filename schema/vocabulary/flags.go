@@ -55,7 +55,6 @@ var (
 			{"seeded", "found by the iterator at the agent's start"},
 			{"closed", "the record is out"},
 			{"reset_later", "a reset was sent after the record"},
-			{"discovered", "first seen in its state: state_at is not when it entered it"},
 			{"reset_answer", "a reset was sent before the record, to refuse a packet"},
 			{"restored", "made by TCP_REPAIR"},
 			{"errors_queued", "the socket's error queue was not empty when the connection began"},
