@@ -173,13 +173,12 @@ const (
 	StateSeeded        StateFlags = 1 << 4  // found by the iterator at the agent's start
 	StateClosed        StateFlags = 1 << 5  // the record is out
 	StateResetLater    StateFlags = 1 << 6  // a reset was sent after the record
-	StateDiscovered    StateFlags = 1 << 7  // first seen in its state: state_at is not when it entered it
-	StateResetAnswer   StateFlags = 1 << 8  // a reset was sent before the record, to refuse a packet
-	StateRestored      StateFlags = 1 << 9  // made by TCP_REPAIR
-	StateErrorsQueued  StateFlags = 1 << 10 // the socket's error queue was not empty when the connection began
-	StateClosedByAgent StateFlags = 1 << 11 // tcpledger was the last to release the file of a socket that is not its own
-	StatePassed        StateFlags = 1 << 12 // another process than the first used it: the map openers has the first
-	StateSockmap       StateFlags = 1 << 13 // seen in a sockmap
+	StateResetAnswer   StateFlags = 1 << 7  // a reset was sent before the record, to refuse a packet
+	StateRestored      StateFlags = 1 << 8  // made by TCP_REPAIR
+	StateErrorsQueued  StateFlags = 1 << 9  // the socket's error queue was not empty when the connection began
+	StateClosedByAgent StateFlags = 1 << 10 // tcpledger was the last to release the file of a socket that is not its own
+	StatePassed        StateFlags = 1 << 11 // another process than the first used it: the map openers has the first
+	StateSockmap       StateFlags = 1 << 12 // seen in a sockmap
 )
 
 // Has reports whether all of these bits are set.

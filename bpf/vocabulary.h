@@ -112,13 +112,12 @@ enum state_flags {
 	STATE_SEEDED = 16, /* found by the iterator at the agent's start */
 	STATE_CLOSED = 32, /* the record is out */
 	STATE_RESET_LATER = 64, /* a reset was sent after the record */
-	STATE_DISCOVERED = 128, /* first seen in its state: state_at is not when it entered it */
-	STATE_RESET_ANSWER = 256, /* a reset was sent before the record, to refuse a packet */
-	STATE_RESTORED = 512, /* made by TCP_REPAIR */
-	STATE_ERRORS_QUEUED = 1024, /* the socket's error queue was not empty when the connection began */
-	STATE_CLOSED_BY_AGENT = 2048, /* tcpledger was the last to release the file of a socket that is not its own */
-	STATE_PASSED = 4096, /* another process than the first used it: the map openers has the first */
-	STATE_SOCKMAP = 8192, /* seen in a sockmap */
+	STATE_RESET_ANSWER = 128, /* a reset was sent before the record, to refuse a packet */
+	STATE_RESTORED = 256, /* made by TCP_REPAIR */
+	STATE_ERRORS_QUEUED = 512, /* the socket's error queue was not empty when the connection began */
+	STATE_CLOSED_BY_AGENT = 1024, /* tcpledger was the last to release the file of a socket that is not its own */
+	STATE_PASSED = 2048, /* another process than the first used it: the map openers has the first */
+	STATE_SOCKMAP = 4096, /* seen in a sockmap */
 };
 
 enum total {
