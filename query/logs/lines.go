@@ -134,7 +134,7 @@ func (s *Source) linesSQL(f Filter) string {
             ('own', true, local, peer), ('own', false, client, server)) AS own
         FROM
         (
-        SELECT line, what, at_us, service, severity, body, trace_id, span_id, host, pid, container, pod, namespace, upstream,
+        SELECT line, what, at_us, service, severity, body, trace_id, span_id, host, pid, container, pod, pod_uid, namespace, upstream,
         %s
         FROM
         (

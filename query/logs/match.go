@@ -46,7 +46,7 @@ func (s *Source) endedSQL() string {
     (
         SELECT toInt64(toUnixTimestamp64Micro(closed_at)) AS closed_us, if(duration_us IS NULL, 0, closed_us - toInt64(assumeNotNull(duration_us))) AS opened_us,
             toString(host) AS host, session, stream, seq, local_ip, local_port, remote_ip, remote_port, toString(role) AS role, cause, initiator, reset, error, owner_comm, owner_pid,
-            container_id, toString(k8s_namespace) AS k8s_namespace, toString(k8s_pod) AS k8s_pod
+            container_id, toString(k8s_namespace) AS k8s_namespace, toString(k8s_pod) AS k8s_pod, toString(k8s_pod_uid) AS k8s_pod_uid
         FROM %s
         WHERE closed_at >= %s - toIntervalMicrosecond({lag:UInt64}) AND closed_at < %s + toIntervalMicrosecond({life:UInt64})
     )`, ending, s.client.Table("connections"), paramFrom, paramTo)
@@ -134,9 +134,9 @@ const wantedSQL = `SELECT line, at_us, relation, p.1 AS at_level, cityHash64(p.2
         SELECT line, at_us, n.1 AS relation, if(n.2, ('own', n.4.1, n.4.2, n.3.2), ('server', n.4.1, n.4.2, toUInt16(0))) AS suffix, at
         FROM
         (
-            SELECT line, at_us, named, container != '' OR pod != '' AS inside, arrayFilter(p -> p.2 != '', [
+            SELECT line, at_us, named, container != '' OR pod != '' OR pod_uid != '' AS inside, arrayFilter(p -> p.2 != '', [
                 (1, if(container = '', '', concat('container ', container))),
-                (2, if(pod = '', '', concat('pod ', namespace, '/', pod))),
+                (2, multiIf(pod_uid != '', concat('pod uid ', pod_uid), pod != '', concat('pod ', namespace, '/', pod), '')),
                 (3, if(pid = 0 OR host = '' OR inside, '', concat('process ', toString(pid), ' ', host))),
                 (4, multiIf(host = '', '', pid != 0 OR inside, concat('unowned ', host), concat('host ', host)))]) AS at
             FROM lines
@@ -164,6 +164,7 @@ const placedSQL = `SELECT ended, closed_us, place_key
                     if(role = 'server', [(local_ip, local_port), (local_ip, toUInt16(0)), (toIPv6('::'), local_port), (toIPv6('::'), toUInt16(0))], remotes) AS servers,
                     arrayFilter(p -> p != '', [
                         if(container_id = '', '', concat('container ', container_id)),
+                        if(k8s_pod_uid = '', '', concat('pod uid ', k8s_pod_uid)),
                         if(k8s_pod = '', '', concat('pod ', k8s_namespace, '/', k8s_pod)), if(k8s_pod = '', '', concat('pod /', k8s_pod)),
                         if(owner_pid = 0, concat('unowned ', host), concat('process ', toString(owner_pid), ' ', host)),
                         concat('host ', host)]) AS here

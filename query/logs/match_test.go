@@ -13,16 +13,16 @@ import (
 )
 
 // connectionColumns are those of the connections below.
-const connectionColumns = "closed_at, duration_us, host, local_ip, local_port, remote_ip, remote_port, role, cause, owner_pid, container_id, k8s_namespace, k8s_pod"
+const connectionColumns = "closed_at, duration_us, host, local_ip, local_port, remote_ip, remote_port, role, cause, owner_pid, container_id, k8s_namespace, k8s_pod, k8s_pod_uid"
 
 // connections are six endings around 14:01: both ends of one connection, two of one process, one of a container, one of a pod.
 var connections = []string{
-	"'2026-11-02 14:01:00', 10000000, 'web-1', toIPv6('10.0.0.1'), 40001, toIPv6('10.0.0.5'), 5432, 'client', 'peer_reset', 321, '', '', ''",
-	"'2026-11-02 14:01:00', 10000000, 'db-1', toIPv6('10.0.0.5'), 5432, toIPv6('10.0.0.1'), 40001, 'server', 'close_unread_data', 55, '', '', ''",
-	"'2026-11-02 14:01:01', 1000000, 'web-1', toIPv6('10.0.0.1'), 40002, toIPv6('10.0.0.6'), 6379, 'client', 'local_close', 321, '', '', ''",
-	"'2026-11-02 14:01:01.2', 1000000, 'web-1', toIPv6('10.0.0.1'), 40003, toIPv6('10.0.0.7'), 6379, 'client', 'peer_close', 321, '', '', ''",
-	"'2026-11-02 14:03:00', NULL, 'web-2', toIPv6('fd00::1'), 443, toIPv6('fd00::9'), 50000, 'server', 'peer_close', 0, 'abcdef', '', ''",
-	"'2026-11-02 14:03:00.5', 500000, 'web-2', toIPv6('10.1.0.1'), 41000, toIPv6('10.0.0.5'), 5432, 'client', 'local_close', 0, '', 'shop', 'api-7'",
+	"'2026-11-02 14:01:00', 10000000, 'web-1', toIPv6('10.0.0.1'), 40001, toIPv6('10.0.0.5'), 5432, 'client', 'peer_reset', 321, '', '', '', ''",
+	"'2026-11-02 14:01:00', 10000000, 'db-1', toIPv6('10.0.0.5'), 5432, toIPv6('10.0.0.1'), 40001, 'server', 'close_unread_data', 55, '', '', '', ''",
+	"'2026-11-02 14:01:01', 1000000, 'web-1', toIPv6('10.0.0.1'), 40002, toIPv6('10.0.0.6'), 6379, 'client', 'local_close', 321, '', '', '', ''",
+	"'2026-11-02 14:01:01.2', 1000000, 'web-1', toIPv6('10.0.0.1'), 40003, toIPv6('10.0.0.7'), 6379, 'client', 'peer_close', 321, '', '', '', ''",
+	"'2026-11-02 14:03:00', NULL, 'web-2', toIPv6('fd00::1'), 443, toIPv6('fd00::9'), 50000, 'server', 'peer_close', 0, 'abcdef', '', '', ''",
+	"'2026-11-02 14:03:00.5', 500000, 'web-2', toIPv6('10.1.0.1'), 41000, toIPv6('10.0.0.5'), 5432, 'client', 'local_close', 0, '', 'shop', 'api-7', '5a1c-7'",
 }
 
 // Each line is matched by the strongest of what it says, and says how.
@@ -44,6 +44,8 @@ func checkHowLinesAreMatched(t *testing.T, engine string) {
 		{"too late", "14:01:05.1", "", "'client.address','10.0.0.1','client.port','40001'", " 0 0 seq 0"},
 		{"container", "14:03:00.3", "'container.id','abcdef','process.pid','1'", "", "container 1 300000 seq 5"},
 		{"pod", "14:03:00.3", "'k8s.pod.name','api-7','k8s.namespace.name','shop'", "", "pod 1 -200000 seq 6"},
+		{"pod by its uid", "14:03:00.3", "'k8s.pod.uid','5a1c-7','k8s.pod.name','api-7','k8s.namespace.name','shop'", "", "pod 1 -200000 seq 6"},
+		{"a later pod of its name", "14:03:00.3", "'k8s.pod.uid','5a1c-8','k8s.pod.name','api-7','k8s.namespace.name','shop'", "", " 0 0 seq 0"},
 		{"pod of another namespace", "14:03:00.3", "'k8s.pod.name','api-7','k8s.namespace.name','test'", "", " 0 0 seq 0"},
 		{"process and peer", "14:01:01.1", "'host.name','web-1','process.pid','321'", "'network.peer.address','10.0.0.6','network.peer.port','6379'", "host and process 1 100000 seq 3"},
 		{"process and port", "14:01:01.1", "'host.name','web-1','process.pid','321'", "'server.address','db.internal','server.port','5432'", " 0 0 seq 0"},

@@ -39,6 +39,7 @@ var places = []fact{
 	{"pid", []string{"process.pid", "pid"}, nil},
 	{"container", []string{"container.id", "container_id"}, nil},
 	{"pod", []string{"k8s.pod.name"}, nil},
+	{"pod_uid", []string{"k8s.pod.uid"}, nil},
 	{"namespace", []string{"k8s.namespace.name"}, nil},
 }
 
