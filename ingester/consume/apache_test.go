@@ -71,7 +71,7 @@ func clocksThatAreOff(t *testing.T, brokers []string) {
 // byte is.
 func flippedByte(t *testing.T, broker *apachekafka.Broker) {
 	brokers := []string{broker.Addr()}
-	client := &kafka.Client{Addr: kafka.TCP(brokers...)}
+	client := &kafka.Client{Addr: kafka.TCP(brokers...), Transport: &kafka.Transport{}} // the default one holds connections to a broker that was stopped
 	// What the byte is flipped in: the packed messages, the offset of the batch's last message, its checksum.
 	places := map[string]int{"messages": fetchtest.HeadSize + 10, "last": 25, "checksum": 17}
 	for topic := range places {
