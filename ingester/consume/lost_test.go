@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/test/apachekafka"
+	"tcpledger/test/wait"
 )
 
 // make1 creates a topic of one partition with a number of messages, "0" and so on.
@@ -60,7 +61,7 @@ func retentionPasses(t *testing.T, broker *apachekafka.Broker) {
 	require.Eventually(t, func() bool {
 		answer, err := client.ListOffsets(t.Context(), &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: {kafka.FirstOffsetOf(0)}}})
 		return err == nil && len(answer.Topics[topic]) == 1 && answer.Topics[topic][0].FirstOffset == 4
-	}, 10*maxWait, 50*time.Millisecond)
+	}, wait.Long, 50*time.Millisecond)
 	keep("86400000")
 	sendNumbers(t, broker, topic, 4, 5)
 
@@ -86,7 +87,7 @@ func topicMadeAnew(t *testing.T, broker *apachekafka.Broker) {
 		made, err := client.CreateTopics(t.Context(), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: topic, NumPartitions: 1, ReplicationFactor: 1}}})
 		return err == nil && made.Errors[topic] == nil
 	}
-	require.Eventually(t, made, 10*maxWait, 50*time.Millisecond, "the old one is gone")
+	require.Eventually(t, made, wait.Long, 50*time.Millisecond, "the old one is gone")
 	sendNumbers(t, broker, topic, 5, 8)
 	c, _ := newConsumer(t, []string{broker.Addr()}, topic, topic)
 	g := next(t, c)
