@@ -19,7 +19,8 @@ func (p *plan) sql(c *Client, need cellColumns) (with, cells string, parameters 
 	var behind, parts, coarser []string
 	for _, l := range p.levels {
 		parameters[l.Name+"_from"], parameters[l.Name+"_to"] = l.from.Format(time.DateTime), l.to.Format(time.DateTime)
-		behind = append(behind, c.rendered(l.Behind(l.Unit+"("+l.begin()+")", l.end()))+" AS behind_"+l.Name)
+		parameters["behind_"+l.Name] = times(l.behind)
+		behind = append(behind, "{behind_"+l.Name+":Array(DateTime('UTC'))} AS behind_"+l.Name)
 		own := slices.Concat([]string{l.within(), l.contains(l.column(), l.Time())}, filter)
 		for _, above := range coarser {
 			own = append(own, "NOT ("+strings.ReplaceAll(above, p.time, "minute")+")")
@@ -28,28 +29,56 @@ func (p *plan) sql(c *Client, need cellColumns) (with, cells string, parameters 
 		moment := map[time.Duration]string{time.Hour: "toStartOfHour", time.Minute: "toStartOfMinute"}[l.unit]
 		coarser = append(coarser, l.contains(moment+"("+p.time+")", l.Unit+"("+p.time+")"))
 	}
-	last := p.levels[len(p.levels)-1]
-	spread := "arrayJoin(behind_" + last.Name + ")"
-	if last.unit == time.Hour {
-		spread += " + 300 * arrayJoin(range(12))"
+	if rows := p.rest(coarser); rows != "" {
+		last := p.levels[len(p.levels)-1]
+		root := last
+		for source := root.Chained(); source != nil; source = source.Chained() {
+			root.Rollup = source
+		}
+		parts = append(parts, "SELECT "+root.column()+" AS at, "+columns+" FROM ("+c.rendered(root.Cells(p.table, rows))+")")
 	}
-	left := []string{"toStartOfFiveMinutes(" + p.time + ") IN (SELECT " + spread + ")"}
+	return "WITH " + strings.Join(behind, ",\n"), strings.Join(parts, "\nUNION ALL\n"), parameters
+}
+
+// rest is the condition of the rows that no level has, empty if there can be none. covered are conditions that a level has a row.
+func (p *plan) rest(covered []string) string {
+	last := p.levels[len(p.levels)-1]
+	var left []string
 	if p.window.From.Before(last.from) {
 		left = append(left, p.time+" < "+last.begin())
 	}
 	if p.window.To.After(last.to) {
 		left = append(left, p.time+" >= "+last.end())
 	}
+	if len(last.behind) > 0 {
+		left = append(left, "toStartOfFiveMinutes("+p.time+") IN (SELECT "+last.spread()+")")
+	}
+	if len(left) == 0 {
+		return ""
+	}
 	rows := slices.Concat(p.where.parts, []string{"(" + strings.Join(left, " OR ") + ")"})
-	for _, above := range coarser {
+	for _, above := range covered {
 		rows = append(rows, "NOT ("+above+")")
 	}
-	root := last
-	for source := root.Chained(); source != nil; source = source.Chained() {
-		root.Rollup = source
+	return strings.Join(rows, "\n  AND ")
+}
+
+// spread is the five minutes that are behind, a row for each.
+func (l level) spread() string {
+	out := "arrayJoin(behind_" + l.Name + ")"
+	if l.unit == time.Hour {
+		out += " + 300 * arrayJoin(range(12))"
 	}
-	parts = append(parts, "SELECT "+root.column()+" AS at, "+columns+" FROM ("+c.rendered(root.Cells(p.table, strings.Join(rows, "\n  AND ")))+")")
-	return "WITH " + strings.Join(behind, ",\n"), strings.Join(parts, "\nUNION ALL\n"), parameters
+	return out
+}
+
+// times are an array's elements as a parameter.
+func times(all []time.Time) string {
+	quoted := make([]string, len(all))
+	for i, t := range all {
+		quoted[i] = "'" + t.UTC().Format(time.DateTime) + "'"
+	}
+	return "[" + strings.Join(quoted, ",") + "]"
 }
 
 // rendered fills in the database.

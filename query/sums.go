@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"tcpledger/schema"
@@ -26,6 +27,7 @@ type level struct {
 	*schema.Rollup
 	unit     time.Duration // of its rows
 	from, to time.Time
+	behind   []time.Time // what of it is made together and may lack rows
 }
 
 // subject is a table of rows and the rollups that sum it up.
@@ -66,16 +68,16 @@ func (c *Client) planned(ctx context.Context, s *subject, w Window, where *condi
 	}
 	need.keys = slices.Concat(need.keys, where.columns)
 	if p := s.plan(w, where, need, slot, level.pays); p != nil {
-		return p, nil
+		return p, c.lookBehind(ctx, p)
 	}
 	if p := s.plan(w, where, need, slot, level.spares); p != nil && c.crowded(ctx, s, w) {
-		return p, nil
+		return p, c.lookBehind(ctx, p)
 	}
 	if !c.aged(ctx, s, w) {
 		return nil, nil
 	}
 	if p := s.plan(w, where, need, slot, level.answers); p != nil {
-		return p, nil
+		return p, c.lookBehind(ctx, p)
 	}
 	return nil, &AgedError{s.table}
 }
@@ -138,6 +140,29 @@ WHERE bucket >= toStartOfFiveMinutes(%[4]s) AND bucket < %[5]s AND minute >= %[4
 		Crowded bool `ch:"crowded"`
 	}](WithTrace(ctx, func(Question) {}), c, q) // it shows no number
 	return err == nil && answer.Crowded
+}
+
+// lookBehind asks which units of the plan's levels may lack rows: those come from the rows. It is a question of its own, since the server takes
+// longer to understand one with all of this in it than to answer both.
+func (c *Client) lookBehind(ctx context.Context, p *plan) error {
+	q := Question{Name: "which sums lack rows", Parameters: map[string]string{}}
+	var behind []string
+	for i := range p.levels {
+		l := &p.levels[i]
+		q.Parameters[l.Name+"_from"], q.Parameters[l.Name+"_to"] = l.from.Format(time.DateTime), l.to.Format(time.DateTime)
+		behind = append(behind, c.rendered(l.Behind(l.Unit+"("+l.begin()+")", l.end())))
+	}
+	q.SQL = "SELECT [" + strings.Join(behind, ",\n") + "] AS behind"
+	answer, err := one[struct {
+		Behind [][]time.Time `ch:"behind"`
+	}](WithTrace(ctx, func(Question) {}), c, q) // it shows no number
+	if err != nil {
+		return err
+	}
+	for i := range p.levels {
+		p.levels[i].behind = answer.Behind[i]
+	}
+	return nil
 }
 
 func has(r *schema.Rollup, keys, measures []string) bool {
