@@ -75,7 +75,8 @@ func flippedByte(t *testing.T, broker *apachekafka.Broker) {
 	// What the byte is flipped in: the packed messages, the offset of the batch's last message, its checksum.
 	places := map[string]int{"messages": fetchtest.HeadSize + 10, "last": 25, "checksum": 17}
 	for topic := range places {
-		made, err := client.CreateTopics(t.Context(), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: topic, NumPartitions: 1, ReplicationFactor: 1}}})
+		made, err := client.CreateTopics(t.Context(), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: topic, NumPartitions: 1, ReplicationFactor: 1,
+			ConfigEntries: []kafka.ConfigEntry{{ConfigName: "retention.ms", ConfigValue: "-1"}}}}}) // the batches' times are of 1970
 		require.NoError(t, err)
 		require.NoError(t, made.Errors[topic])
 		for _, value := range []string{"before", "bad", "behind"} {
