@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -25,6 +26,23 @@ func stored(t require.TestingT, path, text string) string {
 // released compares text with what was released.
 func released(t require.TestingT, path, text string) {
 	require.Equal(t, stored(t, path, text), text, "%s was released and never changes", path)
+}
+
+// releasedLine compares a line with the one of a file that begins like it. TCPLEDGER_TEST_ADD_GOLDEN=1 adds it when there is none.
+func releasedLine(t require.TestingT, path, begin, line string) {
+	golden, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for known := range strings.Lines(string(golden)) {
+		if strings.HasPrefix(known, begin) {
+			require.Equal(t, strings.TrimSuffix(known, "\n"), line, "%s was released and never changes", begin)
+			return
+		}
+	}
+	if os.Getenv("TCPLEDGER_TEST_ADD_GOLDEN") == "" {
+		require.Fail(t, path+" has no line that begins with "+begin)
+		return
+	}
+	require.NoError(t, os.WriteFile(path, append(golden, line+"\n"...), 0o644))
 }
 
 // generated compares text with a page that comes from the code. TCPLEDGER_TEST_WRITE_GOLDEN=1 writes it anew.
@@ -58,4 +76,14 @@ func TestNoSwitchRewritesWhatWasReleased(t *testing.T) {
 	released(&v, path, "second")
 	require.True(t, v.failed)
 	require.Equal(t, "first", stored(t, path, "second"))
+	require.NoError(t, os.WriteFile(path, []byte("a edition 1, first\n"), 0o644))
+	v = verdict{}
+	releasedLine(&v, path, "a edition 1,", "a edition 1, second")
+	require.True(t, v.failed)
+	releasedLine(t, path, "a edition 2,", "a edition 2, second")
+	t.Setenv("TCPLEDGER_TEST_ADD_GOLDEN", "")
+	v = verdict{}
+	releasedLine(&v, path, "a edition 3,", "a edition 3, third")
+	require.True(t, v.failed, "a line is only added on purpose")
+	require.Equal(t, "a edition 1, first\na edition 2, second\n", stored(t, path, ""))
 }

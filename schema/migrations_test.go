@@ -38,7 +38,7 @@ func TestAnEditionOfAViewNeverChanges(t *testing.T) {
 	views, err := Views(oneServer)
 	require.NoError(t, err)
 	for _, v := range views {
-		released(t, filepath.Join("testdata", fmt.Sprintf("view.%s.%d.sql", v.Name, v.Edition)), v.SQL+";\n")
+		releasedLine(t, filepath.Join("testdata", "editions.txt"), fmt.Sprintf("%s edition %d,", v.Name, v.Edition), v.Name+" "+v.Mark)
 	}
 }
 

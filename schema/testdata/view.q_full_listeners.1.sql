@@ -1,9 +1,0 @@
-CREATE OR REPLACE VIEW tcpledger.q_full_listeners AS
-SELECT host, replaceRegexpOne(toString(local_ip), '^::ffff:(\\d+\\.)', '\\1') AS local, local_port, owner_comm AS owner, any(if(k8s_pod != '', concat(k8s_namespace, '/', k8s_pod), if(container_id != '', container_id, service))) AS place, sum(turned_away) AS turned_away, sum(aborted) AS aborted,
-    max(queued) AS most_queued, max(half_open) AS most_half_open, max(backlog) AS backlog, max(syn_cookies) AS syn_cookies,
-    min(at) AS first_at, max(at) AS last_at
-FROM tcpledger.events FINAL
-WHERE at >= {from:DateTime64(6, 'UTC')} AND at < {to:DateTime64(6, 'UTC')} AND kind = 'listener'
-GROUP BY host, netns, netns_cookie, local_ip, local_port, owner
-ORDER BY turned_away DESC, host, local, local_port, owner
-COMMENT 'Which listeners turned connections away because a queue was full? (edition 1, text 1952d2d534a6)';

@@ -1,8 +1,0 @@
-CREATE OR REPLACE VIEW tcpledger.q_short_connections AS
-SELECT owner_comm AS owner, service_port, role, cause, count() AS endings, countIf(bytes_sent = 0 AND bytes_received = 0) AS without_data,
-    round(median(duration_us) / 1000, 3) AS median_ms, uniqExact(host) AS hosts, uniqExact(remote_ip) AS remotes
-FROM tcpledger.connections FINAL
-WHERE closed_at >= {from:DateTime64(6, 'UTC')} AND closed_at < {to:DateTime64(6, 'UTC')} AND connect_us IS NOT NULL AND duration_us < 1000 * {shorter_than_ms:UInt64}
-GROUP BY owner, service_port, role, cause
-ORDER BY endings DESC, owner, service_port, role, cause
-COMMENT 'Which connections were established and lived less than shorter_than_ms? (edition 1, text 3ec270ef67ed)';
