@@ -18,7 +18,7 @@ func (p *plan) sql(c *Client, need cellColumns) (with, cells string, parameters 
 	columns := strings.Join(slices.Concat(need.keys, []string{p.count}, need.measures), ", ")
 	var behind, parts, coarser []string
 	for _, l := range p.levels {
-		parameters[l.Name+"_from"], parameters[l.Name+"_to"] = l.from.Format(time.DateTime), l.to.Format(time.DateTime)
+		l.bind(parameters)
 		parameters["behind_"+l.Name] = times(l.behind)
 		behind = append(behind, "{behind_"+l.Name+":Array(DateTime('UTC'))} AS behind_"+l.Name)
 		own := slices.Concat([]string{l.within(), l.contains(l.column(), l.Time())}, filter)

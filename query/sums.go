@@ -70,7 +70,7 @@ func (c *Client) planned(ctx context.Context, s *subject, w Window, where *condi
 	if p := s.plan(w, where, need, slot, level.pays); p != nil {
 		return p, c.lookBehind(ctx, p)
 	}
-	if p := s.plan(w, where, need, slot, level.spares); p != nil && c.crowded(ctx, s, w) {
+	if p := s.plan(w, where, need, slot, level.spares); p != nil && c.crowded(ctx, p) {
 		return p, c.lookBehind(ctx, p)
 	}
 	if !c.aged(ctx, s, w) {
@@ -131,11 +131,12 @@ func (l level) spares() bool {
 	return l.unit == time.Minute && l.to.Sub(l.from) >= minCrowdedMinutes*time.Minute
 }
 
-// crowded reports whether the sums know of many rows in the window. If it fails, so does the question itself, which says why.
-func (c *Client) crowded(ctx context.Context, s *subject, w Window) bool {
-	q := Question{"whether rows of " + s.table + " are many", fmt.Sprintf(`SELECT sum(r.%[1]s) > %[2]d AS crowded FROM %[3]s AS r
-WHERE bucket >= toStartOfFiveMinutes(%[4]s) AND bucket < %[5]s AND minute >= %[4]s AND minute < %[5]s%[6]s`,
-		s.count, crowd, c.table(s.oldest), paramFrom, paramTo, s.and), w.parameters()}
+// crowded reports whether the plan's sums are of many rows. If it fails, so does the question itself, which says why.
+func (c *Client) crowded(ctx context.Context, p *plan) bool {
+	l := &p.levels[0]
+	q := Question{"whether rows of " + p.table + " are many", fmt.Sprintf("SELECT sum(r.%s) > %d AS crowded FROM %s AS r WHERE %s AND %s",
+		p.count, crowd, c.table(l.Name), l.within(), l.inside(l.column())), map[string]string{}}
+	l.bind(q.Parameters)
 	answer, err := one[struct {
 		Crowded bool `ch:"crowded"`
 	}](WithTrace(ctx, func(Question) {}), c, q) // it shows no number
@@ -149,7 +150,7 @@ func (c *Client) lookBehind(ctx context.Context, p *plan) error {
 	var behind []string
 	for i := range p.levels {
 		l := &p.levels[i]
-		q.Parameters[l.Name+"_from"], q.Parameters[l.Name+"_to"] = l.from.Format(time.DateTime), l.to.Format(time.DateTime)
+		l.bind(q.Parameters)
 		behind = append(behind, c.rendered(l.Behind(l.Unit+"("+l.begin()+")", l.end())))
 	}
 	q.SQL = "SELECT [" + strings.Join(behind, ",\n") + "] AS behind"
@@ -187,6 +188,11 @@ func (l level) column() string {
 	return "hour"
 }
 
+// bind sets the parameters that begin and end stand for.
+func (l level) bind(parameters map[string]string) {
+	parameters[l.Name+"_from"], parameters[l.Name+"_to"] = l.from.Format(time.DateTime), l.to.Format(time.DateTime)
+}
+
 func (l level) begin() string { return "{" + l.Name + "_from:DateTime('UTC')}" }
 func (l level) end() string   { return "{" + l.Name + "_to:DateTime('UTC')}" }
 
@@ -195,8 +201,13 @@ func (l level) within() string {
 	return fmt.Sprintf("%[1]s >= %[2]s(%[3]s) AND %[1]s < %[4]s", l.Time(), l.Unit, l.begin(), l.end())
 }
 
+// inside is the condition that a unit that begins at moment is of the level.
+func (l level) inside(moment string) string {
+	return fmt.Sprintf("%[1]s >= %[2]s AND %[1]s < %[3]s", moment, l.begin(), l.end())
+}
+
 // contains is the condition that the level answers for a time: moment is an expression for the begin of its unit, and behind for that
 // of what is made anew together.
 func (l level) contains(moment, group string) string {
-	return fmt.Sprintf("%[1]s >= %[2]s AND %[1]s < %[3]s AND NOT has(behind_%[4]s, %[5]s)", moment, l.begin(), l.end(), l.Name, group)
+	return fmt.Sprintf("%s AND NOT has(behind_%s, %s)", l.inside(moment), l.Name, group)
 }
