@@ -80,8 +80,13 @@ func (c *console) ask(ctx context.Context, w query.Window, f query.Filter, live 
 	all.Go(func() { a.latest.rows, a.latest.err = c.client.Latest(ctx, w, f, latestRows) })
 	all.Go(func() { a.events.rows, a.events.err = c.client.Events(ctx, w, f, eventRows, query.Kind, query.Reason) })
 	all.Go(func() { a.losses.rows, a.losses.err = c.client.Losses(ctx, w, f) })
-	all.Go(func() { a.coverage.rows, a.coverage.err = c.client.Coverage(ctx, w, f) })
-	all.Go(func() { a.shared.rows, a.shared.err = c.client.SharedNames(ctx, w, f) })
+	all.Go(func() {
+		if a.shared.rows, a.shared.err = c.client.SharedNames(ctx, w, f); a.shared.err != nil {
+			a.coverage.err = a.shared.err
+			return
+		}
+		a.coverage.rows, a.coverage.err = c.client.Coverage(ctx, w, f, a.shared.rows)
+	})
 	if !live {
 		all.Go(func() {
 			a.audit, a.auditErr = c.client.Audit(ctx, w, query.Filter{Host: f.Host}, query.AuditOptions{Now: time.Now()})

@@ -239,9 +239,7 @@ var questions = map[string]question{
 	"between":  many(between),
 	"verdicts": many(verdicts),
 	"losses":   many(explained),
-	"coverage": many(func(ctx context.Context, c *query.Client, a ask) ([]query.Coverage, error) {
-		return c.Coverage(ctx, a.window, a.filter)
-	}),
+	"coverage": many(covered),
 	"shared": many(func(ctx context.Context, c *query.Client, a ask) ([]query.SharedName, error) {
 		return c.SharedNames(ctx, a.window, a.filter)
 	}),
@@ -291,8 +289,16 @@ type gap struct {
 	To   time.Time `ch:"to"`
 }
 
+func covered(ctx context.Context, c *query.Client, a ask) ([]query.Coverage, error) {
+	shared, err := c.SharedNames(ctx, a.window, a.filter)
+	if err != nil {
+		return nil, err
+	}
+	return c.Coverage(ctx, a.window, a.filter, shared)
+}
+
 func gaps(ctx context.Context, c *query.Client, a ask) ([]gap, error) {
-	hosts, err := c.Coverage(ctx, a.window, a.filter)
+	hosts, err := covered(ctx, c, a)
 	var out []gap
 	for _, host := range hosts {
 		for _, w := range host.Gaps(a.window) {

@@ -61,25 +61,25 @@ func (c Coverage) Gaps(w Window) []Window {
 
 // Coverage says for each host how much of the window its checkpoints vouch for, the least covered first. It looks at the
 // checkpoints up to a day before and after the window. Hosts that have endings and no checkpoint are in the answer too. Machines that share
-// a name in the window do not cover for each other: each boot is by itself.
-func (c *Client) Coverage(ctx context.Context, w Window, f Filter) ([]Coverage, error) {
+// a name in the window, as SharedNames says, do not cover for each other: each boot is by itself.
+func (c *Client) Coverage(ctx context.Context, w Window, f Filter, shared []SharedName) ([]Coverage, error) {
 	checkpoints := &condition{parts: []string{"at >= " + paramFrom + " - INTERVAL 1 DAY AND at < " + paramTo + " + INTERVAL 1 DAY"}, parameters: w.parameters()}
 	checkpoints.text("host", f.Host)
-	shared := fmt.Sprintf("host IN (SELECT name FROM %s(from = %s, to = %s) WHERE shared = 'name' AND at_once > 1)", c.table("shared_names"), paramFrom, paramTo)
+	checkpoints.parameters["shared"] = namesAtOnce(shared)
 	return ask[Coverage](ctx, c, Question{"coverage of each host", fmt.Sprintf(`SELECT toString(host) AS host, boot, max(until) AS last, toString(argMax(ended, until)) AS phase,
     arraySort(groupArrayIf([since, until], until >= %s AND since < %s)) AS sessions
 FROM
 (
-    SELECT host, if(%s, toString(boot_id), '') AS boot, min(at) AS since, max(at) AS until, argMax(phase, at) AS ended
+    SELECT host, if(has({shared:Array(String)}, host), toString(boot_id), '') AS boot, min(at) AS since, max(at) AS until, argMax(phase, at) AS ended
     FROM %s
     WHERE %s
     GROUP BY host, boot_id, session
     UNION ALL
     SELECT DISTINCT host, '' AS boot, toDateTime64(0, 6, 'UTC') AS since, since AS until, '' AS ended
     FROM %s
-    WHERE %s AND NOT %s
+    WHERE %s AND NOT has({shared:Array(String)}, host)
 )
 GROUP BY host, boot
 ORDER BY last, host, boot
-LIMIT %d`, paramFrom, paramTo, shared, c.table("checkpoints"), checkpoints, c.table("connections"), within("closed_at", w).text("host", f.Host), shared, maxRows), checkpoints.parameters})
+LIMIT %d`, paramFrom, paramTo, c.table("checkpoints"), checkpoints, c.table("connections"), within("closed_at", w).text("host", f.Host), maxRows), checkpoints.parameters})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tcpledger/internal/text"
+	"tcpledger/schema"
 )
 
 // SharedName is a name of hosts or a machine id that more than one machine had. AtOnce is how many of them were up at the same time; 1 is
@@ -35,6 +36,18 @@ func (c *Client) SharedNames(ctx context.Context, w Window, f Filter) ([]SharedN
 FROM %s(from = {from:String}, to = {to:String})%s
 ORDER BY shared DESC, at_once DESC, name
 LIMIT %d`, c.table("shared_names"), where, maxRows), parameters})
+}
+
+// namesAtOnce is a parameter: the names that machines have at the same time. The server reads an array as it stands, not as a field of a TSV
+// file.
+func namesAtOnce(shared []SharedName) string {
+	var quoted []string
+	for i := range shared {
+		if s := &shared[i]; s.Shared == "name" && s.AtOnce > 1 {
+			quoted = append(quoted, schema.Quote(s.Name))
+		}
+	}
+	return "[" + strings.Join(quoted, ",") + "]"
 }
 
 // maxNamed is as many boots or hosts as a sentence has.

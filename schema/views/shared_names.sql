@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- edition 1: Host names and machine ids that more than one machine had, from one time to another
+-- edition 2: Host names and machine ids that more than one machine had, from one time to another
 --
 -- A machine has one boot at a time. Boots of one name that were up at once are machines of one name; boots of one machine id that were
 -- up at once are clones. at_once says how many; machine_ids says how many ids the machines of a name had, one after the other too.
@@ -38,11 +38,10 @@ FROM
         min(since_ns) AS first_ns, max(until_ns) AS last_ns
     FROM
     (
-        SELECT 'name' AS shared, host AS name, host, boot_id, since_ns, until_ns, heard_first, heard_last, machine FROM known
-        UNION ALL
-        SELECT 'machine_id', toString(assumeNotNull(machine)), host, boot_id, since_ns, until_ns, heard_first, heard_last, machine
-        FROM known WHERE machine IS NOT NULL
-        LIMIT 1 BY machine, boot_id
+        SELECT known.*, what.1 AS shared, what.2 AS name FROM known
+        ARRAY JOIN [('name', host), ('machine_id', ifNull(toString(machine), ''))] AS what
+        WHERE name != ''
+        LIMIT 1 BY shared, name, boot_id
     )
     GROUP BY shared, name
     HAVING count() > 1

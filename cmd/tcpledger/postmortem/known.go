@@ -44,7 +44,7 @@ func (c *coverage) covered() bool {
 // they promise.
 func known(ctx context.Context, a *asked) []report.Section {
 	var c coverage
-	hosts, err := a.client.Coverage(ctx, a.Window, a.Filter)
+	hosts, err := covered(ctx, a)
 	c.hosts, c.err = len(hosts), err
 	for _, h := range hosts {
 		if open, ok := openOf(h, a.Window); ok {
@@ -56,6 +56,14 @@ func known(ctx context.Context, a *asked) []report.Section {
 	}
 	audited, auditErr := audit(ctx, a)
 	return []report.Section{final(&c, audited, auditErr), notYetKnown(&c, a), notWatched(&c, a), auditSection(&c, audited, auditErr)}
+}
+
+func covered(ctx context.Context, a *asked) ([]query.Coverage, error) {
+	shared, err := a.client.SharedNames(ctx, a.Window, a.Filter)
+	if err != nil {
+		return nil, err
+	}
+	return a.client.Coverage(ctx, a.Window, a.Filter, shared)
 }
 
 func openOf(c query.Coverage, w query.Window) (Open, bool) {

@@ -186,7 +186,7 @@ func TestAPartFails(t *testing.T) {
 	require.Contains(t, out, "13 connections ended on 2 hosts")
 	require.Regexp(t, `(?m)^EVENTS  no answer: ask events by kind, reason: code: 60`, out)
 	require.Regexp(t, `(?m)^LOSSES  no answer: ask losses: code: 60`, out)
-	require.Regexp(t, `(?m)^NOT YET KNOWN  no answer: ask coverage of each host: code: 60`, out)
+	require.Regexp(t, `(?m)^NOT YET KNOWN  no answer: ask names that machines share: code: 60`, out)
 	require.Contains(t, out, "\n-- endings by code path\nSET param_from", "the SQL of a question that failed is shown too")
 
 	drop("connections")
