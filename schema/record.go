@@ -92,7 +92,7 @@ type Connection struct {
 
 // Event is a record of something that happened to a connection or to a packet: a reset, a drop, an error, …
 // Reason is the kernel's name beside its raw number, of a retransmit what WhyRetransmitted says of it. Length is the payload in bytes, TCPFlags the header's flag byte.
-// StateUS is how long a lingering socket had been in its state, absent if the agent does not know when it began.
+// StateUS is how long a lingering socket had been in its state, at least so long if it is older than the agent.
 type Event struct {
 	Kind Kind
 	Identity

@@ -12,9 +12,6 @@ import (
 	"tcpledger/schema"
 )
 
-// tcpFlagSyn is the SYN bit of a header's flag byte.
-const tcpFlagSyn = 0x02
-
 // reasonOnLinger is the kernel's name of the reset reason that tells two of its abort counters apart.
 const reasonOnLinger = "TCP_ABORT_ON_LINGER"
 
@@ -23,7 +20,7 @@ func derive(rows []*schema.Connection, events func(schema.Kind) []*schema.Event)
 	book := map[string]int64{}
 	synacks := events(schema.KindRetransmitSynack)
 	for _, e := range events(schema.KindRetransmit) {
-		if e.TCPFlags&tcpFlagSyn != 0 {
+		if e.TCPFlags&schema.TCPFlagSYN != 0 {
 			book["TcpExtTCPSynRetrans"]++
 		}
 	}
