@@ -88,6 +88,7 @@ func (p *partition) fetch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer answer.Release()
 	p.highWatermark.Store(answer.HighWatermark)
 	p.setLag()
 	for batch, err := range answer.Batches() {

@@ -124,7 +124,7 @@ func (w *wire) uint(size int) uint64 {
 
 // bytes reads n bytes; the caller has checked n.
 func (w *wire) bytes(n int64) []byte {
-	b := make([]byte, n)
+	b := buffer(n)
 	w.read(b)
 	return b
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -44,6 +45,26 @@ type Answer struct {
 	LogStart      int64
 	Records       []byte
 	TooLarge      bool // Records is only the beginning of an answer of more than MaxAnswer bytes
+}
+
+// buffers are those of answers that were released. Without them each answer is garbage of its size, and a collector that is slow
+// lets the heap grow by one for each partition.
+var buffers sync.Pool
+
+// Release gives the memory of Records to another answer. The batches of the answer cannot be read any more; their records can.
+func (a *Answer) Release() {
+	if records := a.Records; cap(records) > 0 {
+		a.Records = nil
+		buffers.Put(&records)
+	}
+}
+
+// buffer gives n bytes, those of a released answer if they are enough.
+func buffer(n int64) []byte {
+	if b, ok := buffers.Get().(*[]byte); ok && int64(cap(*b)) >= n {
+		return (*b)[:n]
+	}
+	return make([]byte, n)
 }
 
 // slack is what a broker may take to answer beyond MaxWait.
