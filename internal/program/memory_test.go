@@ -17,14 +17,14 @@ func TestMemoryIsKeptWithinTheBoundAndTheControlGroup(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(before)
 	m := Memory{Heap: 160 * mib, Outside: 100 * mib}
-	require.EqualValues(t, (100+200+40)*mib, m.Bound())
+	require.EqualValues(t, (100+160+20+20+40)*mib, m.Bound())
 	cases := map[string]struct {
 		group uint64
 		want  int64
 		said  string
 	}{
-		"no control group":   {0, 200 * mib, `level=INFO msg=memory bound="340 MiB"` + "\n"},
-		"one with room":      {1000 * mib, 200 * mib, `level=INFO msg=memory bound="340 MiB" control_group_limit="1000 MiB"` + "\n"},
+		"no control group":   {0, 180 * mib, `level=INFO msg=memory bound="340 MiB"` + "\n"},
+		"one with room":      {1000 * mib, 180 * mib, `level=INFO msg=memory bound="340 MiB" control_group_limit="1000 MiB"` + "\n"},
 		"one that is tight":  {300 * mib, 130 * mib, `level=WARN msg="the settings allow more memory than the control group: lower them or raise its limit" bound="340 MiB" control_group_limit="300 MiB"` + "\n"},
 		"one that is hardly": {50 * mib, 40 * mib, `level=WARN`},
 	}
