@@ -35,7 +35,7 @@ func sessionsThatEnd(t *testing.T, broker *apachekafka.Broker) {
 		time.Sleep(pause)
 	}
 	require.Greater(t, sent, 20)
-	require.Zero(t, w.failed.Load(), "connections that the broker closed")
+	require.Zero(t, w.closed(time.Now()), "connections that the broker closed")
 	require.Equal(t, 1.0, testutil.ToFloat64(c.metrics.generations), "rebalances")
 	require.Zero(t, w.lines.Count("level="), w.lines.String())
 }

@@ -7,8 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"sync"
-	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
@@ -20,11 +20,11 @@ import (
 
 // watched sees the connections of a consumer, and what it logs.
 type watched struct {
-	lines  logged.Text
-	failed atomic.Int64 // reads that failed: the broker closed the connection
+	lines logged.Text
 
-	mu   sync.Mutex
-	open []net.Conn
+	mu     sync.Mutex
+	open   []net.Conn
+	failed []time.Time // when the connection was made, for each read that failed: the broker closed the connection
 }
 
 type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
@@ -38,7 +38,7 @@ func (w *watched) dial(dial dialFunc) dialFunc {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.open = append(w.open, conn)
-		return watchedConn{conn, &w.failed}, nil
+		return watchedConn{conn, w, time.Now()}, nil
 	}
 }
 
@@ -52,15 +52,30 @@ func (w *watched) cut() {
 	w.open = nil
 }
 
+// closed counts the connections made before a time that the broker closed.
+func (w *watched) closed(before time.Time) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, made := range w.failed {
+		if made.Before(before) {
+			n++
+		}
+	}
+	return n
+}
+
 type watchedConn struct {
 	net.Conn
-	failed *atomic.Int64
+	watched *watched
+	made    time.Time
 }
 
 func (w watchedConn) Read(b []byte) (int, error) {
 	n, err := w.Conn.Read(b)
 	if err != nil {
-		w.failed.Add(1)
+		w.watched.mu.Lock()
+		defer w.watched.mu.Unlock()
+		w.watched.failed = append(w.watched.failed, w.made)
 	}
 	return n, err
 }
