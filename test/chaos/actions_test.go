@@ -4,11 +4,8 @@ package chaos
 
 import (
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 
-	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
+	"tcpledger/test/lab"
 )
 
 // action is something bad that happens to a part, and its end.
@@ -44,28 +41,16 @@ func (s *stack) actions(random *rand.Rand) (all []action) {
 // fill takes all the room of the part's disk.
 func (p *part) fill() {
 	p.t.Helper()
-	file, err := os.OpenFile(p.filler(), os.O_CREATE|os.O_WRONLY, 0o600)
-	require.NoError(p.t, err)
-	defer func() { require.NoError(p.t, file.Close()) }()
 	p.down = p.down || p.dies
-	size := int64(0)
-	for piece := int64(1 << 30); piece >= 4096; {
-		if unix.Fallocate(int(file.Fd()), 0, size, piece) == nil {
-			size += piece
-		} else {
-			piece /= 2
-		}
-	}
+	lab.FillDisk(p.t, p.disk)
 }
 
 // empty gives the room back. A broker has ended by then, or is ended.
 func (p *part) empty() {
 	p.t.Helper()
-	require.NoError(p.t, os.Remove(p.filler()))
+	lab.EmptyDisk(p.t, p.disk)
 	if p.dies {
 		p.kill()
 		p.start()
 	}
 }
-
-func (p *part) filler() string { return filepath.Join(p.disk, "filler") }

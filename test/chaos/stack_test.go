@@ -14,7 +14,6 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"tcpledger/internal/devstack/child"
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
@@ -94,7 +93,7 @@ func (s *stack) startBrokers() {
 	var hosts []*lab.Host
 	var dirs, addrs []string
 	for _, name := range []string{"broker1", "broker2", "broker3"} {
-		hosts, dirs = append(hosts, s.net.Host(s.t, name)), append(dirs, disk(s.t, "3g"))
+		hosts, dirs = append(hosts, s.net.Host(s.t, name)), append(dirs, lab.Disk(s.t, "3g"))
 	}
 	nodes := apachekafka.NewCluster(s.t, hosts, dirs)
 	for i, n := range nodes {
@@ -116,7 +115,7 @@ func (s *stack) startBrokers() {
 func (s *stack) startClickHouse() {
 	s.t.Helper()
 	options := clickhousetest.Options(s.t)
-	options.DataDir = disk(s.t, "3g")
+	options.DataDir = lab.Disk(s.t, "3g")
 	p := s.add("clickhouse", func(*part) *child.Process { return clickhousetest.StartAt(s.t, options).Process })
 	p.disk = options.DataDir
 	s.local = port.Join(options.TCPPort)
@@ -129,22 +128,13 @@ func (s *stack) startClickHouse() {
 
 func (s *stack) startAgent(name string) {
 	s.t.Helper()
-	state, pins := disk(s.t, "256m"), lab.Pins(s.t)
+	state, pins := lab.Disk(s.t, "256m"), lab.Pins(s.t)
 	p := s.add("agent "+name, func(p *part) *child.Process {
 		return p.run("agent", "--brokers", s.brokers, "--listen", "", "--symbols-delay", "0s", "--host-id", name, "--pins", pins,
 			"--journal", state, "--spool", filepath.Join(state, "spool"), "--spool-bytes", "192MiB")
 	})
 	p.disk, p.pins, p.spool = state, pins, filepath.Join(state, "spool")
 	s.agents = append(s.agents, p)
-}
-
-// disk mounts a file system of that size in memory until the test ends.
-func disk(t testing.TB, size string) string {
-	t.Helper()
-	dir := t.TempDir()
-	require.NoError(t, unix.Mount("disk", dir, "tmpfs", 0, "mode=0700,size="+size))
-	t.Cleanup(func() { require.NoError(t, unix.Unmount(dir, unix.MNT_DETACH)) })
-	return dir
 }
 
 // awaitRows waits until each agent has a row of what happened after that time, and returns how long that took.

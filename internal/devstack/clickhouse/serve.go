@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -63,15 +64,24 @@ func Serve(o Options, input io.Reader) error {
 	}()
 	select {
 	case <-engine.Done():
-		if err := engine.Err(); err != nil {
-			return err
-		}
-		return errors.New("the engine ended by itself")
+		return whyEnded(engine.Err())
 	case err := <-ended:
 		stopping, cancel := context.WithTimeout(context.Background(), stopWithin)
 		defer cancel()
 		return errors.Join(err, engine.Stop(stopping))
 	}
+}
+
+// whyEnded says why an engine ended that nobody ended.
+func whyEnded(err error) error {
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return errors.New("the engine ended by itself")
+	case errors.As(err, &exit) && exit.ExitCode() == chdb.ExitFailedWrite:
+		return errors.New("the engine ended because it could not write: its disk is broken")
+	}
+	return err
 }
 
 // firstSocket is the descriptor of the first of the two sockets that this process gets from Start: native, then HTTP.

@@ -17,6 +17,12 @@ import (
 // commandName is the hidden command that is `clickhouse local`.
 const commandName = "embedded-chdb"
 
+// ExitFailedWrite is the exit code of the command if the disk is broken, so that a write fails.
+const ExitFailedWrite = 74
+
+// entry is the library's function that is `clickhouse local`.
+const entry = "chdb_query_cmdline"
+
 // Args are the arguments of this program that run the library at path as `clickhouse local` with args.
 func Args(path string, args ...string) []string {
 	return append([]string{commandName, "--", path}, args...)
@@ -42,8 +48,11 @@ func run(path string, argv []string) error {
 	if err != nil {
 		return fmt.Errorf("loading ClickHouse: %w", err)
 	}
-	symbol, err := purego.Dlsym(library, "chdb_query_cmdline")
+	symbol, err := purego.Dlsym(library, entry)
 	if err != nil {
+		return fmt.Errorf("loading ClickHouse: %w", err)
+	}
+	if err := writeCarefully(library, path); err != nil {
 		return fmt.Errorf("loading ClickHouse: %w", err)
 	}
 	var local func(argc int32, argv unsafe.Pointer) unsafe.Pointer
