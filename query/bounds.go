@@ -10,6 +10,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"tcpledger/internal/text"
+	"tcpledger/schema"
 )
 
 // ReadingAtMost returns a client whose questions are refused, before they begin, if they would read more rows than that.
@@ -55,6 +56,9 @@ func (c *Client) failed(q Question, err error) error {
 	var e *clickhouse.Exception
 	if errors.As(err, &e) && bounds[e.Code] != "" {
 		return &TooLargeError{q.Name, bounds[e.Code], err}
+	}
+	if e != nil && schema.Damaged(e.Code) {
+		return fmt.Errorf("ask %s: %s: %w", q.Name, schema.DamageHint, err)
 	}
 	return fmt.Errorf("ask %s: %w", q.Name, err)
 }

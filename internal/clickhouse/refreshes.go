@@ -56,7 +56,7 @@ func (db *DB) Refreshes(ctx context.Context) (map[string]Refresh, error) {
 			var seconds int64
 			sql := strings.NewReplacer("{db}", db.Name, "{local}", "").Replace(r.Waiting())
 			if err := db.QueryRow(ctx, sql).Scan(&state.Waiting, &seconds); err != nil {
-				return nil, fmt.Errorf("look at what waits for %s: %w", r.Name, err)
+				return nil, fmt.Errorf("look at what waits for %s: %w", r.Name, hinted(err))
 			}
 			state.Lag = time.Duration(seconds) * time.Second
 			out[r.Name] = state
