@@ -25,6 +25,7 @@ type options struct {
 	clickhouse clickhouse.Flags
 	rebuild    bool
 	shrink     bool
+	mend       bool
 	window     window.Flags
 	only       []string
 }
@@ -41,15 +42,20 @@ to be computed. ClickHouse does that by itself.
 With --rebuild it computes the rollups of a window anew from their rows, whatever they hold. Rows stay as they are. Five minutes or
 an hour whose count would become less keep what they have, since their rows may have aged out; --shrink lets the count become less.
 
+With --mend it reads every part of the rollups, and of the notes of what to compute. It sets aside what ClickHouse cannot read, and lets
+it be computed anew.
+
 ` + window.Help,
 		Example: `  tcpledger rollups
   tcpledger rollups --rebuild --from 2026-11-01 --to 2026-12-01
-  tcpledger rollups --rebuild --from -1d --rollup closes_1m --rollup closes_1h`,
+  tcpledger rollups --rebuild --from -1d --rollup closes_1m --rollup closes_1h
+  tcpledger rollups --mend`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd, time.Now()) },
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.rebuild, "rebuild", false, "compute the window's rollups anew")
+	flags.BoolVar(&o.mend, "mend", false, "set broken parts aside and compute anew what they held")
 	o.window.Register(flags)
 	flags.Lookup("from").Usage = "first `time` of the window to rebuild"
 	flags.BoolVar(&o.shrink, "shrink", false, "let counts become less; not for times whose rows may have aged out")
@@ -71,9 +77,12 @@ func (o *options) run(cmd *cobra.Command, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if o.rebuild {
+	switch {
+	case o.mend:
+		err = mend(cmd.Context(), cmd.OutOrStdout(), db)
+	case o.rebuild:
 		err = rebuild(cmd.Context(), cmd.OutOrStdout(), db, chosen, w, o.shrink)
-	} else {
+	default:
 		err = show(cmd.Context(), cmd.OutOrStdout(), db, chosen)
 	}
 	return errors.Join(err, db.Close())
@@ -82,6 +91,8 @@ func (o *options) run(cmd *cobra.Command, now time.Time) error {
 // rebuilt is the window to rebuild.
 func (o *options) rebuilt(now time.Time) (query.Window, error) {
 	switch {
+	case o.mend && (o.rebuild || len(o.only) > 0):
+		return query.Window{}, errors.New("--mend goes without --rebuild and --rollup")
 	case !o.rebuild && (o.window.From != "" || o.window.To != "" || o.shrink):
 		return query.Window{}, errors.New("--from, --to and --shrink go with --rebuild")
 	case !o.rebuild:
@@ -129,6 +140,23 @@ func rebuild(ctx context.Context, out io.Writer, db *clickhouse.DB, chosen []*sc
 		}
 	}
 	return nil
+}
+
+func mend(ctx context.Context, out io.Writer, db *clickhouse.DB) error {
+	found := 0
+	err := db.Mend(ctx, func(b clickhouse.Broken) {
+		found++
+		_, _ = fmt.Fprintf(out, "%s: %s: %s\n", b.Table, b.Part, text.Line(b.Why, maxError))
+	})
+	switch {
+	case err != nil:
+		return err
+	case found == 0:
+		_, err = fmt.Fprintln(out, "no part is broken")
+	default:
+		_, err = fmt.Fprintln(out, "What they held is computed anew in the background: tcpledger rollups shows how much waits.")
+	}
+	return err
 }
 
 func show(ctx context.Context, out io.Writer, db *clickhouse.DB, chosen []*schema.Rollup) error {

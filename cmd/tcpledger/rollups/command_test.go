@@ -49,6 +49,10 @@ func TestRollups(t *testing.T) {
 	require.Zero(t, code, out)
 	require.Contains(t, out, "closes_1m: no rows in the window")
 
+	code, out = run("--mend")
+	require.Zero(t, code, out)
+	require.Contains(t, out, "no part is broken")
+
 	require.NoError(t, db.Exec(t.Context(), "DROP VIEW tcpledger.paths_1h_refresh"))
 	_, out = run()
 	require.Regexp(t, `(?m)^paths_1h .* its view is missing: tcpledger migrate --apply`, out)
@@ -56,6 +60,7 @@ func TestRollups(t *testing.T) {
 	for want, args := range map[string][]string{
 		"want the first time to rebuild":   {"--rebuild"},
 		"go with --rebuild":                {"--from", "-1d"},
+		"--mend goes without":              {"--mend", "--rebuild"},
 		`no rollup "closes_1d": one of`:    {"--rollup", "closes_1d"},
 		"--from: \"yesterday\" is no time": {"--rebuild", "--from", "yesterday"},
 	} {
