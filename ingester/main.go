@@ -74,6 +74,7 @@ func run(cmd *cobra.Command, f *flags) error {
 	defer func() { _ = watch.Close() }()
 	rollups := refreshes.New(watch, program.NewOutage(log, "clickhouse (rollups)"), registry)
 	health.Add("rollups", rollups.Err)
+	health.Add("parts", rollups.Broken)
 	rows := store.New(native, db.Name, clickhouseDown, registry)
 	ingest := pipeline.New(pipeline.Config{Consumer: consumer, Store: rows, SymbolsStored: symbols.Stored,
 		FlushInterval: f.flushInterval, FlushRows: f.flushRows, Log: log, Registry: registry})

@@ -31,11 +31,13 @@ type Job struct {
 	db      *clickhouse.DB
 	outage  retry.Outage
 	failing atomic.Pointer[string]
+	broken  atomic.Pointer[string]
 
 	failed  *prometheus.GaugeVec
 	waiting *prometheus.GaugeVec
 	lag     *prometheus.GaugeVec
 	storms  *prometheus.GaugeVec
+	aside   *prometheus.GaugeVec
 }
 
 // New makes the job. It asks by db; outage hears of questions that fail.
@@ -50,6 +52,7 @@ func New(db *clickhouse.DB, outage retry.Outage, registry prometheus.Registerer)
 		waiting: gauge("rollup_waiting", "rollup", "Five minutes, or hours, that got rows since they were computed."),
 		lag:     gauge("rollup_lag_seconds", "rollup", "Age of the oldest note of rows that the rollup does not have yet; a minute is normal."),
 		storms:  gauge("storm_excess", "what", "How many more than expected there are so far in a storm that goes on; absent without one. Each ingester says the same."),
+		aside:   gauge("broken_parts", "table", "Parts that ClickHouse set aside since it cannot read them: their rows are missing. Absent without one."),
 	}
 }
 
@@ -57,8 +60,13 @@ func New(db *clickhouse.DB, outage retry.Outage, registry prometheus.Registerer)
 func (j *Job) Run(ctx context.Context) error { return jobs.Run(ctx, j, schedule, nil, j.outage) }
 
 // Err says which views fail.
-func (j *Job) Err() error {
-	if text := j.failing.Load(); text != nil && *text != "" {
+func (j *Job) Err() error { return said(&j.failing) }
+
+// Broken says which parts ClickHouse set aside.
+func (j *Job) Broken() error { return said(&j.broken) }
+
+func said(text *atomic.Pointer[string]) error {
+	if text := text.Load(); text != nil && *text != "" {
 		return fmt.Errorf("%s", *text)
 	}
 	return nil
@@ -68,6 +76,9 @@ func (j *Job) Err() error {
 func (j *Job) Pass(ctx context.Context) (changed bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, maxAnswer)
 	defer cancel()
+	if err := j.lookForBroken(ctx); err != nil {
+		return false, err
+	}
 	states, err := j.db.Refreshes(ctx)
 	if err != nil {
 		return false, err
@@ -97,6 +108,32 @@ func (j *Job) Pass(ctx context.Context) (changed bool, err error) {
 	text := strings.Join(failing, "; ")
 	j.failing.Store(&text)
 	return false, j.lookForStorms(ctx)
+}
+
+// maxNamed bounds the broken parts that health names.
+const maxNamed = 3
+
+// lookForBroken shows the parts that are set aside, and those only.
+func (j *Job) lookForBroken(ctx context.Context) error {
+	parts, err := j.db.SetAside(ctx)
+	if err != nil {
+		return err
+	}
+	j.aside.Reset()
+	var named []string
+	for _, p := range parts {
+		j.aside.WithLabelValues(p.Table).Inc()
+		named = append(named, p.String())
+	}
+	if more := len(named) - maxNamed; more > 0 {
+		named = append(named[:maxNamed], fmt.Sprintf("and %d more", more))
+	}
+	text := strings.Join(named, "; ")
+	if text != "" {
+		text = schema.DamageHint + ": " + text
+	}
+	j.broken.Store(&text)
+	return nil
 }
 
 // lookForStorms shows the storms that go on, and those only.

@@ -4,6 +4,8 @@ package refreshes
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +60,31 @@ func TestAFailingViewIsSeen(t *testing.T) {
 	look()
 	require.False(t, strings.Contains(text(job), "closes_1m: "), text(job))
 	require.Zero(t, testutil.ToFloat64(job.waiting.WithLabelValues("closes_1m")))
+}
+
+// A part that ClickHouse set aside is in the job's health and in the metrics until somebody removes it.
+func TestABrokenPartIsSeen(t *testing.T) {
+	options := clickhousetest.Options(t)
+	_, db := tables.Make(t, clickhousetest.StartAt(t, options).Addr(), schema.Database)
+	registry := prometheus.NewRegistry()
+	job := New(db, nil, registry)
+	_, err := job.Pass(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, job.Broken())
+	var path string
+	require.NoError(t, db.QueryRow(t.Context(), "SELECT data_paths[1] FROM system.tables WHERE database = 'tcpledger' AND name = 'connections'").Scan(&path))
+	_, below, _ := strings.Cut(path, "/store/")
+	aside := filepath.Join(options.DataDir, "store", below, "detached", "broken-on-start_20261128_1_4_1")
+	require.NoError(t, os.MkdirAll(aside, 0o755))
+	_, err = job.Pass(t.Context())
+	require.NoError(t, err)
+	require.ErrorContains(t, job.Broken(), "connections: ")
+	require.EqualValues(t, 1, testutil.ToFloat64(job.aside.WithLabelValues("connections")))
+	require.NoError(t, os.Remove(aside))
+	_, err = job.Pass(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, job.Broken())
+	require.Zero(t, testutil.CollectAndCount(registry, "tcpledger_ingester_broken_parts"))
 }
 
 // A storm that goes on is in the metrics with how many more than expected there are, until it is over.
