@@ -84,8 +84,14 @@ func TestClickHouseUsers(t *testing.T) {
 	s.denied(t, "tcpledger_migrator", "CREATE DATABASE elsewhere", "SELECT * FROM system.processes", "CREATE USER more",
 		"SELECT * FROM file('/etc/passwd', 'LineAsString')", "SELECT * FROM url('http://127.0.0.1/', 'LineAsString')")
 
+	out, err = s.as(t, "tcpledger_migrator", "rollups", "--mend")
+	require.NoError(t, err, out)
+	require.Contains(t, out, "no part is broken")
+
 	// The writer stores and reads, and changes no table. That ingesters need no more: TestLeastGrants.
 	code, answer := s.ask(t, "tcpledger", "INSERT INTO tcpledger.hosts (host) VALUES ('a')")
+	require.Equal(t, http.StatusOK, code, answer)
+	code, answer = s.ask(t, "tcpledger", "SELECT count() FROM system.detached_parts WHERE database = 'tcpledger'")
 	require.Equal(t, http.StatusOK, code, answer)
 	s.denied(t, "tcpledger", "TRUNCATE TABLE tcpledger.hosts", "ALTER TABLE tcpledger.hosts DELETE WHERE 1", "DROP TABLE tcpledger.hosts",
 		"CREATE TABLE tcpledger.x (a UInt8) ENGINE = Memory", "SELECT * FROM system.processes", "SELECT * FROM file('/etc/passwd', 'LineAsString')")
