@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol/offsetcommit"
 )
 
 // Generation is the time between two rebalances of the group: the partitions that this member has in it, and their messages.
@@ -33,6 +34,8 @@ func (c *Consumer) start(joined *kafka.Generation, o origins) *Generation {
 				c.config.Log.Warn("reading a partition from its beginning", "why", why, "topic", topic, "partition", a.ID, "committed", a.Offset)
 				c.metrics.anew.WithLabelValues(topic).Inc()
 				p.next = kafka.FirstOffset
+			} else if epoch := o.stored[topic][a.ID].epoch; epoch > 0 {
+				p.epochs.read(a.Offset-1, epoch)
 			}
 			p.committed.Store(p.next)
 			g.partitions[topic][a.ID] = p
@@ -84,27 +87,41 @@ func (g *Generation) Commit(offsets map[string]map[int]int64) error {
 // commitTimeout bounds one commit.
 const commitTimeout = 10 * time.Second
 
-// commit stores offsets with the ids of their topics. It fails once the generation is over.
+// commit stores offsets with the ids of their topics and the epochs of what is before them, in the terms of the protocol: kafka-go's
+// own request leaves epochs out. It fails once the generation is over.
 func (g *Generation) commit(offsets map[string]map[int]int64) error {
 	ctx, cancel := context.WithTimeout(g.ended, commitTimeout)
 	defer cancel()
-	request := &kafka.OffsetCommitRequest{GroupID: g.joined.GroupID, GenerationID: int(g.joined.ID), MemberID: g.joined.MemberID,
-		Topics: map[string][]kafka.OffsetCommit{}}
+	request := &offsetcommit.Request{GroupID: g.joined.GroupID, GenerationID: g.joined.ID, MemberID: g.joined.MemberID, RetentionTimeMs: brokersChoice}
 	for topic, partitions := range offsets {
+		t := offsetcommit.RequestTopic{Name: topic}
 		for id, offset := range partitions {
-			request.Topics[topic] = append(request.Topics[topic], kafka.OffsetCommit{Partition: id, Offset: offset, Metadata: g.origins.of(topic, id)})
+			t.Partitions = append(t.Partitions, offsetcommit.RequestPartition{PartitionIndex: int32(id), CommittedOffset: offset,
+				CommitTimestamp: brokersChoice, CommittedLeaderEpoch: g.epochBefore(topic, id, offset), CommittedMetadata: g.origins.of(topic, id)})
 		}
+		request.Topics = append(request.Topics, t)
 	}
-	answer, err := g.consumer.client.OffsetCommit(ctx, request)
+	answer, err := g.consumer.config.Transport.RoundTrip(ctx, g.consumer.client.Addr, request)
 	if err != nil {
 		return err
 	}
-	for topic, partitions := range answer.Topics {
-		for _, p := range partitions {
-			if p.Error != nil {
-				return fmt.Errorf("partition %d of %s: %w", p.Partition, topic, p.Error)
+	for _, topic := range answer.(*offsetcommit.Response).Topics {
+		for _, p := range topic.Partitions {
+			if p.ErrorCode != 0 {
+				return fmt.Errorf("partition %d of %s: %w", p.PartitionIndex, topic.Name, kafka.Error(p.ErrorCode))
 			}
 		}
 	}
 	return nil
+}
+
+// brokersChoice leaves a time to the broker.
+const brokersChoice = -1
+
+// epochBefore gives the epoch of the last message before an offset.
+func (g *Generation) epochBefore(topic string, id int, offset int64) int32 {
+	if p := g.partitions[topic][id]; p != nil {
+		return p.epochs.before(offset)
+	}
+	return unknownEpoch
 }

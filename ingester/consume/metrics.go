@@ -9,6 +9,7 @@ type metrics struct {
 	skipped      *prometheus.CounterVec
 	unreadable   *prometheus.CounterVec
 	anew         *prometheus.CounterVec
+	rewritten    *prometheus.CounterVec
 	generations  prometheus.Counter
 	commitErrors prometheus.Counter
 }
@@ -24,6 +25,8 @@ func newMetrics(registry prometheus.Registerer, topics []string) *metrics {
 			Help: "Offsets of batches that nobody can read; each batch is a dead letter."}, []string{"topic"}),
 		anew: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tcpledger_ingester_partitions_anew_total",
 			Help: "Partitions that were read from their beginning again: their topic was made anew, or ClickHouse was."}, []string{"topic"}),
+		rewritten: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tcpledger_ingester_partitions_rewritten_total",
+			Help: "Times that a broker was elected which lacked messages that were read; what it wrote in their place is read."}, []string{"topic"}),
 		generations: prometheus.NewCounter(prometheus.CounterOpts{Name: "tcpledger_ingester_rebalances_total",
 			Help: "Generations of the consumer group that this ingester was a member of."}),
 		commitErrors: prometheus.NewCounter(prometheus.CounterOpts{Name: "tcpledger_ingester_commit_errors_total",
@@ -33,7 +36,8 @@ func newMetrics(registry prometheus.Registerer, topics []string) *metrics {
 		m.skipped.WithLabelValues(topic)
 		m.unreadable.WithLabelValues(topic)
 		m.anew.WithLabelValues(topic)
+		m.rewritten.WithLabelValues(topic)
 	}
-	registry.MustRegister(m.lag, m.skipped, m.unreadable, m.anew, m.generations, m.commitErrors)
+	registry.MustRegister(m.lag, m.skipped, m.unreadable, m.anew, m.rewritten, m.generations, m.commitErrors)
 	return m
 }

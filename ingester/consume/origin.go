@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol/offsetfetch"
 
 	"tcpledger/internal/kafka/topicid"
 	"tcpledger/internal/retry"
@@ -17,11 +18,17 @@ import (
 // A topic that was made anew has the old one's name, and the group's offsets may still be the old one's. A commit therefore says
 // which topic it is of: the offset's metadata is the topic's id. A broker without ids (before Kafka 2.8) leaves it empty.
 
-// origins says which topics the group's offsets are of.
+// origins says what the group's offsets are of.
 type origins struct {
 	current map[string]string         // ids of the topics as they are
-	stored  map[string]map[int]string // ids of the topics that the offsets were committed for
+	stored  map[string]map[int]origin // by topic and partition
 	rewind  []string                  // topics to read from their beginning
+}
+
+// origin is what an offset was committed with: the topic's id and the epoch of the message before it.
+type origin struct {
+	id    string
+	epoch int32
 }
 
 var originPolicy = retry.Policy{First: 100 * time.Millisecond, Max: 2 * time.Second}
@@ -44,28 +51,34 @@ func (c *Consumer) origins(ctx context.Context, joined *kafka.Generation) (o ori
 	return o, err
 }
 
-func (c *Consumer) storedOrigins(ctx context.Context, joined *kafka.Generation) (map[string]map[int]string, error) {
-	asked := map[string][]int{}
+// storedOrigins asks in the terms of the protocol: kafka-go's own answer leaves epochs out.
+func (c *Consumer) storedOrigins(ctx context.Context, joined *kafka.Generation) (map[string]map[int]origin, error) {
+	request := &offsetfetch.Request{GroupID: c.config.Group}
 	for topic, assigned := range joined.Assignments {
+		asked := offsetfetch.RequestTopic{Name: topic}
 		for _, a := range assigned {
-			asked[topic] = append(asked[topic], a.ID)
+			asked.PartitionIndexes = append(asked.PartitionIndexes, int32(a.ID))
+		}
+		if len(assigned) > 0 {
+			request.Topics = append(request.Topics, asked)
 		}
 	}
-	if len(asked) == 0 {
+	if len(request.Topics) == 0 {
 		return nil, nil // no topics would mean all
 	}
-	answer, err := c.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: c.config.Group, Topics: asked})
-	if err == nil {
-		err = answer.Error
-	}
+	answer, err := c.config.Transport.RoundTrip(ctx, c.client.Addr, request)
 	if err != nil {
 		return nil, fmt.Errorf("ask what the offsets are of: %w", err)
 	}
-	stored := map[string]map[int]string{}
-	for topic, partitions := range answer.Topics {
-		stored[topic] = map[int]string{}
-		for _, p := range partitions {
-			stored[topic][p.Partition] = p.Metadata
+	offsets := answer.(*offsetfetch.Response)
+	if offsets.ErrorCode != 0 {
+		return nil, fmt.Errorf("ask what the offsets are of: %w", kafka.Error(offsets.ErrorCode))
+	}
+	stored := map[string]map[int]origin{}
+	for _, topic := range offsets.Topics {
+		stored[topic.Name] = map[int]origin{}
+		for _, p := range topic.Partitions {
+			stored[topic.Name][int(p.PartitionIndex)] = origin{p.Metadata, p.ComittedLeaderEpoch}
 		}
 	}
 	return stored, nil
@@ -86,7 +99,7 @@ func (o *origins) beginning(topic string, a kafka.PartitionAssignment) string {
 
 // anew reports whether a topic was made anew since the offset of a partition was committed.
 func (o *origins) anew(topic string, partition int) bool {
-	stored, current := o.stored[topic][partition], o.current[topic]
+	stored, current := o.stored[topic][partition].id, o.current[topic]
 	return stored != "" && current != "" && stored != current
 }
 
@@ -95,7 +108,7 @@ func (o *origins) of(topic string, partition int) string {
 	if id := o.current[topic]; id != "" {
 		return id
 	}
-	return o.stored[topic][partition]
+	return o.stored[topic][partition].id
 }
 
 // watch returns when a topic was made anew, or ctx ends. The generation ends with it; the next one begins where it has to.

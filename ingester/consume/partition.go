@@ -36,6 +36,7 @@ type partition struct {
 	highWatermark atomic.Int64
 	lag           prometheus.Gauge
 	bad           bad
+	epochs        epochs
 }
 
 // fetchPolicy is the pause between fetches that fail.
@@ -93,6 +94,12 @@ func (p *partition) fetch(ctx context.Context) error {
 	p.setLag()
 	for batch, err := range answer.Batches() {
 		if err == nil {
+			var moved bool
+			if moved, err = p.rewritten(ctx, &batch); moved {
+				return nil
+			}
+		}
+		if err == nil {
 			err = p.read(ctx, &batch)
 		}
 		if errors.Is(err, fetch.ErrUnreadable) {
@@ -136,8 +143,10 @@ func (p *partition) read(ctx context.Context, batch *fetch.Batch) error {
 			if err := p.handOn(ctx, p.message(batch, &record)); err != nil {
 				return err
 			}
+			p.epochs.read(record.Offset, batch.Epoch)
 		}
 	}
+	p.epochs.read(batch.Last, batch.Epoch)
 	p.next = batch.Last + 1
 	return nil
 }

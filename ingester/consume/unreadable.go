@@ -54,5 +54,9 @@ func (p *partition) unreadable(ctx context.Context, answer *fetch.Answer, batch 
 	if errors.As(err, &large) {
 		m.Key, m.Value = bytes.Clone(large.Key), bytes.Clone(large.Prefix)
 	}
-	return p.handOn(ctx, m)
+	if err := p.handOn(ctx, m); err != nil {
+		return err
+	}
+	p.epochs.read(m.Last, batch.Epoch)
+	return nil
 }

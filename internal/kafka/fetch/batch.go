@@ -16,10 +16,11 @@ var ErrUnreadable = errors.New("unreadable batch")
 
 // Batch is one batch of records. First and Last are the offsets that it takes, as its header says. Raw is the whole batch, a
 // part of Answer.Records. Time is the latest time in the batch, the broker's or its sender's; Append is the broker's, zero if
-// the topic has the senders' times.
+// the topic has the senders' times. Epoch counts the elections of the partition up to that of the leader that wrote the batch.
 type Batch struct {
 	First   int64
 	Last    int64
+	Epoch   int32
 	Time    time.Time
 	Append  time.Time
 	Control bool // the mark of a transaction's end: it takes offsets but has no messages
@@ -32,6 +33,7 @@ type Batch struct {
 // The layout of a batch's head.
 const (
 	lengthAt     = 8
+	epochAt      = 12
 	magicAt      = 16
 	crcAt        = 17
 	attributesAt = 21
@@ -91,6 +93,7 @@ func parse(data []byte) (b Batch, whole bool, err error) {
 	if want, have := binary.BigEndian.Uint32(data[crcAt:]), crc32.Checksum(b.Raw[attributesAt:], castagnoli); want != have {
 		return b, true, fmt.Errorf("%w: its checksum is %08x, its bytes give %08x", ErrUnreadable, want, have)
 	}
+	b.Epoch = int32(binary.BigEndian.Uint32(data[epochAt:]))
 	attributes := binary.BigEndian.Uint16(data[attributesAt:])
 	b.codec, b.Control = int8(attributes&codecMask), attributes&controlMask != 0
 	b.Time = time.UnixMilli(int64(binary.BigEndian.Uint64(data[maxTimeAt:])))
