@@ -21,6 +21,7 @@ import (
 	"tcpledger/internal/devstack/kafka/kafkatest"
 	"tcpledger/schema"
 	"tcpledger/test/apachekafka"
+	"tcpledger/test/lab"
 	"tcpledger/test/programs"
 	"tcpledger/test/setting"
 	"tcpledger/test/wait"
@@ -71,6 +72,7 @@ type flushed struct {
 	last     time.Time // of the newest checkpoint
 	rows     uint64    // of connections, and as many of events
 	rounds   uint64
+	told     uint64 // checkpoints
 }
 
 const (
@@ -84,6 +86,12 @@ func newFlushed(t *testing.T) *flushed {
 	for _, topic := range schema.Topics() {
 		kafkatest.Topic(t, broker, topic.Name, 2, topic.Configs)
 	}
+	return flushedFrom(t, broker, nil)
+}
+
+// flushedFrom has an ingester on a host, or in this network, that reads from brokers.
+func flushedFrom(t *testing.T, brokers string, host *lab.Host) *flushed {
+	t.Helper()
 	options := clickhousetest.Options(t)
 	f := &flushed{t: t, began: time.Now().Add(-time.Second)}
 	f.engine = &part{t: t, name: "clickhouse", launch: func(*part) *child.Process {
@@ -97,15 +105,24 @@ func newFlushed(t *testing.T) *flushed {
 	f.db, err = flags.Open()
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, f.db.Close()) })
-	f.ingester = &part{t: t, name: "ingester", launch: func(*part) *child.Process {
-		process, err := child.Start(child.Command{Name: "ingester", Path: programs.Path(t, "ingester"), StopSignal: syscall.SIGTERM,
-			Args: []string{"--brokers", broker, "--clickhouse", f.addr, "--listen", "", "--flush-interval", "100ms"}})
-		require.NoError(t, err)
-		return process
+	transport := &kafka.Transport{MetadataTTL: time.Second}
+	server := func() string { return f.addr }
+	if host != nil {
+		transport.Dial = within(t, host)
+		relayed := relay(t, host, f.addr)
+		server = func() string { return relayed }
+	}
+	f.ingester = &part{t: t, name: "ingester", host: host, launch: func(p *part) *child.Process {
+		return p.run("ingester", "--brokers", brokers, "--clickhouse", server(), "--listen", "", "--flush-interval", "100ms")
 	}}
 	f.ingester.start()
-	t.Cleanup(f.ingester.end)
-	f.writer = &kafka.Writer{Addr: kafka.TCP(broker), RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond, Transport: &kafka.Transport{MetadataTTL: time.Second}}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the ingester said last:\n%s", f.ingester.process.Tail())
+		}
+		f.ingester.end()
+	})
+	f.writer = &kafka.Writer{Addr: kafka.TCP(strings.Split(brokers, ",")...), RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond, Transport: transport}
 	t.Cleanup(func() { require.NoError(t, f.writer.Close()) })
 	f.send(schema.CheckpointStart)
 	f.requireOnce()
@@ -139,6 +156,7 @@ func (f *flushed) send(phase string) {
 		messages = append(messages, kafka.Message{Topic: schema.TopicEvents, Key: []byte(header.Host), Value: value})
 	}
 	f.rounds++
+	f.told++
 	require.NoError(f.t, f.writer.WriteMessages(f.t.Context(), messages...))
 }
 
@@ -190,13 +208,13 @@ func (f *flushed) stored() bool {
 	var connections, events, checkpoints uint64
 	err := f.db.QueryRow(f.t.Context(), "SELECT (SELECT count() FROM tcpledger.connections FINAL), (SELECT count() FROM tcpledger.events FINAL), (SELECT count() FROM tcpledger.checkpoints FINAL)").
 		Scan(&connections, &events, &checkpoints)
-	return err == nil && connections >= f.rows && events >= f.rows && checkpoints >= f.rounds
+	return err == nil && connections >= f.rows && events >= f.rows && checkpoints >= f.told
 }
 
 // requireOnce waits until all rows are stored, and wants none more.
 func (f *flushed) requireOnce() {
 	f.t.Helper()
-	require.Eventually(f.t, f.stored, wait.Long, 5*time.Millisecond, "%s", f.ingester.process.Tail())
+	require.Eventually(f.t, f.stored, wait.Long, 5*time.Millisecond, "the rows are not all there")
 	for _, table := range []string{"connections", "events"} {
 		var rows, distinct uint64
 		require.NoError(f.t, f.db.QueryRow(f.t.Context(), "SELECT count(), uniqExact(stream, seq) FROM tcpledger."+table+" FINAL").Scan(&rows, &distinct))

@@ -42,10 +42,13 @@ func (p *part) start() {
 	p.process, p.down = p.launch(p), false
 }
 
-// run starts one of tcpledger's programs on the part's host.
+// run starts one of tcpledger's programs on the part's host, or in this network.
 func (p *part) run(program string, args ...string) *child.Process {
 	p.t.Helper()
-	path, args := p.host.Within(programs.Path(p.t, program), args...)
+	path := programs.Path(p.t, program)
+	if p.host != nil {
+		path, args = p.host.Within(path, args...)
+	}
 	process, err := child.Start(child.Command{Name: p.name, Path: path, Args: args, StopSignal: syscall.SIGTERM})
 	require.NoError(p.t, err)
 	return process

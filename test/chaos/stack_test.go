@@ -91,6 +91,19 @@ func (s *stack) addAt(name string, host *lab.Host, launch func(*part) *child.Pro
 func (s *stack) startBrokers() {
 	s.t.Helper()
 	var hosts []*lab.Host
+	hosts, s.brokers = s.startNodes()
+	path, args := hosts[0].Within(programs.Path(s.t, "tcpledger"), "topics", "--apply", "--brokers", s.brokers)
+	var said []byte
+	var err error
+	require.Eventually(s.t, func() bool {
+		said, err = exec.Command(path, args...).CombinedOutput()
+		return err == nil
+	}, wait.Long, 250*time.Millisecond, "the topics are not made: %v %s", &err, &said)
+}
+
+// startNodes starts three brokers, the stack's first parts.
+func (s *stack) startNodes() (hosts []*lab.Host, brokers string) {
+	s.t.Helper()
 	var dirs, addrs []string
 	for _, name := range []string{"broker1", "broker2", "broker3"} {
 		hosts, dirs = append(hosts, s.net.Host(s.t, name)), append(dirs, lab.Disk(s.t, "3g"))
@@ -101,14 +114,7 @@ func (s *stack) startBrokers() {
 		p.disk, p.dies = dirs[i], true
 		addrs = append(addrs, n.Addr())
 	}
-	s.brokers = strings.Join(addrs, ",")
-	path, args := hosts[0].Within(programs.Path(s.t, "tcpledger"), "topics", "--apply", "--brokers", s.brokers)
-	var said []byte
-	var err error
-	require.Eventually(s.t, func() bool {
-		said, err = exec.Command(path, args...).CombinedOutput()
-		return err == nil
-	}, wait.Long, 250*time.Millisecond, "the topics are not made: %v %s", &err, &said)
+	return hosts, strings.Join(addrs, ",")
 }
 
 // startClickHouse starts the engine, which answers on this network's loopback only, and a host that passes connections to it.

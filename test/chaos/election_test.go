@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/stretchr/testify/require"
+
+	"tcpledger/query"
+	"tcpledger/schema"
+	"tcpledger/test/lab"
+	"tcpledger/test/programs"
+	"tcpledger/test/wait"
+)
+
+// TestUncleanElection: a broker that lacks acknowledged messages is elected, and the messages that come then get the offsets of those
+// that are lost. What the ingester had read is in the tables, what it had not is missing in the audit, to the number, and what came
+// in the place of either is read.
+func TestUncleanElection(t *testing.T) {
+	if os.Getenv("TCPLEDGER_TEST_QUICK") != "" {
+		t.Skip("the quick run has no Apache Kafka")
+	}
+	s := &stack{t: t, net: lab.NewSwitch(t)}
+	hosts, brokers := s.startNodes()
+	ahead, behind := s.parts[0], s.parts[1] // the third only votes
+	client := &kafka.Client{Addr: kafka.TCP(strings.Split(brokers, ",")...), Transport: &kafka.Transport{Dial: within(t, hosts[2])}}
+	makeUnclean(t, client, []int{2, 1})
+	behind.stop() // each broker is restarted now and then, and another is elected for it
+	awaitLeader(t, client, 1)
+	behind.start()
+	awaitInSync(t, client, 1, 2)
+	f := flushedFrom(t, brokers, hosts[2]) // its first round is on both brokers
+
+	behind.kill()
+	awaitInSync(t, client, 1)
+	f.send(schema.CheckpointPeriodic)
+	f.requireOnce() // and committed, or read again
+	f.ingester.stop()
+	f.send(schema.CheckpointPeriodic) // nobody reads this round
+	lost := uint64(2 * flushedRows * flushedStreams)
+	ahead.kill()
+	behind.start()
+	awaitLeader(t, client, 2)
+	for range 3 { // so that the partition is longer than what was read of it
+		f.send(schema.CheckpointPeriodic)
+	}
+	f.ingester.start()
+	f.rows -= lost / 2 // as many connections as events
+	f.told--
+	f.requireOnce()
+
+	ahead.start() // it takes over what the other has
+	awaitInSync(t, client, 1, 2)
+	f.send(schema.CheckpointPeriodic)
+	f.requireOnce()
+	audit := f.audit()
+	require.Equal(t, query.Incomplete, audit.Verdict, "%+v", audit.Findings)
+	require.Equal(t, []uint64{lost, 0, 0}, []uint64{audit.Total.Missing, audit.Total.Twice, audit.Total.DeadLetters}, "%+v", audit.Findings)
+	require.Contains(t, f.ingester.process.Tail(), "a broker was elected that lacked acknowledged messages")
+}
+
+// audit asks the program about all that was sent.
+func (f *flushed) audit() (a query.Audit) {
+	f.t.Helper()
+	var out, said bytes.Buffer
+	cmd := exec.Command(programs.Path(f.t, "tcpledger"), "audit", "--clickhouse", f.addr, "--everywhere", "--from", stamp(f.began), "--to", stamp(f.last), "--format", "json")
+	cmd.Stdout, cmd.Stderr = &out, &said
+	_ = cmd.Run() // its exit status is the verdict
+	require.NoError(f.t, json.Unmarshal(out.Bytes(), &a), "%s%s", &out, &said)
+	return a
+}
+
+// makeUnclean makes the topics on these brokers, as somebody may who wants them up rather than whole.
+func makeUnclean(t *testing.T, client *kafka.Client, replicas []int) {
+	t.Helper()
+	unclean := []kafka.ConfigEntry{{ConfigName: "unclean.leader.election.enable", ConfigValue: "true"}, {ConfigName: "min.insync.replicas", ConfigValue: "1"},
+		{ConfigName: "message.timestamp.type", ConfigValue: "LogAppendTime"}}
+	request := &kafka.CreateTopicsRequest{}
+	for _, topic := range schema.Topics() {
+		request.Topics = append(request.Topics, kafka.TopicConfig{Topic: topic.Name, NumPartitions: -1, ReplicationFactor: -1, ConfigEntries: unclean,
+			ReplicaAssignments: []kafka.ReplicaAssignment{{Partition: 0, Replicas: replicas}}})
+	}
+	require.Eventually(t, func() bool {
+		made, err := client.CreateTopics(t.Context(), request)
+		return err == nil && made.Errors[schema.TopicEvents] == nil
+	}, wait.Long, 250*time.Millisecond, "the topics are not made")
+}
+
+// awaitInSync waits until exactly these brokers have all of the events topic.
+func awaitInSync(t *testing.T, client *kafka.Client, ids ...int) {
+	t.Helper()
+	awaitPartition(t, client, "in sync", func(p *kafka.Partition) bool {
+		return len(p.Isr) == len(ids) && p.Isr[0].ID*p.Isr[len(ids)-1].ID == ids[0]*ids[len(ids)-1]
+	})
+}
+
+func awaitLeader(t *testing.T, client *kafka.Client, id int) {
+	t.Helper()
+	awaitPartition(t, client, "the leader", func(p *kafka.Partition) bool { return p.Leader.ID == id })
+}
+
+func awaitPartition(t *testing.T, client *kafka.Client, what string, wanted func(*kafka.Partition) bool) {
+	t.Helper()
+	var last *kafka.MetadataResponse
+	require.Eventually(t, func() bool {
+		answer, err := client.Metadata(t.Context(), &kafka.MetadataRequest{Topics: []string{schema.TopicEvents}})
+		if err != nil || len(answer.Topics) != 1 || len(answer.Topics[0].Partitions) != 1 {
+			return false
+		}
+		last = answer
+		return wanted(&answer.Topics[0].Partitions[0])
+	}, wait.Long, 250*time.Millisecond, "%s: %+v", what, &last)
+}
+
+// within dials from a host.
+func within(t testing.TB, h *lab.Host) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (conn net.Conn, err error) {
+		h.In(t, func() { conn, err = (&net.Dialer{}).DialContext(ctx, network, address) })
+		return conn, err
+	}
+}
