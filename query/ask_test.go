@@ -222,6 +222,11 @@ var questions = map[string]question{
 	"before": many(func(ctx context.Context, c *query.Client, a ask) ([]query.Before, error) {
 		return c.BeforeEnd(ctx, a.window, a.filter, a.top)
 	}),
+	"resent":   many(resent),
+	"droppers": many(droppers),
+	"lossy": many(func(ctx context.Context, c *query.Client, a ask) ([]query.EndingsWithLoss, error) {
+		return c.EndingsWithLoss(ctx, a.window, a.filter, a.top)
+	}),
 	"doubts": one(func(ctx context.Context, c *query.Client, a ask) (query.Doubts, error) {
 		return c.Doubts(ctx, a.window, a.filter)
 	}),
@@ -317,6 +322,16 @@ func letters(ctx context.Context, c *query.Client, a ask) ([]query.DeadLetter, e
 		out = append(out, *letter)
 	}
 	return out, nil
+}
+
+func resent(ctx context.Context, c *query.Client, a ask) ([]query.Resent, error) {
+	packets, _, err := c.Resent(ctx, a.window, a.filter, a.top)
+	return packets, err
+}
+
+func droppers(ctx context.Context, c *query.Client, a ask) ([]query.Dropper, error) {
+	_, hosts, err := c.Resent(ctx, a.window, a.filter, a.top)
+	return hosts, err
 }
 
 type proof struct {
