@@ -23,19 +23,19 @@ func beforeEnd(ctx context.Context, a *asked) (report.Section, error) {
 	t := report.Table{Columns: slices.Concat(report.Words("cause"), report.Numbers("endings", "retransmitted", "segments", "unanswered", "dropped", "packets"), report.Words("drop reasons"))}
 	for i := range rows {
 		r := &rows[i]
-		t.Rows = append(t.Rows, []string{r.Cause, dot(r.Endings), dot(r.Retransmitted), dot(r.Retransmits), dot(r.Unanswered), dot(r.Dropped), dot(r.Drops), reasons(r)})
+		t.Rows = append(t.Rows, []string{r.Cause, dot(r.Endings), dot(r.Retransmitted), dot(r.Retransmits), dot(r.Unanswered), dot(r.Dropped), dot(r.Drops), reasons(r.Reasons)})
 	}
 	return report.Section{Data: rows, Tables: []report.Table{t}, Notes: []string{"retransmitted, unanswered and dropped count connections; drops are those of a known socket, from " +
 		text.Duration(query.DropsBefore) + " before the window on"}}, nil
 }
 
 // reasons lists why packets were dropped, the most frequent first.
-func reasons(b *query.Before) string {
-	names := slices.SortedFunc(maps.Keys(b.Reasons), func(x, y string) int {
-		return cmp.Or(cmp.Compare(b.Reasons[y], b.Reasons[x]), strings.Compare(x, y))
+func reasons(counted map[string]uint64) string {
+	names := slices.SortedFunc(maps.Keys(counted), func(x, y string) int {
+		return cmp.Or(cmp.Compare(counted[y], counted[x]), strings.Compare(x, y))
 	})
 	for i, name := range names {
-		names[i] = name + " " + text.Count(b.Reasons[name])
+		names[i] = name + " " + text.Count(counted[name])
 	}
 	if len(names) > maxCauses {
 		names = append(names[:maxCauses], "…")

@@ -35,6 +35,8 @@ func fillHostile(t *testing.T, db *clickhouse.DB) {
 VALUES (toDateTime64('2026-11-02 14:01:00', 6, 'UTC'), %[1]s, 7, %[2]d, %[2]d, 'refused', 'peer', %[1]s, %[1]s, %[1]s, 'close', %[1]s, %[1]s, %[1]s, 100 + %[2]d, 3, %[2]d, now64(6)), (toDateTime64('2026-11-02 14:01:01', 6, 'UTC'), 'h', 7, 1000 + %[2]d, 1000 + %[2]d, %[1]s, %[1]s, '', '', '', '', '', '', '', 0, 3, 1, now64(6));
 INSERT INTO events (at, kind, host, session, stream, seq, conn, reason, state, owner_comm, received_at)
 VALUES (toDateTime64('2026-11-02 14:00:59', 6, 'UTC'), 'drop', %[1]s, 7, 4, %[2]d, %[2]d, %[1]s, '', %[1]s, now64(6)), (toDateTime64('2026-11-02 14:00:59', 6, 'UTC'), 'lingering', %[1]s, 7, 5, %[2]d, %[2]d, '', %[1]s, %[1]s, now64(6));
+INSERT INTO events (at, kind, host, session, stream, seq, conn, direction, reason, packet_seq, length, received_at)
+VALUES (toDateTime64('2026-11-02 14:00:58', 6, 'UTC'), 'drop', %[1]s, 7, 6, 2 * %[2]d, 0, %[1]s, %[1]s, 1000 * %[2]d, 100, now64(6)), (toDateTime64('2026-11-02 14:00:59', 6, 'UTC'), 'retransmit', %[1]s, 7, 6, 2 * %[2]d + 1, %[2]d, 'out', %[1]s, 1000 * %[2]d, 100, now64(6));
 INSERT INTO loss (at, host, session, stream, seq_from, seq_to, cause, received_at) VALUES (toDateTime64('2026-11-02 14:01:00', 6, 'UTC'), %[1]s, 7, 9, %[2]d, %[2]d, %[1]s, now64(6));
 INSERT INTO checkpoints (at, host, session, run, phase, streams, next_seqs, totals, received_at) VALUES (toDateTime64('2026-11-02 14:02:00', 6, 'UTC'), %[1]s, 7, 1, 'periodic', [4], [99], {}, now64(6));
 INSERT INTO otel_logs VALUES (toDateTime64('2026-11-02 14:01:00', 9, 'UTC'), '', '', 'ERROR', 17, %[1]s, %[1]s, {'host.name': %[1]s}, {});

@@ -16,6 +16,8 @@ var parts = []part{
 	section("by_remote", "By remote", byRemote),
 	section("by_path", "By code path", byPath),
 	section("before_end", "Before the end", beforeEnd),
+	sentAgain,
+	section("endings_with_loss", "Endings with loss", endingsWithLoss),
 	section("failed_connects", "Failed connects", failedConnects),
 	section("lingering", "Lingering", lingering),
 	section("events", "Events", events),
