@@ -78,6 +78,8 @@ type flushed struct {
 const (
 	flushedStreams = 3
 	flushedRows    = 20 // connections, and as many events, of a stream in a round
+	// Each round is of minutes of its own, which no later round makes ClickHouse sum up again.
+	apart, sinceBoot = 10 * time.Minute, 10 * 24 * time.Hour
 )
 
 func newFlushed(t *testing.T) *flushed {
@@ -93,7 +95,7 @@ func newFlushed(t *testing.T) *flushed {
 func flushedFrom(t *testing.T, brokers string, host *lab.Host) *flushed {
 	t.Helper()
 	options := clickhousetest.Options(t)
-	f := &flushed{t: t, began: time.Now().Add(-time.Second)}
+	f := &flushed{t: t, began: time.Now().Add(-sinceBoot)}
 	f.engine = &part{t: t, name: "clickhouse", launch: func(*part) *child.Process {
 		server := clickhousetest.StartAt(t, options)
 		f.addr = server.Addr()
@@ -134,17 +136,18 @@ func (f *flushed) send(phase string) {
 	f.t.Helper()
 	f.last = time.Now()
 	header := &schema.Header{Host: "flushed", BootID: "6f1c9a3e-0000-4000-8000-000000000001", Session: 1, Run: 1,
-		Clock: schema.Clock{Offset: f.last.Add(-time.Hour).UnixNano()}}
-	const at = uint64(time.Hour)
+		Clock: schema.Clock{Offset: f.last.Add(-sinceBoot).UnixNano()}}
+	at := uint64(sinceBoot)
+	closed := at - f.rounds*uint64(apart)
 	var messages []kafka.Message
 	checkpoint := &schema.Checkpoint{At: at, Phase: phase}
 	for stream := range uint32(flushedStreams) {
 		e := schema.NewBatchEncoder()
 		first := f.rounds * 2 * flushedRows
 		for n := range uint64(flushedRows) {
-			e.AddConnection(&schema.Connection{Identity: schema.Identity{Stream: stream, Seq: first + 2*n, At: at - 1, Weight: 1}, Flavour: schema.FlavourTCP,
+			e.AddConnection(&schema.Connection{Identity: schema.Identity{Stream: stream, Seq: first + 2*n, At: closed, Weight: 1}, Flavour: schema.FlavourTCP,
 				Evidence: schema.Evidence{FirstFin: schema.SideLocal, LastState: schema.StateLastAck, Flags: schema.FlagFinReceived}})
-			e.AddEvent(&schema.Event{Kind: schema.KindDrop, Identity: schema.Identity{Stream: stream, Seq: first + 2*n + 1, At: at - 1, Weight: 1}, Reason: "NO_SOCKET"})
+			e.AddEvent(&schema.Event{Kind: schema.KindDrop, Identity: schema.Identity{Stream: stream, Seq: first + 2*n + 1, At: closed, Weight: 1}, Reason: "NO_SOCKET"})
 		}
 		f.rows += flushedRows
 		checkpoint.Streams, checkpoint.Next = append(checkpoint.Streams, stream), append(checkpoint.Next, first+2*flushedRows)

@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tcpledger/query"
-	"tcpledger/schema"
 	"tcpledger/test/wait"
 )
 
@@ -94,20 +93,7 @@ func requireRollups(t testing.TB, db driver.Conn) {
 		var rolled, raw uint64
 		require.Eventually(t, func() bool {
 			err := db.QueryRow(t.Context(), question).Scan(&rolled, &raw)
-			if err == nil && rolled == raw {
-				return true
-			}
-			_ = db.Exec(t.Context(), "SYSTEM REFRESH VIEW tcpledger."+viewOf(view))
-			return false
+			return err == nil && rolled == raw
 		}, wait.Long, time.Second, "%s has %d of %d", view, &rolled, &raw)
 	}
-}
-
-func viewOf(rollup string) string {
-	for _, r := range schema.Rollups() {
-		if r.Name == rollup {
-			return r.ViewName()
-		}
-	}
-	return ""
 }
