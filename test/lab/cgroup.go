@@ -106,3 +106,11 @@ func InCgroupNamespace(cmd *exec.Cmd) {
 	}
 	cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWCGROUP
 }
+
+// OnV1Alone makes cmd start where the v2 hierarchy is not mounted, as on a host of cgroup v1, and in a cgroup namespace of its own.
+func OnV1Alone(cmd *exec.Cmd) {
+	InCgroupNamespace(cmd)
+	const script = `for m in $(awk '$3 == "cgroup2" { print $2 }' /proc/mounts); do umount -l "$m" || exit; done; exec "$0" "$@"`
+	cmd.Args = append([]string{"unshare", "--mount", "--", "sh", "-c", script, cmd.Path}, cmd.Args[1:]...)
+	cmd.Path = "/usr/bin/unshare"
+}

@@ -4,6 +4,8 @@ package suite
 
 import (
 	"fmt"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,8 +73,26 @@ func TestShortContainers(t *testing.T) {
 	if len(mounts) == 0 {
 		t.Skip("this kernel has no cgroups")
 	}
+	shortLived(t, mounts, lab.InCgroupNamespace)
+}
+
+// TestShortContainersOfV1 is the same on a host that mounts v1 alone: the agent sees no other hierarchy.
+func TestShortContainersOfV1(t *testing.T) {
+	mounts := slices.DeleteFunc(lab.CgroupMounts(t), func(m lab.CgroupMount) bool { return m.V2 })
+	if inGuest() {
+		t.Skip("a guest has no unshare(1), and the kernel side is that of TestShortContainers")
+	}
+	if len(mounts) == 0 {
+		t.Skip("this machine cannot mount the memory controller's hierarchy of cgroup v1")
+	}
+	shortLived(t, mounts, lab.OnV1Alone)
+}
+
+// shortLived has containers come and go in each hierarchy, and an agent that starts as change says name them all.
+func shortLived(t *testing.T, mounts []lab.CgroupMount, change func(*exec.Cmd)) {
+	t.Helper()
 	each := shortContainers(t)
-	w := watchingAs(t, lab.InCgroupNamespace)
+	w := watchingAs(t, change)
 	world := lab.New(t)
 	here := namespaceOf(t, world.A)
 	listener := world.B.Actor(t, "server").Listen(world.B.IPv4, 16)
