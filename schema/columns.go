@@ -108,6 +108,10 @@ func connectionColumns() []Column {
 	}, identityColumns(), socketColumns(), []Column{
 		col("flavour", typeName, "", "tcp or mptcp_subflow"),
 	}, tupleColumns(), []Column{
+		col("nat_local_ip", "Nullable(IPv6)", codecPlain, "Local address as the other side sees it, if connection tracking of this host translates the connection; NULL if not, and if that is not known (docs/nat.md)"),
+		col("nat_local_port", "Nullable(UInt16)", codecPlain, "Local port as the other side sees it"),
+		col("nat_remote_ip", "Nullable(IPv6)", codecPlain, "Remote address as the other side sees it"),
+		col("nat_remote_port", "Nullable(UInt16)", codecPlain, "Remote port as the other side sees it"),
 		col("cause", typeName, "", "Why it ended"),
 		col("initiator", typeName, "", "Who moved first: local, peer, kernel or unknown"),
 		col("error", typeName, "", "The error that the socket ended with, or that ended its connect(); empty for none"),

@@ -100,7 +100,15 @@ func (r *Connection) visit(c codec) {
 	c.text(&r.Owner.PodUID)
 	r.Opener.visit(c)
 	c.opt(&r.DsackDups)
+	r.NAT.visit(c)
 	// New fields of a connection and of the structs in it come here, at the end.
+}
+
+func (t *Translation) visit(c codec) {
+	c.addr(&t.LocalIP)
+	c.u16(&t.LocalPort)
+	c.addr(&t.RemoteIP)
+	c.u16(&t.RemotePort)
 }
 
 func (e *Event) visit(c codec) {

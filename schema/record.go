@@ -88,7 +88,19 @@ type Connection struct {
 	Opener        Opener
 	// DsackDups counts the segments that the peer says it got twice (DSACK); absent in a record of an older agent.
 	DsackDups Optional
+	NAT       Translation
 }
+
+// Translation is a connection's tuple as the other side sees it. Without addresses nothing is translated, or nobody knows.
+type Translation struct {
+	LocalIP    netip.Addr
+	LocalPort  uint16
+	RemoteIP   netip.Addr
+	RemotePort uint16
+}
+
+// Known reports whether something is translated.
+func (t *Translation) Known() bool { return t.LocalIP.IsValid() && t.RemoteIP.IsValid() }
 
 // Event is a record of something that happened to a connection or to a packet: a reset, a drop, an error, …
 // Reason is the kernel's name beside its raw number, of a retransmit what WhyRetransmitted says of it. Length is the payload in bytes, TCPFlags the header's flag byte.

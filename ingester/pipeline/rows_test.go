@@ -33,7 +33,7 @@ func TestRowsAreExact(t *testing.T) {
 		"connections": `{"closed_at":"2026-03-04 12:00:09.000000","duration_us":1500,"connect_us":null,"opened_at":"2026-03-04 12:00:08.998500",` +
 			`"host":"web-1","boot_id":"6f1c9a3e-0000-4000-8000-000000000001","session":1,"stream":5,"seq":41,"cpu":1,"conn":42,"cookie":9,` +
 			`"netns":4026531840,"netns_cookie":1,"flavour":"tcp","local_ip":"::ffff:10.0.0.1","local_port":43210,"remote_ip":"2001:db8::2","remote_port":443,` +
-			`"service_port":443,"role":"client","cause":"peer_reset","initiator":"peer","error":"ECONNRESET","errno":104,"reset":"received",` +
+			`"service_port":443,"role":"client","nat_local_ip":"::ffff:192.0.2.1","nat_local_port":1024,"nat_remote_ip":"2001:db8::1","nat_remote_port":443,"cause":"peer_reset","initiator":"peer","error":"ECONNRESET","errno":104,"reset":"received",` +
 			`"reset_reason":"TCP_STATE","reset_reason_raw":14,"last_state":"ESTABLISHED","bytes_sent":90,"bytes_received":50,"bytes_unsent":10,` +
 			`"bytes_unacked":5,"bytes_unread":11,"segs_in":4,"segs_out":5,"retransmits":1,"dsack_dups":2,"srtt_us":250,"last_rx_age_ms":null,"last_tx_age_ms":null,` +
 			`"owner_pid":12,"owner_comm":"curl","owner_uid":1000,"owner_how":"connect","owner_start":"2026-03-04 12:00:01.000000",` +

@@ -40,6 +40,7 @@ func sampleConnection(stream uint32, seq uint64, seconds float64) *schema.Connec
 			SegsIn: 4, SegsOut: 5, Retransmits: 1, SRTTUS: schema.Some(250)},
 		Role: schema.RoleClient, Flavour: schema.FlavourTCP, OpenedAt: schema.Some(at - 1_500_000), StackID: 1 << 63,
 		Opener: schema.Opener{PID: 11, How: schema.OwnerConnect, Comm: "bash", Exe: "/bin/bash"}, DsackDups: schema.Some(2),
+		NAT: schema.Translation{LocalIP: netip.MustParseAddr("192.0.2.1"), LocalPort: 1024, RemoteIP: netip.MustParseAddr("2001:db8::1"), RemotePort: 443},
 	}
 }
 

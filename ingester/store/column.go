@@ -111,6 +111,24 @@ func ip[R any](name string, of func(*R) netip.Addr) column[R] {
 	}}
 }
 
+// ipOrNull is an address like ip, NULL if there is none.
+func ipOrNull[R any](name string, of func(*R) netip.AddrPort) column[R] {
+	return &field[R, proto.Nullable[proto.IPv6]]{name, new(proto.ColIPv6).Nullable(), func(r *R) proto.Nullable[proto.IPv6] {
+		if a := of(r).Addr(); a.IsValid() {
+			return proto.Nullable[proto.IPv6]{Set: true, Value: proto.IPv6(a.As16())}
+		}
+		return proto.Nullable[proto.IPv6]{}
+	}}
+}
+
+// portOrNull is the port of an address, NULL if there is none.
+func portOrNull[R any](name string, of func(*R) netip.AddrPort) column[R] {
+	return &field[R, proto.Nullable[uint16]]{name, new(proto.ColUInt16).Nullable(), func(r *R) proto.Nullable[uint16] {
+		a := of(r)
+		return proto.Nullable[uint16]{Set: a.IsValid(), Value: a.Port()}
+	}}
+}
+
 func moments() *proto.ColDateTime64Raw {
 	return new(proto.ColDateTime64).WithPrecision(proto.PrecisionMicro).WithLocation(time.UTC).Raw()
 }

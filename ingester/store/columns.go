@@ -90,7 +90,7 @@ func connectionColumns() []column[row.Connection] {
 		u32OrNull("connect_us", func(r *R) schema.Optional { return r.Ended.ConnectUS }),
 	}, identityColumns(rec), socketColumns(rec), []column[R]{
 		named("flavour", func(r *R) string { return r.Ended.Flavour.String() }),
-	}, tupleColumns(rec), []column[R]{
+	}, tupleColumns(rec), natColumns(), []column[R]{
 		named("cause", func(r *R) string { return string(r.Verdict.Cause) }),
 		named("initiator", func(r *R) string { return string(r.Verdict.Initiator) }),
 		named("error", func(r *R) string { return schema.ErrnoName(r.Ended.EndError()) }),
@@ -120,6 +120,23 @@ func connectionColumns() []column[row.Connection] {
 		u64("stack_id", func(r *R) uint64 { return r.Ended.StackID }),
 		u64("user_stack_id", func(r *R) uint64 { return r.Ended.UserStackID }),
 	}, endColumns(rec))
+}
+
+// natColumns are the tuple as the other side sees it.
+func natColumns() []column[row.Connection] {
+	type R = row.Connection
+	known := func(r *R) (netip.AddrPort, netip.AddrPort) {
+		if n := &r.Ended.NAT; n.Known() {
+			return netip.AddrPortFrom(n.LocalIP, n.LocalPort), netip.AddrPortFrom(n.RemoteIP, n.RemotePort)
+		}
+		return netip.AddrPort{}, netip.AddrPort{}
+	}
+	local := func(r *R) netip.AddrPort { a, _ := known(r); return a }
+	remote := func(r *R) netip.AddrPort { _, a := known(r); return a }
+	return []column[R]{
+		ipOrNull("nat_local_ip", local), portOrNull("nat_local_port", local),
+		ipOrNull("nat_remote_ip", remote), portOrNull("nat_remote_port", remote),
+	}
 }
 
 // evidenceColumns are what the verdict was decided from, beside what the other columns hold.
