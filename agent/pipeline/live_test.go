@@ -107,6 +107,12 @@ func with(change func(*capture.Config)) capture.Config {
 
 func running(t *testing.T, config capture.Config, here uint32) *live {
 	t.Helper()
+	return runningWith(t, config, here, func(*Config) {}, func(run func()) { run() })
+}
+
+// runningWith runs a pipeline with a change of its configuration, on a goroutine of its own that calls on.
+func runningWith(t *testing.T, config capture.Config, here uint32, change func(*Config), on func(run func())) *live {
+	t.Helper()
 	c, err := capture.New(config)
 	require.NoError(t, err)
 	require.NoError(t, c.Start())
@@ -115,12 +121,14 @@ func running(t *testing.T, config capture.Config, here uint32) *live {
 	r := &live{t: t, netns: here, reports: reports(t, c)}
 	limits := DefaultLimits()
 	limits.LingeringAfter = time.Second
-	p, err := New(Config{Capture: c, Owners: owners, Resolver: stacks.NewResolver(os.DirFS("/")), Stacks: 1 << 16,
-		Limits: limits, Sink: r, Registry: prometheus.NewRegistry()})
+	all := Config{Capture: c, Owners: owners, Resolver: stacks.NewResolver(os.DirFS("/")), Stacks: 1 << 16,
+		Limits: limits, Sink: r, Registry: prometheus.NewRegistry()}
+	change(&all)
+	p, err := New(all)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- p.Run(ctx) }()
+	go on(func() { ended <- p.Run(ctx) })
 	r.stop = sync.OnceValue(func() schema.Checkpoint {
 		cancel()
 		require.NoError(t, <-ended)

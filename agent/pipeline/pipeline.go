@@ -15,6 +15,7 @@ import (
 	"tcpledger/agent/clock"
 	"tcpledger/agent/gaps"
 	"tcpledger/agent/journal"
+	"tcpledger/agent/nat"
 	"tcpledger/agent/owner"
 	"tcpledger/agent/settle"
 	"tcpledger/agent/stacks"
@@ -62,8 +63,10 @@ type Config struct {
 	Owners   *owner.Names
 	Resolver *stacks.Resolver
 	// Stacks is how many stacks are remembered; more than the kernel's stack map holds.
-	Stacks   int
-	Sink     Sink
+	Stacks int
+	Sink   Sink
+	// NAT says how the other side sees a connection; nil: nobody is asked.
+	NAT      *nat.Table
 	Registry prometheus.Registerer
 	// Past is what an earlier run left of this session; nil if the session begins.
 	Past *journal.Past
@@ -84,6 +87,7 @@ type Pipeline struct {
 	stacks      *stacks.Cache
 	gaps        *gaps.Tracker
 	settle      *settle.Settle
+	nat         translations
 	lingering   *lingering
 	listeners   *listeners
 	ownNext     uint64 // number of the next event of the agent's own
@@ -121,6 +125,7 @@ func New(c Config) (*Pipeline, error) {
 	}
 	p := &Pipeline{capture: c.Capture, owners: c.Owners, sink: c.Sink, metrics: newMetrics(c.Registry), translate: newTranslator(c.Capture),
 		frames: newFrames(c.Capture), stacks: cache, gaps: gaps.New(), settle: settling,
+		nat:       translations{table: c.NAT, batch: make([]*schema.Connection, 0, nat.Batch)},
 		lingering: newLingering(c.Capture.ScanConns(), c.LingeringAfter), listeners: newListeners(c.Past != nil), journal: c.Journal, leaves: c.Leave, before: before,
 		phase: schema.CheckpointStart}
 	if c.Past == nil {
@@ -218,6 +223,7 @@ func (p *Pipeline) handleEvent(in *bpf.Event) (err error) {
 
 // sendEndings sends every ending that is due at kernel time now, and gives the first error.
 func (p *Pipeline) sendEndings(now uint64) (failed error) {
+	p.askNAT(now)
 	for c, err := range p.settle.Due(now) {
 		if sinkErr := p.sink.Connection(c, p.now); err == nil {
 			err = sinkErr

@@ -9,6 +9,7 @@ import (
 	"tcpledger/agent/gaps"
 	"tcpledger/agent/journal"
 	"tcpledger/agent/message"
+	"tcpledger/agent/settle"
 	"tcpledger/schema"
 )
 
@@ -45,6 +46,7 @@ func (p *Pipeline) resume(past *journal.Past) error {
 // leave sends what is complete, and leaves the endings that wait for their reset to the next run. The hooks go on.
 func (p *Pipeline) leave() error {
 	err := p.tellListeners(p.now) // the next run goes on from here
+	p.askNAT(settle.End)          // when that begins, connection tracking may have forgotten
 	err = errors.Join(err, p.journal.Leave(p.state(), p.settle.Held()))
 	return errors.Join(err, p.observe(), p.sink.Finish(p.now))
 }

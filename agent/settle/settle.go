@@ -146,9 +146,12 @@ func (s *Settle) release(c *schema.Connection, early bool) error {
 }
 
 // Held gives the records that wait, in order. Each is valid until the next call of another method.
-func (s *Settle) Held() iter.Seq[*schema.Connection] {
+func (s *Settle) Held() iter.Seq[*schema.Connection] { return s.HeldFrom(s.first) }
+
+// HeldFrom gives those of them before which at least number records came.
+func (s *Settle) HeldFrom(number uint64) iter.Seq[*schema.Connection] {
 	return func(yield func(*schema.Connection) bool) {
-		for i := s.first; i < s.next; i++ {
+		for i := max(number, s.first); i < s.next; i++ {
 			if !yield(s.at(i)) {
 				return
 			}
