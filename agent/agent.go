@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tcpledger/agent/capture"
+	"tcpledger/agent/nat"
 	"tcpledger/agent/owner"
 	"tcpledger/agent/pipeline"
 	"tcpledger/agent/print"
@@ -42,6 +43,7 @@ type agent struct {
 	began     time.Time
 	registry  *prometheus.Registry
 	capture   *capture.Capture
+	nat       *nat.Table // nil: nobody is asked
 	owners    *owner.Names
 	resolver  *stacks.Resolver
 	server    *program.HTTPServer
@@ -73,6 +75,7 @@ func build(cmd *cobra.Command, o *options) (*agent, error) {
 	if a.owners, err = owner.New(a.capture, "/proc", "/sys/fs/cgroup"); err != nil {
 		return nil, err
 	}
+	a.openNAT(&health)
 	a.resolver = stacks.NewResolver(stacks.OpenHost()) // open until the process ends
 	a.registry.MustRegister(a.capture.Collector(), a.resolver.Memory())
 	health.Add("capture", a.capture.Err)
@@ -90,6 +93,20 @@ func build(cmd *cobra.Command, o *options) (*agent, error) {
 		return nil, errors.Join(err, a.closeSpool())
 	}
 	return a, nil
+}
+
+// openNAT makes connection tracking ready to be asked. Without it the agent goes on: its rows then lack what the other side sees.
+func (a *agent) openNAT(health *program.Health) {
+	if !a.options.nat {
+		return
+	}
+	table, err := nat.Open(a.registry, a.log)
+	if err != nil {
+		a.log.Warn("rows will not say how the other side sees a connection", "flag", "--nat", "err", err)
+		return
+	}
+	a.nat = table
+	health.Add("nat", table.Err)
 }
 
 // buildKafka makes the parts that talk to Kafka.
@@ -140,6 +157,7 @@ func (a *agent) run(ctx context.Context) error {
 	}
 	g.Go(func() error { return a.server.Run(rest) })
 	err = g.Wait()
+	a.nat.Close()
 	if a.transport != nil {
 		a.transport.CloseIdleConnections()
 	}
@@ -155,7 +173,7 @@ func (a *agent) start(stopped func() bool) (*pipeline.Pipeline, error) {
 	if err := a.resolver.Read(); err != nil {
 		a.log.Warn("stacks go out without symbols", "err", err)
 	}
-	if err := dropSyslog(); err != nil {
+	if err := dropCapabilities(a.options.nat); err != nil {
 		return nil, err
 	}
 	status, err := a.capture.Status()
@@ -171,7 +189,7 @@ func (a *agent) start(stopped func() bool) (*pipeline.Pipeline, error) {
 		return nil, err
 	}
 	config := pipeline.Config{Limits: a.options.limits, Capture: a.capture, Owners: a.owners, Resolver: a.resolver,
-		Stacks: a.options.cachedStacks(), Sink: to, Registry: a.registry, Journal: a.takeover.journal}
+		Stacks: a.options.cachedStacks(), Sink: to, NAT: a.nat, Registry: a.registry, Journal: a.takeover.journal}
 	if a.resumed {
 		config.Past = a.takeover.past
 	}

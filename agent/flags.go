@@ -45,6 +45,7 @@ type options struct {
 	symbols symbols.Limits
 
 	hostID  string
+	nat     bool
 	enable  []string
 	disable []string
 	budgets []string
@@ -100,6 +101,7 @@ func (o *options) registerCapture(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&c.IgnoredDrops, "drop-reasons-ignored", c.IgnoredDrops,
 		"drop `reasons` that are no loss, by the kernel's names (NO_SOCKET joins the default if the kernel reports the reset instead)")
 	flags.DurationVar(&o.limits.LingeringAfter, "lingering-after", o.limits.LingeringAfter, "report a socket that stays this long in a state past ESTABLISHED; 0 never does")
+	flags.BoolVar(&o.nat, "nat", false, "ask connection tracking for each connection that ended how the other side sees it (docs/nat.md)")
 	flags.IntSliceVar(&c.OwnPIDs, "own-pid", nil, "leave out and count the connections of this `process` too, as the agent's own; repeatable")
 }
 

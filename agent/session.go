@@ -180,7 +180,7 @@ func (a *agent) drainSession(old *capture.Capture, header schema.Header) error {
 	to := sink.NewKafka(sink.KafkaConfig{Header: header, Release: release, Facts: a.facts(machine, nil), Limits: a.options.batch,
 		Publisher: a.publisher, Symbols: a.symbols, Journal: t.journal, More: true})
 	p, err := pipeline.New(pipeline.Config{Limits: a.options.limits, Capture: old, Owners: a.owners, Resolver: a.resolver,
-		Stacks: a.options.cachedStacks(), Sink: to, Registry: prometheus.NewRegistry(), Past: t.past, Journal: t.journal})
+		Stacks: a.options.cachedStacks(), Sink: to, NAT: a.nat, Registry: prometheus.NewRegistry(), Past: t.past, Journal: t.journal})
 	if err != nil {
 		return err
 	}

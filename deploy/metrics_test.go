@@ -112,7 +112,7 @@ func TestMetricsOfTheDocumentsExist(t *testing.T) {
 	out, err := topics.CombinedOutput()
 	require.NoError(t, err, string(out))
 	ingester := start(t, nil, "tcpledger-ingester", "--brokers", broker, "--clickhouse", clickhouse)
-	agent := start(t, nil, "tcpledger-agent", "--brokers", broker, "--symbols-delay", "0s", "--spool", filepath.Join(t.TempDir(), "spool"))
+	agent := start(t, nil, "tcpledger-agent", "--brokers", broker, "--symbols-delay", "0s", "--spool", filepath.Join(t.TempDir(), "spool"), "--nat")
 	ingester.healthy(t)
 	agent.healthy(t)
 	aStorm(t, overHTTP)

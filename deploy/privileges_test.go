@@ -94,30 +94,69 @@ func TestAgentStartsAsTheUnitStartsIt(t *testing.T) {
 	}
 }
 
-// What needs CAP_SYSLOG is done once the agent watches; then no thread of it has the capability, in no set that counts.
-func TestAgentGivesUpCapSyslog(t *testing.T) {
+// natCapabilities gives the capabilities that docs/nat.md adds to the unit's.
+func natCapabilities(t *testing.T) []string {
+	t.Helper()
+	_, line, found := strings.Cut(read(t, "../docs/nat.md"), "AmbientCapabilities=")
+	require.True(t, found)
+	line, _, _ = strings.Cut(line, "\n")
+	require.Contains(t, read(t, "../docs/nat.md"), "CapabilityBoundingSet="+line+"\n")
+	added := strings.Fields(line)
+	for _, c := range granted(t) {
+		i := slices.Index(added, c)
+		require.GreaterOrEqual(t, i, 0, c)
+		added = slices.Delete(added, i, i+1)
+	}
+	require.Equal(t, []string{"CAP_NET_ADMIN", "CAP_SYS_ADMIN"}, added)
+	return added
+}
+
+// What needs CAP_SYSLOG is done once the agent watches, and with --nat what needs CAP_NET_ADMIN and CAP_SYS_ADMIN; then no thread of it
+// has them, in no set that counts.
+func TestAgentGivesUpCapabilities(t *testing.T) {
 	needKernel(t)
-	list := setprivList(granted(t))
-	for name, arguments := range map[string][]string{
-		"ordinary user": {"--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=" + list, "--ambient-caps=" + list, "--bounding-set=" + list, "--no-new-privs"},
-		"root":          {"--no-new-privs"},
+	ordinary := func(capabilities []string) []string {
+		list := setprivList(capabilities)
+		return []string{"--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=" + list, "--ambient-caps=" + list, "--bounding-set=" + list, "--no-new-privs"}
+	}
+	root, more := []string{"--no-new-privs"}, append(granted(t), natCapabilities(t)...)
+	for name, test := range map[string]struct {
+		become []string
+		flags  []string
+		gone   []cap.Value
+		says   string
+	}{
+		"ordinary user":                         {ordinary(granted(t)), nil, []cap.Value{cap.SYSLOG}, "watching"},
+		"root":                                  {root, nil, []cap.Value{cap.SYSLOG}, "watching"},
+		"ordinary user, asks NAT":               {ordinary(more), []string{"--nat"}, []cap.Value{cap.SYSLOG, cap.NET_ADMIN, cap.SYS_ADMIN}, "watching"},
+		"root, asks NAT":                        {root, []string{"--nat"}, []cap.Value{cap.SYSLOG, cap.NET_ADMIN, cap.SYS_ADMIN}, "watching"},
+		"ordinary user, may not ask NAT":        {ordinary(granted(t)), []string{"--nat"}, []cap.Value{cap.SYSLOG}, "missing capability: CAP_NET_ADMIN"},
+		"CAP_SYS_ADMIN in place of CAP_PERFMON": {ordinary([]string{"CAP_BPF", "CAP_SYS_ADMIN", "CAP_NET_ADMIN"}), []string{"--nat"}, []cap.Value{cap.NET_ADMIN}, "without symbols"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			command := exec.CommandContext(t.Context(), "setpriv", append(arguments, program(t, "tcpledger-agent"), "--stdout", "--listen=127.0.0.1:0")...)
+			arguments := append(append(test.become, program(t, "tcpledger-agent"), "--stdout", "--listen=127.0.0.1:0"), test.flags...)
+			command := exec.CommandContext(t.Context(), "setpriv", arguments...)
 			command.Dir = "/"
 			stderr, err := command.StderrPipe()
 			require.NoError(t, err)
 			require.NoError(t, command.Start())
-			first, err := bufio.NewReader(stderr).ReadString('\n')
+			lines := bufio.NewReader(stderr)
+			first, err := lines.ReadString('\n')
 			require.NoError(t, err)
-			require.Contains(t, first, "watching")
+			require.Contains(t, first, test.says)
+			for watching := first; !strings.Contains(watching, "watching"); {
+				watching, err = lines.ReadString('\n')
+				require.NoError(t, err)
+			}
 			threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", command.Process.Pid))
 			require.NoError(t, err)
 			require.Greater(t, len(threads), 1)
 			for _, thread := range threads {
 				status := read(t, thread)
 				for _, set := range []string{"CapPrm", "CapEff", "CapInh", "CapAmb"} {
-					require.Zero(t, capabilities(t, status, set)>>uint(cap.SYSLOG)&1, "%s %s", thread, set)
+					for _, value := range test.gone {
+						require.Zero(t, capabilities(t, status, set)>>uint(value)&1, "%s %s %s", thread, set, value)
+					}
 				}
 				require.EqualValues(t, 1, capabilities(t, status, "CapEff")>>uint(cap.BPF)&1, thread)
 			}

@@ -67,7 +67,7 @@ func TestAgentRunsUnderTheSeccompProfile(t *testing.T) {
 	needKernel(t)
 	run := func(t *testing.T, less string, arguments ...string) (string, error) {
 		t.Helper()
-		list := setprivList(granted(t))
+		list := setprivList(append(granted(t), natCapabilities(t)...))
 		words := append([]string{"--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=" + list, "--ambient-caps=" + list, "--bounding-set=" + list,
 			readable(t, os.Args[0]), program(t, "tcpledger-agent")}, arguments...)
 		command := exec.CommandContext(t.Context(), "setpriv", words...)
@@ -78,7 +78,7 @@ func TestAgentRunsUnderTheSeccompProfile(t *testing.T) {
 		err := command.Run()
 		return output.String(), err
 	}
-	output, err := run(t, "", "--stdout", "--stacks", "--duration=3s", "--listen=127.0.0.1:0")
+	output, err := run(t, "", "--stdout", "--stacks", "--duration=3s", "--listen=127.0.0.1:0", "--nat")
 	require.NoError(t, err, output)
 	require.Contains(t, output, "watching")
 	require.NotContains(t, output, "WARN")
