@@ -3,7 +3,6 @@
 package pipeline
 
 import (
-	"io"
 	"log/slog"
 	"net/netip"
 	"runtime"
@@ -42,7 +41,7 @@ func newTranslating(t *testing.T) *translating {
 			"add chain "+family+" n out { type nat hook output priority -100; }; add rule "+family+" n out "+to+
 			"add chain "+family+" n post { type nat hook postrouting priority 100; }; add rule "+family+" n post oifname b tcp dport 8080-8090 masquerade")
 	}
-	table, err := nat.Open(prometheus.NewRegistry(), slog.New(slog.NewTextHandler(io.Discard, nil)))
+	table, err := nat.Open(prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(table.Close)
 	r := runningWith(t, capture.DefaultConfig(), 0, func(c *Config) { c.NAT = table }, func(run func()) {
