@@ -224,6 +224,7 @@ var questions = map[string]question{
 	}),
 	"resent":   many(resent),
 	"droppers": many(droppers),
+	"resentof": many(resentOf),
 	"lossy": many(func(ctx context.Context, c *query.Client, a ask) ([]query.EndingsWithLoss, error) {
 		return c.EndingsWithLoss(ctx, a.window, a.filter, a.top)
 	}),
@@ -322,16 +323,6 @@ func letters(ctx context.Context, c *query.Client, a ask) ([]query.DeadLetter, e
 		out = append(out, *letter)
 	}
 	return out, nil
-}
-
-func resent(ctx context.Context, c *query.Client, a ask) ([]query.Resent, error) {
-	packets, _, err := c.Resent(ctx, a.window, a.filter, a.top)
-	return packets, err
-}
-
-func droppers(ctx context.Context, c *query.Client, a ask) ([]query.Dropper, error) {
-	_, hosts, err := c.Resent(ctx, a.window, a.filter, a.top)
-	return hosts, err
 }
 
 type proof struct {

@@ -17,6 +17,7 @@ import (
 type Row struct {
 	Ending
 	BootID       string  `ch:"boot_id" json:"boot_id"`
+	Conn         uint64  `ch:"conn" json:"conn"`
 	DurationUS   *uint64 `ch:"duration_us" json:"duration_us"`
 	Sent         uint64  `ch:"sent" json:"bytes_sent"`
 	Received     uint64  `ch:"received" json:"bytes_received"`
@@ -63,7 +64,7 @@ func EndsQuestion(c *query.Client, w query.Window, a, b netip.AddrPort, top int)
 	q.SQL = fmt.Sprintf(`SELECT toString(host) AS host, session, stream, seq, closed_at, ifNull(opened_at, fromUnixTimestamp64Micro(0, 'UTC')) AS opened_at,
     local_ip, local_port, remote_ip, remote_port, toString(role) AS side, toString(cause) AS cause, toString(initiator) AS initiator,
     toString(reset) AS reset, toString(error) AS error, toString(owner_comm) AS comm, owner_pid,
-    toString(boot_id) AS boot_id, duration_us, bytes_sent AS sent, bytes_received AS received, bytes_unsent AS unsent, bytes_unread AS unread, retransmits,
+    toString(boot_id) AS boot_id, conn, duration_us, bytes_sent AS sent, bytes_received AS received, bytes_unsent AS unsent, bytes_unread AS unread, retransmits,
     if(k8s_pod != '', concat(k8s_namespace, '/', k8s_pod), if(container_id != '', container_id, toString(service))) AS service, clock_error_us, clock_off
 FROM %s
 WHERE closed_at >= %s AND closed_at < %s

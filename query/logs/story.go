@@ -27,7 +27,8 @@ type Thread struct {
 	Row   Row  `json:"row"`
 	Other *Row `json:"other_end,omitempty"`
 	query.Together
-	Lines []Match `json:"lines"`
+	Resent Resent  `json:"sent_again"`
+	Lines  []Match `json:"lines"`
 }
 
 // Story is what is known about a text: the lines that have it, and the connections behind them.
@@ -153,6 +154,9 @@ func (t *Teller) thread(ctx context.Context, s *Story, e *Ending, lines []Match)
 		thread := Thread{Row: *row, Together: together, Lines: lines}
 		if together.Candidates == 1 {
 			thread.Other = withID(rows, other.RowID)
+		}
+		if thread.Resent, err = t.resent(ctx, &thread); err != nil {
+			return err
 		}
 		s.Threads = append(s.Threads, thread)
 	}
