@@ -117,6 +117,7 @@ func (t *tale) thread(c *lines.Thread) {
 			t.say("The two ends see different addresses: something between them translates.\n")
 		}
 	}
+	t.losses(c)
 	t.say("%s\n", together(c))
 }
 
