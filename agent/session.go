@@ -256,6 +256,8 @@ func (o *options) checkTakeover() error {
 // journalOf is the journal that the publisher reports to: that of the agent, once it is open.
 type journalOf struct{ *agent }
 
+// Done notes that a message is sent.
 func (j journalOf) Done(m *message.Message) { j.takeover.journal.Done(m) }
 
+// Lost notes that a message is lost, and why.
 func (j journalOf) Lost(m *message.Message, cause string) { j.takeover.journal.Lost(m, cause) }

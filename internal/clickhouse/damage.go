@@ -17,6 +17,7 @@ type Broken struct {
 	Table, Part, Why string
 }
 
+// String names the part and says what ClickHouse says of it.
 func (b *Broken) String() string { return b.Table + ": " + b.Part + ": " + b.Why }
 
 // SetAside lists the parts that the server found broken, mostly at its start, and reads no more: their rows are missing without a word.
