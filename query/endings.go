@@ -134,7 +134,8 @@ ORDER BY endings DESC, %s
 LIMIT %d`, g.key, counted, c.table("connections"), where, g.by, g.by, top), where.parameters})
 }
 
-// Ending is one connection that ended. DurationUS is nil if it began before the agent.
+// Ending is one connection that ended. DurationUS is nil if it began before the agent. Opener is the process that used it first, if that is
+// another one than the owner, who used it last; OpenerHow is then how it is known, else empty.
 type Ending struct {
 	ClosedAt   time.Time  `ch:"closed_at"`
 	Host       string     `ch:"host"`
@@ -149,6 +150,9 @@ type Ending struct {
 	Error      string     `ch:"error"`
 	Comm       string     `ch:"comm"`
 	PID        uint32     `ch:"pid"`
+	Opener     string     `ch:"opener"`
+	OpenerPID  uint32     `ch:"opener_process"`
+	OpenerHow  string     `ch:"opened_by"`
 	DurationUS *uint64    `ch:"duration_us"`
 	Sent       uint64     `ch:"sent"`
 	Received   uint64     `ch:"received"`
@@ -157,9 +161,11 @@ type Ending struct {
 // Latest lists the last top endings of the window, the newest first.
 func (c *Client) Latest(ctx context.Context, w Window, f Filter, top int) ([]Ending, error) {
 	where := f.endings(w)
-	return ask[Ending](ctx, c, Question{"latest endings", fmt.Sprintf(`SELECT closed_at, toString(host) AS host, local_ip, local_port, remote_ip, remote_port, toString(role) AS side,
+	return ask[Ending](ctx, c, Question{"latest endings", fmt.Sprintf(`WITH opener_how NOT IN ('', 'unknown') AND (opener_pid != owner_pid OR opener_comm != owner_comm) AS changed_hands
+SELECT closed_at, toString(host) AS host, local_ip, local_port, remote_ip, remote_port, toString(role) AS side,
     toString(cause) AS cause, toString(initiator) AS initiator, toString(reset) AS reset, toString(error) AS error,
-    toString(owner_comm) AS comm, owner_pid AS pid, duration_us, bytes_sent AS sent, bytes_received AS received
+    toString(owner_comm) AS comm, owner_pid AS pid, if(changed_hands, toString(opener_comm), '') AS opener, if(changed_hands, opener_pid, 0) AS opener_process,
+    if(changed_hands, toString(opener_how), '') AS opened_by, duration_us, bytes_sent AS sent, bytes_received AS received
 FROM %s
 WHERE %s
 ORDER BY closed_at DESC, host, stream, seq
