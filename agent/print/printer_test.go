@@ -67,6 +67,14 @@ func TestGolden(t *testing.T) {
 		refused.Evidence = schema.Evidence{LastState: schema.StateSynSent, Error: 111}
 		refused.Counters, refused.Owner = schema.Counters{SndNxt: 1, SegsOut: 1}, schema.Owner{Comm: "haproxy", How: schema.OwnerListener}
 		require.NoError(t, p.Connection(refused, wall))
+		executed := peerClose("10.0.0.1:43212", "10.0.0.9:80")
+		executed.Opener = schema.Opener{PID: 12, Comm: "sh", How: schema.OwnerConnect}
+		require.NoError(t, p.Connection(executed, wall))
+		passed := peerClose("10.0.0.1:80", "10.0.0.9:43213")
+		passed.Opener = schema.Opener{PID: 11, Comm: "ng\x1binx", How: schema.OwnerRead}
+		require.NoError(t, p.Connection(passed, wall))
+		passed.Opener = schema.Opener{PID: 12, Comm: "curl", How: schema.OwnerRead} // the owner
+		require.NoError(t, p.Connection(passed, wall))
 		require.NoError(t, p.Event(consumed(), wall))
 		require.NoError(t, p.Event(&schema.Event{Kind: schema.KindDrop, Identity: schema.Identity{Weight: 12}, Direction: schema.DirectionIn,
 			Socket: socket("10.0.0.1:80", "10.0.0.2:5000"), Reason: "NO_SOCKET", TCPFlags: 0x12, Length: 1448}, wall))
@@ -81,6 +89,9 @@ TIME UTC PID      COMM             SADDR:SPORT           DADDR:DPORT           S
 16:09:51 12       curl             10.0.0.1:43210        93.184.216.34:443     LAST_ACK     peer_close          peer      -        0B       0B
 16:09:51 12       curl             [::1]:43210           [2001:db8:1234:5678:9abc:def0:1234:5678]:443 LAST_ACK peer_close peer -   0B       0B
 16:09:51 -        (haproxy)        10.0.0.1:43211        10.0.0.9:81           SYN_SENT     refused             peer      -        0B       0B       ECONNREFUSED
+16:09:51 12       curl             10.0.0.1:43212        10.0.0.9:80           LAST_ACK     peer_close          peer      -        0B       0B       opened by sh 12
+16:09:51 12       curl             10.0.0.1:80           10.0.0.9:43213        LAST_ACK     peer_close          peer      -        0B       0B       first used by ng�inx 11
+16:09:51 12       curl             10.0.0.1:80           10.0.0.9:43213        LAST_ACK     peer_close          peer      -        0B       0B
 16:09:51 0        swapper/1        0.0.0.0:6             0.0.0.0:0             CLOSE        skb_consumed
 16:09:51 -        -                10.0.0.1:80           10.0.0.2:5000                      drop NO_SOCKET, in, [S.], 1.4KiB, and 11 more
 16:09:51 7        sshd             10.0.0.1:80           10.0.0.2:5000         CLOSE_WAIT   state ESTABLISHED -> CLOSE_WAIT

@@ -63,7 +63,23 @@ func connectionDetail(c *schema.Connection, v schema.Verdict) string {
 	if c.Retransmits > 0 {
 		parts = append(parts, fmt.Sprintf("%d retransmits", c.Retransmits))
 	}
+	if by := opener(c); by != "" {
+		parts = append(parts, by)
+	}
 	return strings.Join(append(parts, weight(c.Weight)...), ", ")
+}
+
+// opener says who used the socket before its owner, "" if nobody else did. On the server's side that is the first that read, wrote or closed.
+func opener(c *schema.Connection) string {
+	o := &c.Opener
+	if o.How == schema.OwnerUnknown || o.PID == c.Owner.PID && o.Comm == c.Owner.Comm {
+		return ""
+	}
+	by := "first used by "
+	if o.How == schema.OwnerConnect {
+		by = "opened by "
+	}
+	return by + joined(text.Printable(o.Comm), fmt.Sprint(o.PID))
 }
 
 // unacked leaves out a SYN or FIN in flight, which counts as a byte.
