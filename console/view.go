@@ -48,7 +48,8 @@ type ending struct {
 	Host, Local, Remote, IP string
 	Arrow, ArrowTitle       string
 	Cause, Class, Initiator string
-	Error, Reset, Owner     string
+	Error, Reset            string
+	Owner, Opener           string
 	Duration                string
 	Sent, Received          string
 }
@@ -187,7 +188,7 @@ func (v *view) cover(hosts []query.Coverage, w query.Window) {
 
 func newEnding(e *query.Ending, zone *time.Location) ending {
 	out := ending{At: e.ClosedAt.In(zone), Host: e.Host, Local: endpoint(e.LocalIP, e.LocalPort), Remote: endpoint(e.RemoteIP, e.RemotePort),
-		IP: e.RemoteIP.Unmap().String(), Cause: e.Cause, Class: picture.Class(e.Cause), Initiator: e.Initiator, Error: e.Error, Owner: e.Comm,
+		IP: e.RemoteIP.Unmap().String(), Cause: e.Cause, Class: picture.Class(e.Cause), Initiator: e.Initiator, Error: e.Error,
 		Duration: "?", Sent: text.Dot(e.Sent, text.Bytes), Received: text.Dot(e.Received, text.Bytes)}
 	if e.DurationUS != nil {
 		out.Duration = text.Microseconds(float64(*e.DurationUS))
@@ -195,9 +196,7 @@ func newEnding(e *query.Ending, zone *time.Location) ending {
 	if e.Reset != string(schema.ResetNone) {
 		out.Reset = "reset " + e.Reset
 	}
-	if e.PID != 0 {
-		out.Owner += " [" + strconv.Itoa(int(e.PID)) + "]"
-	}
+	out.Owner, out.Opener = process(e.Comm, e.PID), opener(e)
 	switch e.Role {
 	case schema.RoleClient.String():
 		out.Arrow, out.ArrowTitle = "→", "this host connected"
@@ -207,6 +206,24 @@ func newEnding(e *query.Ending, zone *time.Location) ending {
 		out.Arrow, out.ArrowTitle = "–", "who connected is not known"
 	}
 	return out
+}
+
+// opener says who used the connection before its owner, "" if nobody else did.
+func opener(e *query.Ending) string {
+	switch e.OpenerHow {
+	case "":
+		return ""
+	case schema.OwnerConnect.String():
+		return "opened by " + process(e.Opener, e.OpenerPID)
+	}
+	return "first used by " + process(e.Opener, e.OpenerPID)
+}
+
+func process(comm string, pid uint32) string {
+	if pid == 0 {
+		return comm
+	}
+	return comm + " [" + strconv.Itoa(int(pid)) + "]"
 }
 
 func endpoint(ip netip.Addr, port uint16) string {

@@ -36,3 +36,15 @@ func TestPageNamesMachinesOfOneName(t *testing.T) {
 	require.Contains(t, page, "<b>web-3 (boot 21111111-0000-0000-0000-000000000000)</b> is not known after")
 	shows(t, base+"/?from=-10m&to=-1s", named)
 }
+
+// Who opened a connection stands below who used it last, if that is another one, whatever it is called.
+func TestPageShowsWhoOpenedAConnection(t *testing.T) {
+	ch, db := tables.Start(t)
+	require.NoError(t, db.Exec(t.Context(), `INSERT INTO tcpledger.connections (closed_at, host, session, stream, seq, cause, owner_comm, owner_pid, opener_comm, opener_pid, opener_how, received_at) VALUES
+		('2026-11-02 14:01:00', 'web-1', 7, 4, 1, 'peer_close', 'curl', 322, '<b>sh', 322, 'connect', now64(6)), ('2026-11-02 14:01:01', 'web-1', 7, 4, 2, 'peer_close', 'worker', 402, 'nginx', 400, 'read', now64(6)),
+		('2026-11-02 14:01:02', 'web-1', 7, 4, 3, 'peer_close', 'alone', 500, 'alone', 500, 'connect', now64(6))`))
+	page := shows(t, serve(t, ch, kafkaBroker(t))+"/?host=web-1&from=2026-11-02T14:00:00Z&to=2026-11-02T14:05:00Z", "Latest endings")
+	require.Contains(t, page, `<td class="owner">curl [322]<br><small>opened by &lt;b&gt;sh [322]</small>`)
+	require.Contains(t, page, `<td class="owner">worker [402]<br><small>first used by nginx [400]</small>`)
+	require.Contains(t, page, "<td class=\"owner\">alone [500]\n")
+}
