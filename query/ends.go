@@ -18,7 +18,8 @@ const MaxAround = 24 * time.Hour
 
 // What the view both_ends says of a pair.
 const (
-	ByClientAddress = "client address" // in FoundBy: an address was translated between the ends
+	ByClientAddress   = "client address"   // in FoundBy: an address was translated between the ends
+	ByTranslatedTuple = "translated tuple" // in FoundBy: connection tracking of an end's host knew the translation
 
 	FirstThis  = "this" // in First
 	FirstOther = "other"
@@ -58,7 +59,7 @@ type Pair struct {
 // other one ended, nil without one, right within ErrorUS.
 type Together struct {
 	Candidates uint64 `json:"candidates"`
-	FoundBy    string `json:"found_by"` // tuple, ByClientAddress, or nothing
+	FoundBy    string `json:"found_by"` // tuple, ByTranslatedTuple, ByClientAddress, or nothing
 	First      string `json:"first"`
 	ApartUS    *int64 `json:"apart_us"`
 	ErrorUS    uint64 `json:"apart_error_us"`
