@@ -113,7 +113,7 @@ func (t *tale) thread(c *lines.Thread) {
 	t.say("At %s %s %s%s.\n", t.at(r.ClosedAt), text.Line(r.Host, maxName), causes[schema.Cause(r.Cause)], details(r))
 	if o := c.Other; o != nil {
 		t.say("Its other end, %s on %s, %s%s at %s.\n", owner(o), text.Line(o.Host, maxName), causes[schema.Cause(o.Cause)], details(o), t.at(o.ClosedAt))
-		if c.FoundBy == query.ByClientAddress {
+		if c.FoundBy == query.ByClientAddress || c.FoundBy == query.ByTranslatedTuple {
 			t.say("The two ends see different addresses: something between them translates.\n")
 		}
 	}
