@@ -46,7 +46,13 @@ func (s *safeBuffer) String() string {
 
 func start(t testing.TB, name string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, name: name, cmd: exec.Command(programs.Path(t, name), args...), done: make(chan error, 1)}
+	return startCommand(t, name, exec.Command(programs.Path(t, name), args...))
+}
+
+// startCommand starts a program by a command that was made for it.
+func startCommand(t testing.TB, name string, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{t: t, name: name, cmd: cmd, done: make(chan error, 1)}
 	p.cmd.Stdout, p.cmd.Stderr = &p.said, &p.said
 	require.NoError(t, p.cmd.Start())
 	go func() { p.done <- p.cmd.Wait() }()

@@ -85,6 +85,9 @@ func (h *Host) Actor(t testing.TB, comm string) *Actor {
 
 // RunIfActor reports whether the process is an actor, after it has done an actor's work. TestMain then returns.
 func RunIfActor() bool {
+	if runIfClocked() {
+		return true
+	}
 	if !strings.HasPrefix(filepath.Base(os.Args[0]), actorPrefix) {
 		return false
 	}
