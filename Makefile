@@ -20,6 +20,8 @@ SEED ?= $(shell echo $$RANDOM)
 STEPS ?= 100
 RATE ?= 2000
 EVERY ?= 1
+PRESSURE ?= 120
+BACKLOG ?= 20000
 
 # Where a test skips for want of a real part or of privileges, make test fails instead.
 REQUIRE := TCPLEDGER_REQUIRE_REAL=1
@@ -110,6 +112,10 @@ bench: ## Run the benchmarks that match BENCH
 .PHONY: bench-months
 bench-months: ## Measure questions on a day of ROWS connections (PART percent of it, 100 by default) and a year of rollups, kept in DIR if it is set
 	TCPLEDGER_BENCH_ROWS=$(ROWS) TCPLEDGER_BENCH_PART=$(PART) TCPLEDGER_BENCH_DIR=$(DIR) go test -v -run '^$$' -bench '$(BENCH)' -benchtime 10x -timeout 6h ./test/rollups
+
+.PHONY: bench-pressure
+bench-pressure: setup-test ## Freeze and kill parts for PRESSURE seconds each at full speed, send BACKLOG messages of 10,000 hosts: memory, disk, latency
+	$(REQUIRE) TCPLEDGER_TEST_PRESSURE_SECONDS=$(PRESSURE) TCPLEDGER_TEST_PRESSURE_BACKLOG=$(BACKLOG) go test -count=1 -v -timeout 2h ./test/pressure
 
 .PHONY: clean
 clean: ## Remove what build made
