@@ -101,6 +101,8 @@ func (r *Connection) visit(c codec) {
 	r.Opener.visit(c)
 	c.opt(&r.DsackDups)
 	r.NAT.visit(c)
+	c.text(&r.Owner.PodNamespace)
+	c.text(&r.Owner.PodName)
 	// New fields of a connection and of the structs in it come here, at the end.
 }
 
@@ -140,6 +142,8 @@ func (e *Event) visit(c codec) {
 	c.u64(&e.HalfOpenExpired)
 	c.u64(&e.HalfOpenReset)
 	c.opt(&e.CookiesSent)
+	c.text(&e.Owner.PodNamespace)
+	c.text(&e.Owner.PodName)
 	// New fields of an event and of the structs in it come here, at the end.
 }
 

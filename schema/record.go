@@ -51,6 +51,9 @@ type Owner struct {
 	Container string // container id from the cgroup's path
 	Service   string // systemd unit from the cgroup's path
 	PodUID    string // of the Kubernetes pod, from the cgroup's path
+	// The pod's names, empty if the host's folder of pods did not have them yet.
+	PodNamespace string
+	PodName      string
 }
 
 // Opener is the process that used the socket first: for a client the one that connected. How is OwnerUnknown if there is none.
