@@ -72,7 +72,7 @@ func build(cmd *cobra.Command, o *options) (*agent, error) {
 	if a.header, err = newIdentity(o.hostID); err != nil {
 		return nil, err
 	}
-	if a.owners, err = owner.New(a.capture, "/proc", "/sys/fs/cgroup"); err != nil {
+	if a.owners, err = owner.New(a.capture, "/proc", "/sys/fs/cgroup", o.podLogs); err != nil {
 		return nil, err
 	}
 	a.openNAT(&health)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 	"tcpledger/agent/batch"
 	"tcpledger/agent/capture"
+	"tcpledger/agent/owner"
 	"tcpledger/agent/pipeline"
 	"tcpledger/agent/publish"
 	"tcpledger/agent/spool"
@@ -52,6 +54,7 @@ type options struct {
 
 	pins    string
 	journal string
+	podLogs string
 
 	stdout   bool
 	stacks   bool
@@ -88,6 +91,7 @@ func (o *options) register(flags *pflag.FlagSet) {
 
 func (o *options) registerCapture(flags *pflag.FlagSet) {
 	c := &o.capture
+	flags.StringVar(&o.podLogs, "pod-logs", owner.DefaultPodLogs, "`folder` of kubelet's logs of pods, whose folders' names say what a pod is called; empty for none")
 	flags.StringVar(&o.hostID, "host-id", "", "`name` of this host in every row (default: the hostname)")
 	flags.Var(&c.RingBytes, "ring-bytes", "size of the kernel's ring buffer")
 	flags.IntVar(&c.StateEntries, "state-entries", c.StateEntries, "`connections` known at a time; 272 bytes of kernel memory each, taken when used")
@@ -151,6 +155,8 @@ func (o *options) checkOwn() error {
 		return fmt.Errorf("--duration %s: not below 0s", o.duration)
 	case o.stacks && !o.stdout:
 		return errors.New("--stacks goes with --stdout")
+	case o.podLogs != "" && !filepath.IsAbs(o.podLogs):
+		return fmt.Errorf("--pod-logs %s: an absolute path expected, or none", o.podLogs)
 	}
 	return nil
 }

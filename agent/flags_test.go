@@ -94,6 +94,7 @@ func TestBadCommandLines(t *testing.T) {
 		{[]string{"--queue-bytes", "1KiB"}, "--queue-bytes 1KiB: at least 1MiB"},
 		{[]string{"--ring-bytes", "3MiB"}, "--ring-bytes 3MiB: a power of two"},
 		{[]string{"--stacks"}, "--stacks goes with --stdout"},
+		{[]string{"--pod-logs", "pods"}, "--pod-logs pods: an absolute path expected, or none"},
 		{[]string{"--stacks-per-second", "0"}, "--stacks-per-second 0"},
 		{[]string{"--state-entries", "0"}, "--state-entries 0"},
 		{[]string{"--state-entries", "5000000000"}, "--state-entries 5000000000: 1 to"},

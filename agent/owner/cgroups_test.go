@@ -36,7 +36,7 @@ func (f forgetful) CgroupPath(_ schema.CgroupHow, id uint64) string { return f.c
 func (f forgetful) ExecutablePath(id uint32) string { return f.executables[id] }
 
 func newNames(t *testing.T) *Names {
-	n, err := New(forgetful{}, "/proc", "/sys/fs/cgroup")
+	n, err := New(forgetful{}, "/proc", "/sys/fs/cgroup", DefaultPodLogs)
 	require.NoError(t, err)
 	return n
 }
@@ -170,7 +170,7 @@ func TestWalksAreRateLimited(t *testing.T) {
 
 func TestHostWithoutCgroups(t *testing.T) {
 	require.Empty(t, mounts(t.TempDir()))
-	n, err := New(forgetful{}, "/proc", t.TempDir())
+	n, err := New(forgetful{}, "/proc", t.TempDir(), "")
 	require.NoError(t, err)
 	o := schema.Owner{CgroupHow: schema.CgroupV2, CgroupID: 7}
 	n.Fill(&o, 0)
@@ -180,7 +180,7 @@ func TestHostWithoutCgroups(t *testing.T) {
 // TestKernelSideKnowsFirst: no cgroup file system and no process are needed.
 func TestKernelSideKnowsFirst(t *testing.T) {
 	kernel := forgetful{map[uint64]string{7: "/kubepods/burstable/pod" + uid + "/" + id}, map[uint32]string{3: "/usr/bin/curl"}}
-	n, err := New(kernel, t.TempDir(), t.TempDir())
+	n, err := New(kernel, t.TempDir(), t.TempDir(), "")
 	require.NoError(t, err)
 	o := schema.Owner{CgroupHow: schema.CgroupMemory, CgroupID: 7}
 	for range 2 {

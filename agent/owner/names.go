@@ -24,16 +24,21 @@ type Names struct {
 	proc        string
 	executables *lru.Cache[uint32, string]
 	cgroups     map[schema.CgroupHow]*hierarchy
+	pods        *pods
 }
 
-// New makes Names from the kernel side and the mount points of procfs and of the cgroup file systems: "/proc", "/sys/fs/cgroup". The
-// agent runs in the host's pid namespace, so that /proc and the kernel side mean the same process by a pid.
-func New(kernel Kernel, proc, cgroup string) (*Names, error) {
+// New makes Names from the kernel side, the mount points of procfs and of the cgroup file systems ("/proc", "/sys/fs/cgroup"), and the folder of
+// kubelet's logs of pods, "" for none. The agent runs in the host's pid namespace, so that /proc and the kernel side mean the same process by a pid.
+func New(kernel Kernel, proc, cgroup, podLogs string) (*Names, error) {
 	executables, err := lru.New[uint32, string](maxExecutables)
 	if err != nil {
 		return nil, err
 	}
-	n := &Names{kernel: kernel, proc: proc, executables: executables, cgroups: map[schema.CgroupHow]*hierarchy{}}
+	pods, err := newPods(podLogs)
+	if err != nil {
+		return nil, err
+	}
+	n := &Names{kernel: kernel, proc: proc, executables: executables, cgroups: map[schema.CgroupHow]*hierarchy{}, pods: pods}
 	found := mounts(cgroup)
 	for _, how := range []schema.CgroupHow{schema.CgroupV2, schema.CgroupMemory} {
 		if n.cgroups[how], err = newHierarchy(found[how]); err != nil {
@@ -43,11 +48,13 @@ func New(kernel Kernel, proc, cgroup string) (*Names, error) {
 	return n, nil
 }
 
-// Fill sets o.Exe, o.Container, o.PodUID and o.Service, each "" if it cannot be known. exe is the kernel side's number of the executable.
+// Fill sets o.Exe, o.Container, o.Service and the pod's uid and names, each "" if it cannot be known. exe is the kernel side's number of the executable.
 func (n *Names) Fill(o *schema.Owner, exe uint32) {
 	o.Exe = n.Executable(exe)
 	path := n.Cgroup(o)
 	o.Container, o.PodUID, o.Service = ContainerID(path), PodUID(path), Unit(path)
+	named := n.pods.of(o.PodUID)
+	o.PodNamespace, o.PodName = named.namespace, named.name
 }
 
 // Executable gives the path of an executable by the kernel side's number of it, "" if it is not known. The path is the one in the

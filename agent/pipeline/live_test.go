@@ -116,7 +116,7 @@ func runningWith(t *testing.T, config capture.Config, here uint32, change func(*
 	c, err := capture.New(config)
 	require.NoError(t, err)
 	require.NoError(t, c.Start())
-	owners, err := owner.New(c, "/proc", "/sys/fs/cgroup")
+	owners, err := owner.New(c, "/proc", "/sys/fs/cgroup", owner.DefaultPodLogs)
 	require.NoError(t, err)
 	r := &live{t: t, netns: here, reports: reports(t, c)}
 	limits := DefaultLimits()
