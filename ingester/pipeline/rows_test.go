@@ -37,7 +37,7 @@ func TestRowsAreExact(t *testing.T) {
 			`"reset_reason":"TCP_STATE","reset_reason_raw":14,"last_state":"ESTABLISHED","bytes_sent":90,"bytes_received":50,"bytes_unsent":10,` +
 			`"bytes_unacked":5,"bytes_unread":11,"segs_in":4,"segs_out":5,"retransmits":1,"dsack_dups":2,"srtt_us":250,"last_rx_age_ms":null,"last_tx_age_ms":null,` +
 			`"owner_pid":12,"owner_comm":"curl","owner_uid":1000,"owner_how":"connect","owner_start":"2026-03-04 12:00:01.000000",` +
-			`"owner_exe":"\/usr\/bin\/curl","cgroup_id":3,"cgroup_how":"v2","container_id":"abc","k8s_namespace":"","k8s_pod":"","k8s_pod_uid":"1-2","service":"web.service",` +
+			`"owner_exe":"\/usr\/bin\/curl","cgroup_id":3,"cgroup_how":"v2","container_id":"abc","k8s_namespace":"shop","k8s_pod":"api-7","k8s_pod_uid":"1-2","service":"web.service",` +
 			`"ctx_pid":0,"ctx_comm":"swapper\/1","ctx_kind":"idle",` +
 			`"opener_pid":11,"opener_comm":"bash","opener_exe":"\/bin\/bash","opener_how":"connect","stack_id":9223372036854775808,"user_stack_id":0,"weight":1,"clock_error_us":2,"clock_off":false,` +
 			`"error_soft":"","error_reported":"","shutdown":0,"evidence":320,"first_fin":"none","first_fin_evidence":0,"timer_retries":0,` +

@@ -32,7 +32,7 @@ func sampleConnection(stream uint32, seq uint64, seconds float64) *schema.Connec
 		Socket: schema.Socket{Conn: seq + 1, Cookie: 9, NetNS: 4026531840, NetNSCookie: 1, LocalIP: netip.MustParseAddr("10.0.0.1"),
 			LocalPort: 43210, RemoteIP: netip.MustParseAddr("2001:db8::2"), RemotePort: 443},
 		Owner: schema.Owner{PID: 12, UID: 1000, Start: 1_000_000_000, How: schema.OwnerConnect, Comm: "curl", Exe: "/usr/bin/curl",
-			CgroupID: 3, CgroupHow: schema.CgroupV2, Container: "abc", Service: "web.service", PodUID: "1-2"},
+			CgroupID: 3, CgroupHow: schema.CgroupV2, Container: "abc", Service: "web.service", PodUID: "1-2", PodNamespace: "shop", PodName: "api-7"},
 		Context: schema.Context{Comm: "swapper/1", Kind: schema.CtxIdle},
 		Evidence: schema.Evidence{LastState: schema.StateEstablished, Error: 104, Flags: schema.FlagResetReceived | schema.FlagFinReceived,
 			ResetReason: "TCP_STATE", ResetReasonRaw: schema.Some(14)},

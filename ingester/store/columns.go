@@ -48,9 +48,7 @@ func tupleColumns[R any](rec recordOf[R]) []column[R] {
 	}
 }
 
-// ownerColumns: the Kubernetes names are not on the wire yet.
 func ownerColumns[R any](rec recordOf[R]) []column[R] {
-	none := func(*R) string { return "" }
 	return []column[R]{
 		u32("owner_pid", func(r *R) uint32 { return rec(r).Owner.PID }),
 		named("owner_comm", func(r *R) string { return rec(r).Owner.Comm }),
@@ -61,8 +59,8 @@ func ownerColumns[R any](rec recordOf[R]) []column[R] {
 		u64("cgroup_id", func(r *R) uint64 { return rec(r).Owner.CgroupID }),
 		named("cgroup_how", func(r *R) string { return rec(r).Owner.CgroupHow.String() }),
 		text("container_id", func(r *R) string { return rec(r).Owner.Container }),
-		named("k8s_namespace", none),
-		named("k8s_pod", none),
+		named("k8s_namespace", func(r *R) string { return rec(r).Owner.PodNamespace }),
+		named("k8s_pod", func(r *R) string { return rec(r).Owner.PodName }),
 		text("k8s_pod_uid", func(r *R) string { return rec(r).Owner.PodUID }),
 		named("service", func(r *R) string { return rec(r).Owner.Service }),
 		u32("ctx_pid", func(r *R) uint32 { return rec(r).Context.PID }),
