@@ -20,7 +20,7 @@ import (
 )
 
 // hostPaths are what of the host a container of ours may mount, to read.
-var hostPaths = []string{"/sys/kernel/btf", "/sys/fs/cgroup", "/etc/machine-id"}
+var hostPaths = []string{"/sys/kernel/btf", "/sys/fs/cgroup", "/etc/machine-id", "/var/log/pods"}
 
 // project loads the Compose file as Compose does, with the variables that the user set.
 func project(t *testing.T, environment types.Mapping) *types.Project {
