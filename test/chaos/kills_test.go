@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,11 +28,15 @@ import (
 	"tcpledger/test/wait"
 )
 
-// calls are what a flush does for others to see or for itself to find again: it writes, syncs, renames and removes.
-const calls = "write,pwrite64,writev,sendto,sendmsg,rename,renameat,renameat2,unlink,unlinkat,link,linkat,mkdir,mkdirat,rmdir,fsync,fdatasync,ftruncate"
+// calls are what a flush does for others to see or for itself to find again, by kind.
+var calls = []string{
+	"write,pwrite64,writev", "sendto,sendmsg", "rename,renameat,renameat2", "unlink,unlinkat,rmdir", "link,linkat", "mkdir,mkdirat",
+	"fsync,fdatasync", "ftruncate",
+}
 
 // TestKilledAtEveryCall kills the ingester, and then ClickHouse, at the first call of a flush that a thread makes, at the second, and so
-// on until a flush survives. After each kill all rows are there once. TCPLEDGER_TEST_CHAOS_EVERY is how many calls are left out between two; make test leaves most out.
+// on until a flush survives. After each kill all rows are there once. TCPLEDGER_TEST_CHAOS_EVERY is how many calls are left out between two, and 1 takes each kind of
+// call by itself; make test leaves most out.
 func TestKilledAtEveryCall(t *testing.T) {
 	if _, err := exec.LookPath("strace"); err != nil {
 		if os.Getenv(apachekafka.RequireReal) == "1" {
@@ -41,21 +46,27 @@ func TestKilledAtEveryCall(t *testing.T) {
 	}
 	for name, every := range map[string]int{"ingester": 15, "clickhouse": 60} { // a flush of the server makes more calls
 		every = setting.Number(t, "TCPLEDGER_TEST_CHAOS_EVERY", every)
+		kinds := []string{strings.Join(calls, ",")}
+		if every == 1 {
+			kinds = calls
+		}
 		t.Run(name, func(t *testing.T) {
 			f := newFlushed(t)
 			victim := map[string]*part{"ingester": f.ingester, "clickhouse": f.engine}[name]
-			at, kills, seen := 1, 0, map[string]int{}
-			for ; ; at += every {
-				killedIn := f.flush(victim, at)
-				f.requireOnce()
-				if killedIn == "" {
-					break
+			seen := map[string]int{}
+			for _, kind := range kinds {
+				for at := 1; ; at += every {
+					killedIn := f.flush(victim, kind, at)
+					f.requireOnce()
+					if killedIn == "" {
+						break
+					}
+					seen[killedIn]++
+					t.Logf("%s: killed at call %d of a thread: %s", name, at, killedIn)
 				}
-				seen[killedIn]++
-				kills++
 			}
 			f.requireAudit()
-			t.Logf("%s: killed %d times, at call 1 to %d of a thread, each %d: %v; %d rows, 0 missing, 0 twice", name, kills, at-1, every, seen, 2*f.rows)
+			t.Logf("%s: killed at %v, each %d; %d rows, 0 missing, 0 twice", name, seen, every, 2*f.rows)
 		})
 	}
 }
@@ -163,14 +174,15 @@ func (f *flushed) send(phase string) {
 	require.NoError(f.t, f.writer.WriteMessages(f.t.Context(), messages...))
 }
 
-// flush kills the victim at that call of one of its threads while rows come, starts it again, and gives the call. It gives "" if the rows
-// were stored before.
-func (f *flushed) flush(victim *part, call int) (killedIn string) {
+// flush kills the victim at that call of these kinds of one of its threads while rows come, starts it again, and gives the call. It gives
+// "" if the rows were stored before.
+func (f *flushed) flush(victim *part, kind string, call int) (killedIn string) {
 	f.t.Helper()
 	all := family(victim.process.PID())
 	pid := all[len(all)-1] // the engine itself is the last of its family
+	trace := filepath.Join(f.t.TempDir(), "trace")
 	tracer, err := child.Start(child.Command{Name: "strace", Path: "strace", StopSignal: syscall.SIGINT,
-		Args: []string{"-f", "-p", fmt.Sprint(pid), "-e", "trace=" + calls, "-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", calls, call)}})
+		Args: []string{"-f", "-p", fmt.Sprint(pid), "-o", trace, "-e", "trace=" + kind, "-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", kind, call)}})
 	require.NoError(f.t, err)
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
@@ -183,7 +195,7 @@ func (f *flushed) flush(victim *part, call int) (killedIn string) {
 		if victim.ended() {
 			<-tracer.Done()
 			victim.start()
-			return lastCall(tracer.Tail())
+			return lastCall(f.t, trace)
 		}
 		if f.stored() {
 			return ""
@@ -192,15 +204,16 @@ func (f *flushed) flush(victim *part, call int) (killedIn string) {
 	}
 }
 
-// lastCall is the name of the call in which strace says that a process was killed.
-func lastCall(said string) string {
+// lastCall is the name of the last call that a trace tells of: the one at which the process was killed.
+func lastCall(t testing.TB, trace string) string {
+	t.Helper()
+	text, err := os.ReadFile(trace)
+	require.NoError(t, err)
 	last := "?"
-	for line := range strings.Lines(said) {
-		if before, _, ok := strings.Cut(line, "("); ok && !strings.Contains(line, "+++") {
-			fields := strings.Fields(before)
-			if len(fields) > 0 {
-				last = fields[len(fields)-1]
-			}
+	for line := range strings.Lines(string(text)) {
+		if before, _, ok := strings.Cut(line, "("); ok {
+			fields := strings.Fields(before) // thread, name
+			last = fields[len(fields)-1]
 		}
 	}
 	return last
