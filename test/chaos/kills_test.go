@@ -122,8 +122,8 @@ func flushedFrom(t *testing.T, brokers string, host *lab.Host) *flushed {
 	server := func() string { return f.addr }
 	if host != nil {
 		transport.Dial = within(t, host)
-		relayed := relay(t, host, f.addr)
-		server = func() string { return relayed }
+		at := relayed(t, host, f.addr)
+		server = func() string { return at }
 	}
 	f.ingester = &part{t: t, name: "ingester", host: host, launch: func(p *part) *child.Process {
 		return p.run("ingester", "--brokers", brokers, "--clickhouse", server(), "--listen", "", "--flush-interval", "100ms")

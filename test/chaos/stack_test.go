@@ -5,6 +5,7 @@ package chaos
 
 import (
 	"context"
+	"net/netip"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -125,11 +126,20 @@ func (s *stack) startClickHouse() {
 	p := s.add("clickhouse", func(*part) *child.Process { return clickhousetest.StartAt(s.t, options).Process })
 	p.disk = options.DataDir
 	s.local = port.Join(options.TCPPort)
-	s.server = relay(s.t, p.host, s.local)
+	s.server = relayed(s.t, p.host, s.local)
 	var err error
 	s.db, err = clickhouse.Open(&clickhouse.Options{Addr: []string{s.local}, DialTimeout: 2 * time.Second, ReadTimeout: 10 * time.Second})
 	require.NoError(s.t, err)
 	s.t.Cleanup(func() { require.NoError(s.t, s.db.Close()) })
+}
+
+// relayed is the address on a host at which an address of this network answers.
+func relayed(t testing.TB, h *lab.Host, to string) string {
+	t.Helper()
+	const relayPort = 9000
+	at := netip.AddrPortFrom(h.IPv4, relayPort).String()
+	h.Relay(t, at, to)
+	return at
 }
 
 func (s *stack) startAgent(name string) {

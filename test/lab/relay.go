@@ -1,27 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package chaos
+package lab
 
 import (
 	"io"
 	"net"
-	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"tcpledger/test/lab"
 )
 
-const relayPort = 9000
-
-// relay passes connections to a host's port on to an address of the test's own network, and gives the port's address.
-func relay(t testing.TB, h *lab.Host, to string) string {
+// Relay passes connections to an address of the host on to an address of the test's own network, until the test ends.
+func (h *Host) Relay(t testing.TB, at, to string) {
 	t.Helper()
-	addr := netip.AddrPortFrom(h.IPv4, relayPort).String()
 	var listener net.Listener
 	var err error
-	h.In(t, func() { listener, err = net.Listen("tcp", addr) })
+	h.In(t, func() { listener, err = net.Listen("tcp", at) })
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
 	go func() {
@@ -30,14 +24,13 @@ func relay(t testing.TB, h *lab.Host, to string) string {
 			if err != nil {
 				return
 			}
-			go pass(client, to)
+			go passOn(client, to)
 		}
 	}()
-	return addr
 }
 
-// pass copies both ways until either side ends.
-func pass(client net.Conn, to string) {
+// passOn copies both ways until either side ends.
+func passOn(client net.Conn, to string) {
 	defer func() { _ = client.Close() }()
 	server, err := net.Dial("tcp", to)
 	if err != nil {
