@@ -52,7 +52,7 @@ func New(db *clickhouse.DB, outage retry.Outage, registry prometheus.Registerer)
 		waiting: gauge("rollup_waiting", "rollup", "Five minutes, or hours, that got rows since they were computed."),
 		lag:     gauge("rollup_lag_seconds", "rollup", "Age of the oldest note of rows that the rollup does not have yet; a minute is normal."),
 		storms:  gauge("storm_excess", "what", "How many more than expected there are so far in a storm that goes on; absent without one. Each ingester says the same."),
-		aside:   gauge("broken_parts", "table", "Parts that ClickHouse set aside since it cannot read them: their rows are missing. Absent without one."),
+		aside:   gauge("broken_parts", "table", "Parts that ClickHouse set aside since it cannot read them: their rows are missing."),
 	}
 }
 
@@ -113,13 +113,16 @@ func (j *Job) Pass(ctx context.Context) (changed bool, err error) {
 // maxNamed bounds the broken parts that health names.
 const maxNamed = 3
 
-// lookForBroken shows the parts that are set aside, and those only.
+// lookForBroken shows how many parts of each table are set aside: an alert on their growth needs the 0.
 func (j *Job) lookForBroken(ctx context.Context) error {
 	parts, err := j.db.SetAside(ctx)
 	if err != nil {
 		return err
 	}
 	j.aside.Reset()
+	for _, t := range schema.AllTables() {
+		j.aside.WithLabelValues(t.Name).Set(0)
+	}
 	var named []string
 	for _, p := range parts {
 		j.aside.WithLabelValues(p.Table).Inc()

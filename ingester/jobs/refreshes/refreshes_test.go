@@ -84,7 +84,8 @@ func TestABrokenPartIsSeen(t *testing.T) {
 	_, err = job.Pass(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, job.Broken())
-	require.Zero(t, testutil.CollectAndCount(registry, "tcpledger_ingester_broken_parts"))
+	require.Zero(t, testutil.ToFloat64(job.aside.WithLabelValues("connections")))
+	require.Equal(t, len(schema.AllTables()), testutil.CollectAndCount(registry, "tcpledger_ingester_broken_parts"), "each table has its 0")
 }
 
 // A storm that goes on is in the metrics with how many more than expected there are, until it is over.
