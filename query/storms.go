@@ -10,10 +10,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"tcpledger/schema"
 )
 
 // Storm is something that departed from its own past: one incident from its first minute to its end. Departures of several things at
-// one time that have a factor in common are one storm; Departed lists them, the largest excess first.
+// one time that have a factor in common are one storm; Departed lists them, the largest excess first, and what an end did before what the other ends saw.
 type Storm struct {
 	Began    time.Time   `ch:"began" json:"began"`
 	Ended    time.Time   `ch:"ended" json:"ended"`   // the end of the last minute that departed
@@ -167,6 +169,11 @@ func stormOf(departed []Departure) Storm {
 		}
 		return slices.Compare([]string{a.What}, []string{b.What})
 	})
+	// The other ends of what happened here depart as much. The end that acted says what the storm is.
+	if at := slices.IndexFunc(departed, func(d Departure) bool { return !d.answers() && d.excess() >= nearly*departed[0].excess() }); at > 0 {
+		acted := departed[at]
+		departed = slices.Insert(slices.Delete(departed, at, at+1), 0, acted)
+	}
 	first := departed[0]
 	s := Storm{Began: first.Began, Ended: first.Ended, Records: first.Records, Expected: first.Expected, Over: true, Departed: departed, Factors: first.Factors}
 	for _, d := range departed {
@@ -187,6 +194,14 @@ func latest(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// nearly is the share of the largest excess from which on a departure may be the other ends of the same connections.
+const nearly = 0.9
+
+// answers reports whether what departed is what a peer did.
+func (d *Departure) answers() bool {
+	return d.What == string(schema.CausePeerClose) || d.What == string(schema.CausePeerReset)
 }
 
 // excess is how many there were beyond what was expected.
