@@ -4,9 +4,7 @@ package chaos
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -33,7 +31,7 @@ func TestUncleanElection(t *testing.T) {
 	s := &stack{t: t, net: lab.NewSwitch(t)}
 	hosts, brokers := s.startNodes()
 	ahead, behind := s.parts[0], s.parts[1] // the third only votes
-	client := &kafka.Client{Addr: kafka.TCP(strings.Split(brokers, ",")...), Transport: &kafka.Transport{Dial: within(t, hosts[2])}}
+	client := &kafka.Client{Addr: kafka.TCP(strings.Split(brokers, ",")...), Transport: &kafka.Transport{Dial: hosts[2].Dial}}
 	makeUnclean(t, client, []int{2, 1})
 	behind.stop() // each broker is restarted now and then, and another is elected for it
 	awaitLeader(t, client, 1)
@@ -120,12 +118,4 @@ func awaitPartition(t *testing.T, client *kafka.Client, what string, wanted func
 		last = answer
 		return wanted(&answer.Topics[0].Partitions[0])
 	}, wait.Long, 250*time.Millisecond, "%s: %+v", what, &last)
-}
-
-// within dials from a host.
-func within(t testing.TB, h *lab.Host) func(ctx context.Context, network, address string) (net.Conn, error) {
-	return func(ctx context.Context, network, address string) (conn net.Conn, err error) {
-		h.In(t, func() { conn, err = (&net.Dialer{}).DialContext(ctx, network, address) })
-		return conn, err
-	}
 }

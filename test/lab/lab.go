@@ -5,8 +5,10 @@
 package lab
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -149,6 +151,10 @@ func (h *Host) Cookie(t testing.TB) uint64 {
 // In runs f on a thread that is in the host's namespace.
 func (h *Host) In(t testing.TB, f func()) {
 	t.Helper()
+	require.NoError(t, h.in(f))
+}
+
+func (h *Host) in(f func()) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, its namespace with it
@@ -158,7 +164,13 @@ func (h *Host) In(t testing.TB, f func()) {
 		}
 		done <- err
 	}()
-	require.NoError(t, <-done)
+	return <-done
+}
+
+// Dial connects from the host, also after the test, as a client does that still tries: then it fails.
+func (h *Host) Dial(ctx context.Context, network, address string) (conn net.Conn, err error) {
+	failed := h.in(func() { conn, err = (&net.Dialer{}).DialContext(ctx, network, address) })
+	return conn, errors.Join(failed, err)
 }
 
 // Run runs a program in the host's namespace and returns its output.
