@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -137,11 +138,14 @@ func (c *chain) stored(b *business, orders, quiet int) {
 	c.t.Helper()
 	c.eventually(uint64(3*orders+quiet), "SELECT count() FROM otel.otel_logs")
 	c.eventually(uint64(2*orders+quiet), "SELECT count() FROM otel.otel_traces")
+	info, err := os.Stat("/proc/self/ns/net")
+	require.NoError(c.t, err)
+	here := info.Sys().(*syscall.Stat_t).Ino // other tests have listeners of the same port in their namespaces
 	for _, addr := range []string{b.backend, b.nginx} {
 		_, port, _ := strings.Cut(addr, ":")
 		for _, role := range []string{"client", "server"} {
 			want := map[bool]uint64{true: uint64(2*orders+quiet) + 1, false: uint64(orders) + 1}[addr == b.backend] // and the one that saw whether it answers
-			c.eventually(want, "SELECT count() FROM tcpledger.connections WHERE toString(service_port) = ? AND role = ? AND cause != 'refused'", port, role)
+			c.eventually(want, "SELECT count() FROM tcpledger.connections WHERE toString(service_port) = ? AND role = ? AND netns = ? AND cause != 'refused'", port, role, here)
 		}
 	}
 }
