@@ -135,20 +135,26 @@ func (s *stack) settled() time.Time {
 }
 
 // audit asks until the audit finds the window complete: what the agents sent last may be on its way. Its last answer counts.
-func (s *stack) audit(to time.Time) (a query.Audit) {
+func (s *stack) audit(to time.Time) query.Audit {
 	s.t.Helper()
 	for began := time.Now(); ; time.Sleep(time.Second) {
-		var out, said bytes.Buffer
-		cmd := exec.Command(programs.Path(s.t, "tcpledger"), "audit", "--clickhouse", s.local, "--everywhere", "--from", stamp(s.began), "--to", stamp(to), "--format", "json")
-		cmd.Stdout, cmd.Stderr = &out, &said
-		err := cmd.Run()
-		require.NotEmpty(s.t, out.Bytes(), "%v: %s", err, &said)
-		a = query.Audit{}
-		require.NoError(s.t, json.Unmarshal(out.Bytes(), &a), "%s", &out)
-		if err == nil || time.Since(began) > wait.Long/2 {
+		a := audit(s.t, s.local, s.began, to)
+		if a.Verdict == query.Complete || time.Since(began) > wait.Long/2 {
 			return a
 		}
 	}
+}
+
+// audit asks the program, as a person does, about all rows of a window.
+func audit(t testing.TB, clickhouse string, from, to time.Time) (a query.Audit) {
+	t.Helper()
+	var out, said bytes.Buffer
+	cmd := exec.Command(programs.Path(t, "tcpledger"), "audit", "--clickhouse", clickhouse, "--everywhere", "--from", stamp(from), "--to", stamp(to), "--format", "json")
+	cmd.Stdout, cmd.Stderr = &out, &said
+	err := cmd.Run() // its exit status says the verdict too
+	require.NoError(t, json.Unmarshal(out.Bytes(), &a), "%v: %s%s", err, &out, &said)
+	require.Equal(t, a.Verdict == query.Complete, err == nil, "%v: %s", err, &out)
+	return a
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" }

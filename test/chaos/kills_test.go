@@ -20,10 +20,10 @@ import (
 	"tcpledger/internal/devstack/child"
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/internal/devstack/kafka/kafkatest"
+	"tcpledger/query"
 	"tcpledger/schema"
 	"tcpledger/test/apachekafka"
 	"tcpledger/test/lab"
-	"tcpledger/test/programs"
 	"tcpledger/test/setting"
 	"tcpledger/test/wait"
 )
@@ -241,7 +241,7 @@ func (f *flushed) requireOnce() {
 // requireAudit asks the program, and holds the rollups of minutes to the rows.
 func (f *flushed) requireAudit() {
 	f.t.Helper()
-	out, err := exec.Command(programs.Path(f.t, "tcpledger"), "audit", "--clickhouse", f.addr, "--everywhere", "--from", stamp(f.began), "--to", stamp(f.last)).CombinedOutput()
-	require.NoError(f.t, err, "%s", out)
+	a := audit(f.t, f.addr, f.began, f.last)
+	require.Equal(f.t, query.Complete, a.Verdict, "%+v", a.Findings)
 	requireRollups(f.t, f.db)
 }
