@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	// lists is what the agent remembers in lists of a fixed length: control groups, processes, names, pods, builds, losses, gaps.
-	lists = 45 << 20
+	// lists is what the agent remembers in lists of a fixed length: control groups (19 MiB of long Kubernetes paths), processes, names,
+	// pods (2 MiB of the longest names), builds, losses, gaps.
+	lists = 40 << 20
 	// symbolTables is the kernel's symbols with all modules, twice: a new table is made while the one before is in use.
 	symbolTables = 32 << 20
 	// inFlight is the requests to Kafka under way, compressed and not.

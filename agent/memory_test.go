@@ -50,3 +50,14 @@ func TestTheTableOfMemoryIsTheBound(t *testing.T) {
 		require.Equal(t, int(math.Round(float64(bytes)/(1<<20))), said, "%s", row[1])
 	}
 }
+
+// TestTheBoundFitsTheShippedLimit: the bound leaves a tenth of the shipped control group's limit to the kernel, as program.Memory asks.
+func TestTheBoundFitsTheShippedLimit(t *testing.T) {
+	unit, err := os.ReadFile("../deploy/tcpledger-agent.service")
+	require.NoError(t, err)
+	limit := regexp.MustCompile(`(?m)^MemoryMax=([0-9]+)M$`).FindSubmatch(unit)
+	require.NotNil(t, limit)
+	mib, err := strconv.Atoi(string(limit[1]))
+	require.NoError(t, err)
+	require.LessOrEqual(t, parsed(t, "--spool", t.TempDir()).memory().Bound(), uint64(mib)<<20*9/10)
+}

@@ -15,8 +15,8 @@ import (
 const DefaultPodLogs = "/var/log/pods"
 
 const (
-	maxPods      = 8_192       // remembered
-	maxFolders   = maxPods / 2 // in a look; a node has some hundred pods
+	maxPods      = 4_096 // remembered
+	maxFolders   = 3_072 // in a look; a node has some hundred pods
 	folderBatch  = 256
 	maxNamespace = 63
 	maxPodName   = 253
