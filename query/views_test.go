@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -120,6 +121,41 @@ func TestViewsReadTheirWindow(t *testing.T) {
 			for _, r := range reads {
 				require.GreaterOrEqual(t, r.of, 45, "the table is too small to show anything")
 				require.LessOrEqual(t, r.read, 4, "%v", plan)
+			}
+		})
+	}
+}
+
+// An address with its port is found by the index of ends in a window of any length: also as the other side of a translation sees it.
+func TestAnEndIsFoundByItsIndex(t *testing.T) {
+	b := newBench(t, startEngine(t), "ends")
+	moment := "toDateTime64('2026-11-02 00:00:00', 6, 'UTC') + toIntervalMicrosecond(number * 86400000000 / 400000)"
+	for _, insert := range []string{
+		"INSERT INTO ends.connections (received_at, closed_at, host, session, stream, seq, conn, local_ip, local_port, remote_ip, remote_port, nat_local_ip, nat_local_port, nat_remote_ip, nat_remote_port) SELECT now64(6), " + moment +
+			", 'h', 1, 0, number, number, '10.0.0.1', 443, '192.0.2.1', 10000 + number % 50000, if(number = 123456, '198.51.100.7', NULL), if(number = 123456, 4242, NULL), if(number = 123456, '192.0.2.1', NULL), if(number = 123456, 10000, NULL) FROM numbers(400000)",
+		"INSERT INTO ends.events (received_at, at, host, session, stream, seq, conn, kind, local_ip, local_port, remote_ip, remote_port) SELECT now64(6), " + moment +
+			", 'h', 1, 0, 400000 + number, number, 'drop', '10.0.0.1', 443, if(number = 200000, '203.0.113.5', '192.0.2.1'), if(number = 200000, 77, 10000 + number % 50000) FROM numbers(400000)",
+	} {
+		require.NoError(t, b.db.Exec(t.Context(), insert))
+	}
+	for end, conns := range map[string]string{
+		"ip = '198.51.100.7', port = 4242": "123456",
+		"ip = '203.0.113.5', port = 77":    "200000",
+		"ip = '203.0.113.5', port = 78":    "",
+		"ip = '192.0.2.1', port = 9999":    "",
+	} {
+		t.Run(end, func(t *testing.T) {
+			sql := "SELECT toString(conn) FROM ends.q_tuple_history(from = '2026-11-02 00:00:00', to = '2026-11-03 00:00:00', " + end + ")"
+			_, found, err := b.strings(t, sql)
+			require.NoError(t, err)
+			require.Equal(t, conns, strings.Join(slices.Concat(found...), " "))
+			_, plan, err := b.strings(t, "EXPLAIN indexes = 1 "+sql)
+			require.NoError(t, err)
+			text := strings.Join(slices.Concat(plan...), "\n")
+			used := regexp.MustCompile(`Name: ends\n.*\n.*\n\s*Granules: ([0-9]+)/[0-9]+`).FindAllStringSubmatch(text, -1)
+			require.NotEmpty(t, used, "%s", text)
+			for _, u := range used {
+				require.Less(t, len(u[1]), 2, "ten granules and more of fifty: %s", text)
 			}
 		})
 	}

@@ -28,7 +28,7 @@ func Connections() *Table {
 		Primary: "(toStartOfFiveMinutes(closed_at), host, cgroup_id)",
 		Order:   "(toStartOfFiveMinutes(closed_at), host, cgroup_id, conn, closed_at, session, stream, seq)",
 		Parts:   "toYYYYMMDD(closed_at)", TTL: retentionTTL, Setting: dropParts,
-		Indexes: []string{"remote_ip_bloom remote_ip TYPE bloom_filter GRANULARITY 1"},
+		Indexes: []string{remoteIndex, endsIndex(connectionEnds)},
 	}
 }
 
@@ -41,7 +41,7 @@ func Events() *Table {
 		Primary: "(toStartOfFiveMinutes(at), host, cgroup_id)",
 		Order:   "(toStartOfFiveMinutes(at), host, cgroup_id, conn, at, session, stream, seq)",
 		Parts:   "toYYYYMMDD(at)", TTL: retentionTTL, Setting: dropParts,
-		Indexes: []string{"remote_ip_bloom remote_ip TYPE bloom_filter GRANULARITY 1"},
+		Indexes: []string{remoteIndex, endsIndex(eventEnds)},
 	}
 }
 

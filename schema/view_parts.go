@@ -14,7 +14,8 @@ const bootOfShared = "if(host IN (SELECT name FROM {db}.shared_names(from = {fro
 var viewParts = strings.NewReplacer(
 	"{window of closed_at}", windowOf("closed_at"),
 	"{window of at}", windowOf("at"),
-	"{either end}", "(remote_ip = toIPv6({ip:String}) AND remote_port = {port:UInt16} OR local_ip = toIPv6({ip:String}) AND local_port = {port:UInt16})",
+	"{either end of a connection}", EndOfConnection("toIPv6({ip:String})", "{port:UInt16}"),
+	"{either end of an event}", EndOfEvent("toIPv6({ip:String})", "{port:UInt16}"),
 	"{place}", Place,
 	"{boot}", bootOfShared,
 	"{plain remote_ip}", plainIP("remote_ip"),

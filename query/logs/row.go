@@ -54,11 +54,10 @@ func (r *Row) Began() time.Time {
 // EndsQuestion is the question of Ends.
 func EndsQuestion(c *query.Client, w query.Window, a, b netip.AddrPort, top int) query.Question {
 	q := query.Question{Name: "connections of an end", Parameters: w.Parameters()}
-	where := "((local_ip = {ip:IPv6} AND local_port = {port:UInt16}) OR (remote_ip = {ip:IPv6} AND remote_port = {port:UInt16}))"
+	where := schema.EndOfConnection("{ip:IPv6}", "{port:UInt16}")
 	q.Parameters["ip"], q.Parameters["port"] = mapped(a.Addr()), fmt.Sprint(a.Port())
 	if b.IsValid() {
-		other := "((local_ip = {other_ip:IPv6} AND local_port = {other_port:UInt16}) OR (remote_ip = {other_ip:IPv6} AND remote_port = {other_port:UInt16}))"
-		where += "\n    AND " + other
+		where += "\n    AND " + schema.EndOfConnection("{other_ip:IPv6}", "{other_port:UInt16}")
 		q.Parameters["other_ip"], q.Parameters["other_port"] = mapped(b.Addr()), fmt.Sprint(b.Port())
 	}
 	q.SQL = fmt.Sprintf(`SELECT toString(host) AS host, session, stream, seq, closed_at, ifNull(opened_at, fromUnixTimestamp64Micro(0, 'UTC')) AS opened_at,
@@ -74,7 +73,7 @@ LIMIT %d`, c.Table("connections"), paramFrom, paramTo, where, top)
 	return q
 }
 
-// Ends lists the connections of the window that have this end, and the other one too if b is valid; the newest first, at most top.
+// Ends lists the connections of the window that have this end, as their host or as the other side of a translation sees it, and the other one too if b is valid; the newest first, at most top.
 func Ends(ctx context.Context, c *query.Client, w query.Window, a, b netip.AddrPort, top int) ([]Row, error) {
 	return query.Ask[Row](ctx, c, EndsQuestion(c, w, a, b, top))
 }

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
--- edition 3: What happened to the connections of one address and port?
+-- edition 4: What happened to the connections of one address and port?
 --
--- ip and port are of either end. Containers of one host may have the same address: netns_cookie tells their network namespaces apart.
--- The keys of the rows are found first: with FINAL, a condition alone reads all columns of five minutes.
+-- ip and port are of either end, as its host or as the other side of a translation sees it. Containers of one host may have the same address: netns_cookie tells their network namespaces apart.
+-- The index of ends finds the rows, in a window of any length.
 SELECT moment AS at, host, netns_cookie, what, why, conn, local, remote, owner, state, bytes
 FROM
 (
@@ -11,29 +11,15 @@ FROM
         concat({plain remote_ip}, ' ', toString(remote_port)) AS remote,
         owner_comm AS owner, last_state AS state, bytes_sent + bytes_received AS bytes, session, stream, seq
     FROM {db}.connections FINAL
-    WHERE (toStartOfFiveMinutes(closed_at), host, cgroup_id, conn) GLOBAL IN
-        (
-            SELECT toStartOfFiveMinutes(closed_at), host, cgroup_id, conn FROM {db}.connections
-            WHERE {window of closed_at}
-                AND {either end}
-            SETTINGS final = 0
-        )
-        AND {window of closed_at}
-        AND {either end}
+    WHERE {window of closed_at}
+        AND {either end of a connection}
     UNION ALL
     SELECT at AS moment, host, netns_cookie, kind AS what, if(reason != '', reason, error) AS why, conn,
         concat({plain local_ip}, ' ', toString(local_port)) AS local,
         concat({plain remote_ip}, ' ', toString(remote_port)) AS remote,
         owner_comm AS owner, state, length AS bytes, session, stream, seq
     FROM {db}.events FINAL
-    WHERE (toStartOfFiveMinutes(at), host, cgroup_id, conn) GLOBAL IN
-        (
-            SELECT toStartOfFiveMinutes(at), host, cgroup_id, conn FROM {db}.events
-            WHERE {window of at}
-                AND {either end}
-            SETTINGS final = 0
-        )
-        AND {window of at}
-        AND {either end}
+    WHERE {window of at}
+        AND {either end of an event}
 )
 ORDER BY at, host, session, stream, seq

@@ -5,6 +5,7 @@ package rollups
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"strconv"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"tcpledger/internal/clickhouse"
 	"tcpledger/internal/devstack/clickhouse/clickhousetest"
 	"tcpledger/query"
+	"tcpledger/query/logs"
 	"tcpledger/schema"
 	"tcpledger/test/tables"
 )
@@ -86,6 +88,7 @@ func (d *monthsData) questions(b *testing.B) []question {
 	quarter := query.Window{From: benchDay.AddDate(0, 0, -89), To: fullDay.To}
 	remote, err := query.ParseRemote("10.9.13.2")
 	require.NoError(b, err)
+	end := d.clientEnd(b, noon)
 	sql := func(sql string) func(context.Context) error {
 		return func(ctx context.Context) error { return d.db.Exec(ctx, sql+" FORMAT Null") }
 	}
@@ -105,7 +108,15 @@ func (d *monthsData) questions(b *testing.B) []question {
 			_, err := client.Rates(ctx, fullDay, query.Filter{}, 60)
 			return err
 		}},
-		{"a tuple within a minute", sql(d.tuple(b, noon))},
+		{"a tuple within a minute", sql(fmt.Sprintf("SELECT * FROM tcpledger.q_tuple_history(from = '%s', to = '%s', ip = '%s', port = %d)",
+			noon.Format(time.DateTime), noon.Add(time.Minute).Format(time.DateTime), end.Addr(), end.Port()))},
+		{"an end over a day", func(ctx context.Context) error {
+			rows, err := logs.Ends(ctx, client, fullDay, end, netip.AddrPort{}, 100)
+			if err == nil {
+				require.NotEmpty(b, rows)
+			}
+			return err
+		}},
 		{"one remote address over a day", endings(fullDay, query.Filter{Remote: remote}, query.Cause)},
 		{"one remote address over a quarter", endings(quarter, query.Filter{Remote: remote}, query.Cause)},
 		{"three months of storms by minute", sql(fmt.Sprintf("SELECT minute, sum(c.endings) FROM tcpledger.causes_1m AS c WHERE cause = 'peer_reset' AND bucket >= '%s' GROUP BY minute ORDER BY minute", quarter.From.Format(time.DateTime)))},
@@ -113,19 +124,16 @@ func (d *monthsData) questions(b *testing.B) []question {
 	}
 }
 
-// tuple asks for an address and a port that a connection had in the minute.
-func (d *monthsData) tuple(b *testing.B, from time.Time) string {
+// clientEnd is the address and port of a client of the minute.
+func (d *monthsData) clientEnd(b *testing.B, from time.Time) netip.AddrPort {
 	b.Helper()
 	var ip string
 	var port uint16
 	require.NoError(b, d.db.QueryRow(b.Context(), fmt.Sprintf(`SELECT IPv6NumToString(local_ip), local_port FROM tcpledger.connections
 		WHERE closed_at >= '%s' AND closed_at < '%s' AND role = 'client' ORDER BY cookie, host LIMIT 1`, from.Format(time.DateTime), from.Add(time.Minute).Format(time.DateTime))).Scan(&ip, &port))
-	sql := fmt.Sprintf("SELECT * FROM tcpledger.q_tuple_history(from = '%s', to = '%s', ip = '%s', port = %d)", from.Format(time.DateTime), from.Add(time.Minute).Format(time.DateTime), ip, port)
-	var found uint64
-	require.NoError(b, d.db.QueryRow(b.Context(), "SELECT count() FROM ("+sql+")").Scan(&found))
-	b.Logf("the tuple has %d rows", found)
-	require.Positive(b, found)
-	return sql
+	addr, err := netip.ParseAddr(ip)
+	require.NoError(b, err)
+	return netip.AddrPortFrom(addr.Unmap(), port)
 }
 
 // number reads a setting of the bench.
