@@ -28,7 +28,7 @@ func rootCommand() *cobra.Command {
 	o.register(cmd.Flags())
 	program.Checked(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return run(cmd, &o) }
-	cmd.AddCommand(statusCommand(), uninstallCommand())
+	cmd.AddCommand(statusCommand(), prepareCommand(), uninstallCommand())
 	return cmd
 }
 

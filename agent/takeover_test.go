@@ -245,9 +245,9 @@ func TestUninstall(t *testing.T) {
 	require.Empty(t, entries)
 }
 
-// TestOrdinaryUser: two capabilities and a folder of its own are enough to leave the session to the next run, and to go on with it.
+// TestOrdinaryUser: two capabilities and the folders that prepare makes with one are enough to leave the session to the next run, and to
+// go on with it.
 func TestOrdinaryUser(t *testing.T) {
-	const nobody = 65534
 	h := newHost(t)
 	place, err := os.MkdirTemp("", "tcpledger-agent-")
 	require.NoError(t, err)
@@ -259,9 +259,11 @@ func TestOrdinaryUser(t *testing.T) {
 	h.journal = filepath.Join(place, "journal")
 	out, err := exec.Command("cp", own, binary).CombinedOutput()
 	require.NoError(t, err, string(out))
-	require.NoError(t, os.Mkdir(h.journal, 0o700))
-	for _, path := range []string{h.pins, h.journal} {
-		require.NoError(t, os.Chown(path, nobody, nobody))
+	for range 2 { // the second time there is nothing to do
+		prepare := exec.Command("setpriv", "--inh-caps=-all,+chown", "--bounding-set=-all,+chown", binary, "prepare", "--user", "65534", "--pins", h.pins, "--journal", h.journal)
+		prepare.Env = append(os.Environ(), beTheAgent+"=1")
+		out, err := prepare.CombinedOutput()
+		require.NoError(t, err, string(out))
 	}
 	require.NoError(t, os.Chmod(filepath.Dir(filepath.Dir(h.pins)), 0o755)) //nolint:gosec // the way to the folder of pins
 	h.as = func(cmd *exec.Cmd) {

@@ -58,6 +58,9 @@ func OpenPins(dir string) (*Pins, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s does not exist; make it in a bpffs, owned by the agent's user with mode 700", ErrNoPins, dir)
 	}
+	if errors.Is(err, os.ErrPermission) {
+		return nil, fmt.Errorf("open the folder of pins: %w; systemd lets only root into /sys/fs/bpf: mount the folder where the agent's user may go", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the folder of pins: %w", err)
 	}
