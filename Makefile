@@ -63,7 +63,7 @@ test: setup-test ## Run every test, on real parts
 .PHONY: test-kernels
 test-kernels: ## Run the endings on other kernels, in emulation, and write docs/kernels.md
 	@deploy/setup.sh kernels
-	TCPLEDGER_TEST_KERNELS=all $(REQUIRE) go test -count=1 -timeout 90m -v -run '^TestKernels$$' ./test/kernels
+	TCPLEDGER_TEST_KERNELS=all $(REQUIRE) go test -count=1 -timeout 90m -v -run '^Test(Kernels|TheUnitUnderSystemd)$$' ./test/kernels
 
 .PHONY: test-busy
 test-busy: ## Run the tests of real endings beside foreign load on every core

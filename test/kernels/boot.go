@@ -15,17 +15,17 @@ import (
 	"strings"
 )
 
-// Boot starts the kernel in software emulation with the suite and the agent inside, and calls line for every line that they
-// print. The kernel's own messages go to a second console, so that they break no line; line gets them if the suite fails.
-// Boot returns when the guest powers off or ctx ends. The error is ErrNotBegun if the guest died before the suite began.
-func (u *Unpacked) Boot(ctx context.Context, suite, agent, arguments string, line func(string)) error {
+// Boot starts the kernel in software emulation, and calls line for every line that the guest prints. The kernel's own messages go
+// to a second console, so that they break no line; line gets them if the guest fails. Boot returns when the guest powers off or ctx
+// ends. The error is ErrNotBegun if the guest died before its tests began.
+func (u *Unpacked) Boot(ctx context.Context, g Guest, arguments string, line func(string)) error {
 	dir, err := os.MkdirTemp("", "tcpledger-guest-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	initrd := filepath.Join(dir, "initrd")
-	packed, err := u.initramfs(ctx, suite, agent)
+	packed, err := u.initramfs(ctx, g)
 	if err != nil {
 		return err
 	}
@@ -70,15 +70,15 @@ func (u *Unpacked) ended(ctx context.Context, begun bool, status string, err err
 	case err != nil:
 		return fmt.Errorf("%s: qemu: %w", u.Release, err)
 	case status != "0":
-		return fmt.Errorf("%s: the suite ended with status %q", u.Release, status)
+		return fmt.Errorf("%s: the tests ended with status %q", u.Release, status)
 	}
 	return nil
 }
 
-// ErrNotBegun is the error of a guest that died before the suite began. The emulation is to blame: try again.
-var ErrNotBegun = errors.New("the guest died before the suite began")
+// ErrNotBegun is the error of a guest that died before its tests began. The emulation is to blame: try again.
+var ErrNotBegun = errors.New("the guest died before its tests began")
 
-// follow reads the output to its end. It returns whether the suite began and its exit status, "" if it did not end.
+// follow reads the output to its end. It returns whether the tests began and its exit status, "" if it did not end.
 func follow(said io.Reader, line func(string)) (begun bool, status string) {
 	lines := bufio.NewScanner(said)
 	lines.Buffer(nil, 1<<20)

@@ -6,10 +6,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 
 	"github.com/cavaliergopher/cpio"
 )
@@ -40,21 +42,35 @@ exec >/dev/console 2>&1 # to close a serial line waits until all was sent
 poweroff -f
 `
 
-// guestPrograms come from the machine, with their libraries: the guest has no package manager.
-var guestPrograms = []string{"nft", "ss", "nstat"}
+// Guest is what a guest has beside busybox and the kernel's modules.
+type Guest struct {
+	Init     string            // the script that is its first process
+	Programs []string          // the machine's, with their libraries: the guest has no package manager
+	Files    map[string]string // path in the guest to path on the machine
+	Texts    map[string]string // path in the guest to its content
+}
 
-// initramfs packs the guest: busybox, the suite, the agent, the machine's tools and the kernel's modules.
-func (u *Unpacked) initramfs(ctx context.Context, suite, agent string) ([]byte, error) {
+// suiteGuest runs the suite.
+func suiteGuest(suite, agent string) Guest {
+	return Guest{Init: initScript, Programs: []string{"nft", "ss", "nstat"}, Files: map[string]string{"/suite.test": suite, "/agent": agent}}
+}
+
+// initramfs packs the guest.
+func (u *Unpacked) initramfs(ctx context.Context, g Guest) ([]byte, error) {
 	var out bytes.Buffer
 	p := &packer{w: cpio.NewWriter(&out), dirs: map[string]bool{}}
-	p.data("/init", 0o755, []byte(initScript))
+	p.data("/init", 0o755, []byte(g.Init))
 	for _, d := range []string{"/proc", "/sys", "/dev", "/tmp", "/run", "/etc", "/bin"} {
 		p.dir(d)
 	}
 	p.file("/bin/busybox", "/bin/busybox")
-	p.file("/suite.test", suite)
-	p.file("/agent", agent)
-	for _, name := range guestPrograms {
+	for _, path := range slices.Sorted(maps.Keys(g.Files)) {
+		p.file(path, g.Files[path])
+	}
+	for _, path := range slices.Sorted(maps.Keys(g.Texts)) {
+		p.data(path, 0o644, []byte(g.Texts[path]))
+	}
+	for _, name := range g.Programs {
 		if err := p.program(ctx, name); err != nil {
 			return nil, err
 		}

@@ -101,7 +101,7 @@ func (r *Run) judge(t *testing.T, scenarios []string, run func(line func(string)
 	}
 }
 
-// guest boots the kernel, and a second time if it dies before the suite begins.
+// guest boots the kernel with the suite.
 func (r *Run) guest(t *testing.T, k Kernel, suite, agent, arguments string, line func(string)) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 40*time.Minute)
 	defer cancel()
@@ -111,10 +111,15 @@ func (r *Run) guest(t *testing.T, k Kernel, suite, agent, arguments string, line
 	if k.Tests != "" && !strings.Contains(arguments, "suite=") {
 		arguments += " suite=" + k.Tests
 	}
-	err = u.Boot(ctx, suite, agent, arguments, line)
+	return boot(ctx, u, suiteGuest(suite, agent), arguments, line)
+}
+
+// boot boots the guest, and a second time if it dies before its tests begin.
+func boot(ctx context.Context, u *Unpacked, g Guest, arguments string, line func(string)) error {
+	err := u.Boot(ctx, g, arguments, line)
 	if errors.Is(err, ErrNotBegun) {
 		line("AGAIN " + err.Error())
-		err = u.Boot(ctx, suite, agent, arguments, line)
+		err = u.Boot(ctx, g, arguments, line)
 	}
 	return err
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // wanted are the modules that the suite of endings needs. One that a kernel has built in, or does not have, is passed over.
-var wanted = []string{"veth", "nf_tables", "nft_reject_inet", "nft_reject_ipv4", "nft_reject_ipv6", "nft_ct", "tcp_diag", "inet_diag", "sch_netem", "sch_ingress", "cls_bpf"}
+var wanted = []string{"veth", "nf_tables", "nft_reject_inet", "nft_reject_ipv4", "nft_reject_ipv6", "nft_ct", "nft_chain_nat", "nft_nat", "tcp_diag", "inet_diag", "sch_netem", "sch_ingress", "cls_bpf"}
 
 // module is one to load, in order.
 type module struct {
