@@ -23,17 +23,24 @@ type daemonSet struct {
 				EnableServiceLinks bool `yaml:"enableServiceLinks"`
 				SecurityContext    struct {
 					SeccompProfile struct{ Type string } `yaml:"seccompProfile"`
-					FSGroup        int                   `yaml:"fsGroup"`
 				} `yaml:"securityContext"`
-				Containers []container
-				Volumes    []struct {
-					Name     string
-					HostPath struct{ Path string } `yaml:"hostPath"`
-				}
+				InitContainers []container `yaml:"initContainers"`
+				Containers     []container
+				Volumes        []volume
 			}
 		}
 	}
 }
+
+type volume struct {
+	Name     string
+	HostPath hostPath `yaml:"hostPath"`
+}
+
+type hostPath struct{ Path, Type string }
+
+// defaultJournal is where the agent has its journal if nothing says otherwise.
+const defaultJournal = "/var/lib/tcpledger"
 
 type container struct {
 	Image string
@@ -48,6 +55,7 @@ type container struct {
 	LivenessProbe   any `yaml:"livenessProbe"`
 	SecurityContext struct {
 		RunAsUser                int  `yaml:"runAsUser"`
+		RunAsGroup               int  `yaml:"runAsGroup"`
 		AllowPrivilegeEscalation bool `yaml:"allowPrivilegeEscalation"`
 		Capabilities             struct{ Add, Drop []string }
 	} `yaml:"securityContext"`
@@ -58,12 +66,26 @@ type container struct {
 	} `yaml:"volumeMounts"`
 }
 
-func TestDaemonSetRunsTheAgentAsItIs(t *testing.T) {
+func readDaemonSet(t *testing.T) daemonSet {
+	t.Helper()
 	content, err := os.ReadFile("kubernetes/agent-daemonset.yaml")
 	require.NoError(t, err)
 	var manifest daemonSet
 	require.NoError(t, yaml.Unmarshal(content, &manifest))
-	pod := manifest.Spec.Template.Spec
+	return manifest
+}
+
+// variables are the container's, by name.
+func (c *container) variables() map[string]string {
+	variables := map[string]string{}
+	for _, e := range c.Env {
+		variables[e.Name] = e.Value
+	}
+	return variables
+}
+
+func TestDaemonSetRunsTheAgentAsItIs(t *testing.T) {
+	pod := readDaemonSet(t).Spec.Template.Spec
 	require.True(t, pod.HostPID)
 	require.False(t, pod.EnableServiceLinks)
 	require.Equal(t, "RuntimeDefault", pod.SecurityContext.SeccompProfile.Type)
@@ -71,11 +93,7 @@ func TestDaemonSetRunsTheAgentAsItIs(t *testing.T) {
 	agent := pod.Containers[0]
 	require.NotContains(t, agent.Image, ":latest", "a node would run whatever the tag says later")
 
-	variables := map[string]string{}
-	for _, e := range agent.Env {
-		variables[e.Name] = e.Value
-	}
-	config := dump(t, "tcpledger-agent", variables, agent.Args...)
+	config := dump(t, "tcpledger-agent", agent.variables(), agent.Args...)
 	_, port, err := net.SplitHostPort(config["listen"].(string))
 	require.NoError(t, err)
 	require.Len(t, agent.Ports, 1)
@@ -87,22 +105,22 @@ func TestDaemonSetRunsTheAgentAsItIs(t *testing.T) {
 	require.Equal(t, []string{"ALL"}, agent.SecurityContext.Capabilities.Drop)
 	require.Equal(t, 65534, agent.SecurityContext.RunAsUser)
 	require.True(t, agent.SecurityContext.AllowPrivilegeEscalation, "false switches the image's file capabilities off")
-	writable := 0
+
+	// Of the host it may change the folders that are its own, and read the others at their own places.
+	own := map[string]string{config["pins"].(string): dump(t, "tcpledger-agent", nil)["pins"].(string), defaultJournal: defaultJournal}
 	for _, mount := range agent.VolumeMounts {
-		if strings.HasPrefix(config["spool"].(string), mount.MountPath+"/") {
-			writable++
+		i := slices.IndexFunc(pod.Volumes, func(v volume) bool { return v.Name == mount.Name })
+		require.GreaterOrEqual(t, i, 0, mount.Name)
+		if path, ok := own[mount.MountPath]; ok {
 			require.False(t, mount.ReadOnly)
+			require.Equal(t, volume{mount.Name, hostPath{path, "DirectoryOrCreate"}}, pod.Volumes[i])
+			delete(own, mount.MountPath)
 			continue
 		}
 		require.True(t, mount.ReadOnly)
 		require.Contains(t, hostPaths, mount.MountPath)
-		require.True(t, slices.ContainsFunc(pod.Volumes, func(v struct {
-			Name     string
-			HostPath struct{ Path string } `yaml:"hostPath"`
-		}) bool {
-			return v.Name == mount.Name && v.HostPath.Path == mount.MountPath
-		}), mount.Name)
+		require.Equal(t, mount.MountPath, pod.Volumes[i].HostPath.Path)
 	}
-	require.Equal(t, 1, writable, "the spool's folder")
-	require.Equal(t, agent.SecurityContext.RunAsUser, pod.SecurityContext.FSGroup, "so that the agent may write there")
+	require.Empty(t, own, "not mounted")
+	require.Truef(t, strings.HasPrefix(config["spool"].(string), defaultJournal+"/"), "the spool is not on the node: %s", config["spool"])
 }

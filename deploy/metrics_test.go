@@ -24,8 +24,9 @@ import (
 
 // running is a program of ours that runs until the test ends.
 type running struct {
-	listen string
-	said   bytes.Buffer
+	listen  string
+	said    bytes.Buffer
+	command *exec.Cmd
 }
 
 // start starts a program with --listen on a free port and an environment of its own. What it says is shown if the test fails.
@@ -44,6 +45,7 @@ func startCommand(t *testing.T, environment []string, name string, arguments ...
 	command := exec.Command(name, append(arguments, "--listen", r.listen)...)
 	command.Env = append([]string{"PATH=" + os.Getenv("PATH")}, environment...)
 	command.Stdout, command.Stderr = &r.said, &r.said
+	r.command = command
 	require.NoError(t, command.Start())
 	t.Cleanup(func() {
 		_ = command.Process.Kill()
@@ -53,6 +55,13 @@ func startCommand(t *testing.T, environment []string, name string, arguments ...
 		}
 	})
 	return r
+}
+
+// stop ends the program by a signal that it ends well by.
+func (r *running) stop(t *testing.T, signal os.Signal) {
+	t.Helper()
+	require.NoError(t, r.command.Process.Signal(signal))
+	require.NoError(t, r.command.Wait(), "it said: %s", &r.said)
 }
 
 // get is the answer to GET path, "" while there is none.

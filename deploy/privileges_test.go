@@ -212,15 +212,7 @@ func TestAgentInItsOwnPIDNamespaceSaysSo(t *testing.T) {
 // The image's way: file capabilities, with the container's list as their upper bound.
 func TestAgentStartsAsTheImageStartsIt(t *testing.T) {
 	needKernel(t)
-	content, err := os.ReadFile(program(t, "tcpledger-agent"))
-	require.NoError(t, err)
-	binary := filepath.Join(built, "tcpledger-agent-with-capabilities")
-	require.NoError(t, os.WriteFile(binary, content, 0o755))
-	t.Cleanup(func() { require.NoError(t, os.Remove(binary)) })
-	set, err := cap.FromText(dockerfile(t).capabilities(t, "tcpledger-agent"))
-	require.NoError(t, err)
-	require.NoError(t, set.SetFile(binary))
-
+	binary := withCapabilities(t)
 	bound := []string{"--inh-caps=-all", "--bounding-set=" + setprivList(granted(t))}
 	output, err := ordinary(t, binary, bound, "--inh-caps=-all")
 	require.NoError(t, err, output)
