@@ -10,7 +10,6 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -72,12 +71,11 @@ func idsNamed(name, folder string) (ids, error) {
 }
 
 func idsOf(path string) (ids, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return ids{}, fmt.Errorf("whose are the folders? name the agent's --user: %w", err)
+	var is unix.Stat_t
+	if err := unix.Stat(path, &is); err != nil {
+		return ids{}, fmt.Errorf("whose are the folders? name the agent's --user: look at %s: %w", path, err)
 	}
-	stat := info.Sys().(*syscall.Stat_t) //nolint:forcetypeassert // Linux
-	return ids{int(stat.Uid), int(stat.Gid)}, nil
+	return ids{int(is.Uid), int(is.Gid)}, nil
 }
 
 // prepare makes the folders, and gives them to their owner.
