@@ -17,7 +17,7 @@ import (
 
 // Boot starts the kernel in software emulation, and calls line for every line that the guest prints. The kernel's own messages go
 // to a second console, so that they break no line; line gets them if the guest fails. Boot returns when the guest powers off or ctx
-// ends. The error is ErrNotBegun if the guest died before its tests began.
+// ends. The error is ErrNotBegun or ErrPatched if the emulation is to blame.
 func (u *Unpacked) Boot(ctx context.Context, g Guest, arguments string, line func(string)) error {
 	dir, err := os.MkdirTemp("", "tcpledger-guest-")
 	if err != nil {
@@ -43,9 +43,10 @@ func (u *Unpacked) Boot(ctx context.Context, g Guest, arguments string, line fun
 		return err
 	}
 	begun, status := follow(said, line)
-	err = u.ended(ctx, begun, status, cmd.Wait())
+	err = cmd.Wait()
+	kernelSaid, _ := os.ReadFile(console)
+	err = u.ended(ctx, begun, status, kernelSaid, err)
 	if err != nil {
-		kernelSaid, _ := os.ReadFile(console)
 		_, _ = follow(bytes.NewReader(kernelSaid), line)
 	}
 	return err
@@ -61,12 +62,14 @@ func (u *Unpacked) qemu(ctx context.Context, initrd, console, arguments string) 
 }
 
 // ended returns the error of a guest that has ended.
-func (u *Unpacked) ended(ctx context.Context, begun bool, status string, err error) error {
+func (u *Unpacked) ended(ctx context.Context, begun bool, status string, kernelSaid []byte, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", u.Release, ctx.Err())
 	case !begun:
 		return fmt.Errorf("%s: %w", u.Release, errors.Join(ErrNotBegun, err))
+	case status == "" && bytes.Contains(kernelSaid, []byte("Oops: int3: ")):
+		return fmt.Errorf("%s: %w", u.Release, ErrPatched)
 	case err != nil:
 		return fmt.Errorf("%s: qemu: %w", u.Release, err)
 	case status != "0":
@@ -75,8 +78,13 @@ func (u *Unpacked) ended(ctx context.Context, begun bool, status string, err err
 	return nil
 }
 
-// ErrNotBegun is the error of a guest that died before its tests began. The emulation is to blame: try again.
-var ErrNotBegun = errors.New("the guest died before its tests began")
+// The errors of a guest that died of its emulation: try again.
+var (
+	ErrNotBegun = errors.New("the guest died before its tests began")
+	// ErrPatched: a kernel puts a breakpoint over an instruction while it changes it, and QEMU 7.2 runs the breakpoint once more after it is
+	// gone, on another CPU. A machine does not.
+	ErrPatched = errors.New("the guest ran a breakpoint that its kernel had removed")
+)
 
 // follow reads the output to its end. It returns whether the tests began and its exit status, "" if it did not end.
 func follow(said io.Reader, line func(string)) (begun bool, status string) {

@@ -3,6 +3,7 @@
 package kernels
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -25,6 +26,30 @@ func TestFollow(t *testing.T) {
 		require.NotContains(t, strings.Join(lines, ""), "\r")
 		require.NotEmpty(t, lines)
 	}
+}
+
+func TestWhatAGuestDiedOf(t *testing.T) {
+	u := &Unpacked{Release: "7.2"}
+	int3, other := []byte("[  118.4] Oops: int3: 0000 [#1] SMP\nRIP: ip_local_deliver\n"), []byte("[  118.4] BUG: kernel NULL pointer dereference\n")
+	for name, guest := range map[string]struct {
+		begun  bool
+		status string
+		kernel []byte
+		want   error
+	}{
+		"a breakpoint that is gone": {true, "", int3, ErrPatched},
+		"the kernel's own fault":    {true, "", other, nil},
+		"before its tests":          {false, "", nil, ErrNotBegun},
+		"a test":                    {true, "1", int3, nil},
+	} {
+		err := u.ended(t.Context(), guest.begun, guest.status, guest.kernel, nil)
+		require.Error(t, err, name)
+		require.Equal(t, guest.want != nil, errors.Is(err, ErrNotBegun) || errors.Is(err, ErrPatched), name)
+		if guest.want != nil {
+			require.ErrorIs(t, err, guest.want, name)
+		}
+	}
+	require.NoError(t, u.ended(t.Context(), true, "0", nil, nil))
 }
 
 func TestModulesComeAfterWhatTheyNeed(t *testing.T) {

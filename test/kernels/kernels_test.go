@@ -114,10 +114,10 @@ func (r *Run) guest(t *testing.T, k Kernel, suite, agent, arguments string, line
 	return boot(ctx, u, suiteGuest(suite, agent), arguments, line)
 }
 
-// boot boots the guest, and a second time if it dies before its tests begin.
+// boot boots the guest, and a second time if it dies of its emulation.
 func boot(ctx context.Context, u *Unpacked, g Guest, arguments string, line func(string)) error {
 	err := u.Boot(ctx, g, arguments, line)
-	if errors.Is(err, ErrNotBegun) {
+	if errors.Is(err, ErrNotBegun) || errors.Is(err, ErrPatched) {
 		line("AGAIN " + err.Error())
 		err = u.Boot(ctx, g, arguments, line)
 	}

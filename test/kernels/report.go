@@ -42,8 +42,10 @@ func (r *Run) Line(line string) bool {
 		if r.shows == nil {
 			r.shows = map[string]string{}
 		}
+		if _, again := r.shows[fields[1]]; !again { // a guest that was booted once more says it once more
+			r.shown = append(r.shown, fields[1])
+		}
 		r.shows[fields[1]] = fields[2]
-		r.shown = append(r.shown, fields[1])
 	default:
 		return false
 	}
