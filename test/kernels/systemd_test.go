@@ -36,7 +36,7 @@ func TestTheUnitUnderSystemd(t *testing.T) {
 		t.Skip("TCPLEDGER_TEST_KERNELS is not set: make test-kernels")
 	}
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	kernel := chosen("6.12")[0]
 	u, err := kernel.Fetch(ctx, cacheDir(t))
@@ -58,7 +58,9 @@ func TestTheUnitUnderSystemd(t *testing.T) {
 	require.Regexp(t, `TRANSLATED [1-9]`, said.String(), "connection tracking is a module here")
 	require.NotContains(t, said.String(), "level=ERROR")
 	for line := range strings.Lines(said.String()) {
-		require.False(t, strings.Contains(line, "level=WARN") && !strings.Contains(line, "part=kafka"), "the unit takes something from the agent: %s", line)
+		if strings.Contains(line, "level=WARN") { // there is no Kafka
+			require.Regexp(t, `msg="not available, trying on" part="?kafka`, line, "the unit takes something from the agent")
+		}
 	}
 }
 
@@ -79,7 +81,7 @@ func systemdGuest(t *testing.T) Guest {
 	g := Guest{Init: systemdInit, Programs: systemdPrograms, Texts: map[string]string{
 		"/etc/passwd": "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n", "/etc/group": "root:x:0:\nnogroup:x:65534:\n",
 		"/etc/machine-id": "0123456789abcdef0123456789abcdef\n", "/etc/os-release": "ID=debian\n",
-		"/etc/systemd/system/check.service": "[Unit]\nSuccessAction=poweroff\nFailureAction=poweroff\n[Service]\nType=oneshot\nStandardOutput=file:/dev/ttyS1\nStandardError=inherit\nExecStart=/bin/busybox sh /check\n",
+		"/etc/systemd/system/check.service": "[Service]\nType=oneshot\nStandardOutput=file:/dev/ttyS1\nStandardError=inherit\nExecStart=/bin/busybox sh /check\n",
 		// What the unit says goes to the journal, which is not here.
 		"/etc/systemd/system/tcpledger-agent.service.d/log.conf": "[Service]\nStandardOutput=append:/run/agent.log\nStandardError=inherit\n",
 		"/check":    unitCheck,
