@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -220,7 +221,10 @@ func TestServeEndsWithItsInput(t *testing.T) {
 	ended := make(chan error, 1)
 	dir := t.TempDir()
 	go func() { ended <- kafka.Serve(dir, free, input, io.Discard) }()
-	require.Eventually(t, func() bool { return port.Check(free) != nil }, wait.Long, 5*time.Millisecond)
+	require.Eventually(t, func() bool { // to listen there too would take the port from the broker
+		connection, err := net.Dial("tcp", port.Join(free))
+		return err == nil && connection.Close() == nil
+	}, wait.Long, 5*time.Millisecond)
 	require.NoError(t, end.Close())
 	require.NoError(t, <-ended)
 	require.NoError(t, port.Check(free))
