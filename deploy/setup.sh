@@ -68,6 +68,7 @@ needs_kernels() {
   needs xz xz-utils
   needs nft nftables
   needs nstat iproute2
+  needs_file /usr/lib/systemd/systemd systemd
   needs_file /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring
 }
 
