@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"os/user"
-	"path/filepath"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -81,7 +80,7 @@ func idsOf(path string) (ids, error) {
 // prepare makes the folders, and gives them to their owner.
 func (o *options) prepare(to ids) error {
 	if o.pins != noPins {
-		if err := inBPF(o.pins); err != nil {
+		if err := capture.CheckBPF(o.pins); err != nil {
 			return err
 		}
 		if err := to.give(o.pins); err != nil {
@@ -89,23 +88,6 @@ func (o *options) prepare(to ids) error {
 		}
 	}
 	return to.give(o.journalDir())
-}
-
-// inBPF refuses a folder outside of a bpffs, where nothing can be pinned. A container may see of the bpffs the folder alone.
-func inBPF(folder string) error {
-	var is unix.Statfs_t
-	err := unix.Statfs(folder, &is)
-	if errors.Is(err, unix.ENOENT) {
-		folder = filepath.Dir(folder)
-		err = unix.Statfs(folder, &is)
-	}
-	if err != nil {
-		return fmt.Errorf("ask for the file system of %s: %w", folder, err)
-	}
-	if is.Type != unix.BPF_FS_MAGIC {
-		return fmt.Errorf("%s is not in a bpffs; mount one with `mount -t bpf bpf FOLDER`, or use --pins %s", folder, noPins)
-	}
-	return nil
 }
 
 // give makes the folder if it is not there, and gives it with all that is in it to its owner alone. What the owner has already is left as it

@@ -53,7 +53,7 @@ func TestPrepareSaysWhatIsWrong(t *testing.T) {
 	for want, arguments := range map[string][]string{
 		"--user nobody-of-that-name: no such user":       {"--user", "nobody-of-that-name", "--journal", folder, "--pins", "none"},
 		"whose are the folders? name the agent's --user": {"--journal", missing, "--pins", "none"},
-		folder + " is not in a bpffs; mount one":         {"--user", "0", "--journal", folder, "--pins", filepath.Join(folder, "tcpledger")},
+		"tcpledger is not in a bpffs; mount one":         {"--user", "0", "--journal", folder, "--pins", filepath.Join(folder, "tcpledger")},
 		"ask for the file system of " + missing:          {"--user", "0", "--journal", folder, "--pins", filepath.Join(missing, "tcpledger")},
 		"an absolute path expected":                      {"--user", "0", "--journal", folder, "--pins", "tcpledger"},
 		"--user -1: no such user":                        {"--user", "-1", "--journal", folder, "--pins", "none"},

@@ -71,12 +71,8 @@ func OpenPins(dir string) (*Pins, error) {
 }
 
 func takePins(dir string, folder *os.File) error {
-	var fs unix.Statfs_t
-	if err := unix.Fstatfs(int(folder.Fd()), &fs); err != nil {
-		return fmt.Errorf("ask for the file system of %s: %w", dir, err)
-	}
-	if fs.Type != unix.BPF_FS_MAGIC {
-		return fmt.Errorf("%w: %s is not in a bpffs; mount one with `mount -t bpf bpf %s`", ErrNoPins, dir, filepath.Dir(dir))
+	if err := CheckBPF(dir); err != nil {
+		return err
 	}
 	if err := checkOwner(dir); err != nil {
 		return err
@@ -87,6 +83,22 @@ func takePins(dir string, folder *os.File) error {
 	}
 	if err != nil {
 		return fmt.Errorf("lock %s: %w", dir, err)
+	}
+	return nil
+}
+
+// CheckBPF refuses a folder outside of a bpffs, or one that is to be made there: the error wraps ErrNoPins, or is the file system's.
+func CheckBPF(dir string) error {
+	var fs unix.Statfs_t
+	err := unix.Statfs(dir, &fs)
+	if errors.Is(err, unix.ENOENT) {
+		err = unix.Statfs(filepath.Dir(dir), &fs)
+	}
+	if err != nil {
+		return fmt.Errorf("ask for the file system of %s: %w", dir, err)
+	}
+	if fs.Type != unix.BPF_FS_MAGIC {
+		return fmt.Errorf("%w: %s is not in a bpffs; mount one with `mount -t bpf bpf %s`", ErrNoPins, dir, filepath.Dir(dir))
 	}
 	return nil
 }
