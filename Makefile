@@ -61,7 +61,7 @@ test: setup-test ## Run every test, on real parts
 	$(REQUIRE) $(GOTEST) ./...
 
 .PHONY: test-kernels
-test-kernels: ## Run the endings on other kernels, in emulation, and write docs/kernels.md
+test-kernels: ## Run the endings on other kernels and the unit under systemd, in emulation, and write docs/kernels.md
 	@deploy/setup.sh kernels
 	TCPLEDGER_TEST_KERNELS=all $(REQUIRE) go test -count=1 -timeout 90m -v -run '^Test(Kernels|TheUnitUnderSystemd)$$' ./test/kernels
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package kernels boots other kernels than the machine's own, in software emulation, and runs the suite of endings inside.
+// Package kernels boots other kernels than the machine's own, in software emulation, and runs the suite of endings inside, or systemd with
+// the unit that is shipped.
 package kernels
 
 import (

@@ -30,17 +30,19 @@ func TestFollow(t *testing.T) {
 
 func TestWhatAGuestDiedOf(t *testing.T) {
 	u := &Unpacked{Release: "7.2"}
-	int3, other := []byte("[  118.4] Oops: int3: 0000 [#1] SMP\nRIP: ip_local_deliver\n"), []byte("[  118.4] BUG: kernel NULL pointer dereference\n")
+	const oops = "[  118.4] Oops: int3: 0000 [#1] SMP NOPTI\n[  118.4] RIP: 0010:ip_local_deliver+0x57/0x130\n[  118.4] Code: c8 00 85 c0 75 2c 48 8b 43 10 "
+	gone, there, other := []byte(oops+"66 <90> 48 8b\n"), []byte(oops+"cc <90> 48 8b\n"), []byte("[  118.4] BUG: kernel NULL pointer dereference\n")
 	for name, guest := range map[string]struct {
 		begun  bool
 		status string
 		kernel []byte
 		want   error
 	}{
-		"a breakpoint that is gone": {true, "", int3, ErrPatched},
-		"the kernel's own fault":    {true, "", other, nil},
-		"before its tests":          {false, "", nil, ErrNotBegun},
-		"a test":                    {true, "1", int3, nil},
+		"a breakpoint that is gone":  {true, "", gone, ErrPatched},
+		"a breakpoint that is there": {true, "", there, nil},
+		"the kernel's own fault":     {true, "", other, nil},
+		"before its tests":           {false, "", nil, ErrNotBegun},
+		"a test":                     {true, "1", gone, nil},
 	} {
 		err := u.ended(t.Context(), guest.begun, guest.status, guest.kernel, nil)
 		require.Error(t, err, name)
