@@ -73,7 +73,8 @@ LIMIT %d`, c.Table("connections"), paramFrom, paramTo, where, top)
 	return q
 }
 
-// Ends lists the connections of the window that have this end, as their host or as the other side of a translation sees it, and the other one too if b is valid; the newest first, at most top.
+// Ends lists the connections of the window that have this end, as their host or as the other side of a translation sees it, and the other
+// one too if b is valid; the newest first, at most top.
 func Ends(ctx context.Context, c *query.Client, w query.Window, a, b netip.AddrPort, top int) ([]Row, error) {
 	return query.Ask[Row](ctx, c, EndsQuestion(c, w, a, b, top))
 }

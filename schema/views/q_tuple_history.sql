@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- edition 4: What happened to the connections of one address and port?
 --
--- ip and port are of either end, as its host or as the other side of a translation sees it. Containers of one host may have the same address: netns_cookie tells their network namespaces apart.
+-- ip and port are of either end, as its host or as the other side of a translation sees it. Containers of one host may have
+-- the same address: netns_cookie tells their network namespaces apart.
 -- The index of ends finds the rows, in a window of any length.
 SELECT moment AS at, host, netns_cookie, what, why, conn, local, remote, owner, state, bytes
 FROM
